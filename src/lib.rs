@@ -1,0 +1,6 @@
+//! uitsmijter: an authorization server for OAuth 2.0 and OpenID Connect.
+
+pub mod clock;
+pub mod protocol;
+pub mod random;
+pub mod store;

@@ -1,0 +1,222 @@
+//! The one error: RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, OIDC Core §3.1.2.6.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use http::StatusCode;
+
+/// What the specifications call `error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// RFC 6749 §4.1.2.1: the resource owner or the server denied the request.
+    AccessDenied,
+    /// RFC 8628 §3.5: the person has not answered yet.
+    AuthorizationPending,
+    /// OIDC Core §3.1.2.6: consent is needed and no page may be shown.
+    ConsentRequired,
+    /// RFC 8628 §3.5: the device code is too old.
+    ExpiredToken,
+    /// RFC 6750 §3.1: the token does not carry the scope.
+    InsufficientScope,
+    /// OIDC Core §3.1.2.6: some page is needed and none may be shown.
+    InteractionRequired,
+    /// RFC 6749 §5.2: the client could not be authenticated.
+    InvalidClient,
+    /// RFC 6749 §5.2: the code or token is unknown, used, expired or another client's.
+    InvalidGrant,
+    /// RFC 6749 §5.2: a parameter is missing, repeated or malformed.
+    InvalidRequest,
+    /// RFC 6749 §5.2: nothing of the scope may be granted.
+    InvalidScope,
+    /// RFC 8707 §2: the resource is not known.
+    InvalidTarget,
+    /// RFC 6750 §3.1: the access token is not valid.
+    InvalidToken,
+    /// OIDC Core §3.1.2.6: nobody is signed in and no page may be shown.
+    LoginRequired,
+    /// OIDC Core §3.1.2.6: request objects are not supported.
+    RequestNotSupported,
+    /// OIDC Core §3.1.2.6: `request_uri` is not supported.
+    RequestUriNotSupported,
+    /// RFC 6749 §4.1.2.1: our fault.
+    ServerError,
+    /// RFC 8628 §3.5: the device asks too often.
+    SlowDown,
+    /// RFC 6749 §4.1.2.1: try again later.
+    TemporarilyUnavailable,
+    /// RFC 6749 §5.2: the client may not use this grant.
+    UnauthorizedClient,
+    /// RFC 6749 §5.2: no such grant here.
+    UnsupportedGrantType,
+    /// RFC 6749 §4.1.2.1: no such response type here.
+    UnsupportedResponseType,
+    /// RFC 7009 §2.2.1: no such token type here.
+    UnsupportedTokenType,
+}
+
+impl ErrorCode {
+    /// The value of `error` on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InteractionRequired => "interaction_required",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidToken => "invalid_token",
+            Self::LoginRequired => "login_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::ServerError => "server_error",
+            Self::SlowDown => "slow_down",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+        }
+    }
+
+    /// The status of an answer that carries this code as JSON or as a page (never as a redirect).
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidClient | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// An error of the protocol: code and description are for the client, the cause is for the operator.
+///
+/// It deliberately does not implement [`std::error::Error`], so that every other error can become a `server_error`
+/// through `?`. Input that a client can get wrong must therefore be parsed where the error is named.
+#[derive(Debug)]
+pub struct OAuthError {
+    /// What the client's program reads.
+    pub code: ErrorCode,
+    /// What the client's developer reads; printable ASCII without quotes and backslashes (RFC 6749 §5.2).
+    pub description: Cow<'static, str>,
+    /// What the operator reads in the log.
+    pub cause: Option<anyhow::Error>,
+}
+
+/// The result of every rule.
+pub type Result<T, E = OAuthError> = std::result::Result<T, E>;
+
+/// Something that the server depends on is away for a moment, typically the store.
+///
+/// Attach it as context to an error; [`OAuthError`] then answers `temporarily_unavailable` in place of `server_error`.
+#[derive(Clone, Copy, Debug)]
+pub struct Unavailable(pub &'static str);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is unavailable", self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+impl<E: Into<anyhow::Error>> From<E> for OAuthError {
+    fn from(error: E) -> Self {
+        let cause = error.into();
+        let (code, description) = match cause.downcast_ref::<Unavailable>() {
+            Some(_) => (ErrorCode::TemporarilyUnavailable, "the server cannot reach its store, try again later"),
+            None => (ErrorCode::ServerError, "internal error"),
+        };
+        Self { code, description: description.into(), cause: Some(cause) }
+    }
+}
+
+impl OAuthError {
+    /// An error with `code`; characters that RFC 6749 §5.2 forbids in a description become `?` or `'`.
+    pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, description: printable(description.into()), cause: None }
+    }
+
+    /// Adds what only the operator should read.
+    pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// `access_denied`
+    pub fn access_denied(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::AccessDenied, description)
+    }
+
+    /// `invalid_client`
+    pub fn invalid_client(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidClient, description)
+    }
+
+    /// `invalid_grant`
+    pub fn invalid_grant(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidGrant, description)
+    }
+
+    /// `invalid_request`
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    /// `invalid_scope`
+    pub fn invalid_scope(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidScope, description)
+    }
+
+    /// `invalid_token`
+    pub fn invalid_token(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidToken, description)
+    }
+
+    /// `login_required`
+    pub fn login_required(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::LoginRequired, description)
+    }
+
+    /// `unauthorized_client`
+    pub fn unauthorized_client(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::UnauthorizedClient, description)
+    }
+}
+
+fn printable(description: Cow<'static, str>) -> Cow<'static, str> {
+    let forbidden = |c: char| !(' '..='~').contains(&c) || c == '"' || c == '\\';
+    if !description.contains(forbidden) {
+        return description;
+    }
+    let replace = |c| match c {
+        '"' => '\'',
+        c if forbidden(c) => '?',
+        c => c,
+    };
+    Cow::Owned(description.chars().map(replace).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_never_carries_what_the_rfc_forbids() {
+        let error = OAuthError::invalid_request("say \"héllo\"\\\n");
+        assert_eq!(error.description, "say 'h?llo'??");
+    }
+
+    #[test]
+    fn an_unavailable_store_is_not_an_internal_error() {
+        let error = OAuthError::from(anyhow::anyhow!("connection refused").context(Unavailable("the store")));
+        assert_eq!(error.code, ErrorCode::TemporarilyUnavailable);
+        assert_eq!(OAuthError::from(anyhow::anyhow!("boom")).code, ErrorCode::ServerError);
+    }
+}

@@ -1,0 +1,12 @@
+//! The words of OAuth 2.0 and OpenID Connect: types and their arithmetic, without I/O, clock or state.
+
+pub mod authorization;
+pub mod error;
+pub mod jwk;
+pub mod metadata;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod scope;
+pub mod token;
+
+pub use error::{ErrorCode, OAuthError};

@@ -1,0 +1,206 @@
+//! What outlives a request: typed records over a small contract that two backends keep.
+//!
+//! The backend sees digests, never a code or a token. Expiry is decided here, against the injected [`Clock`]; the
+//! backend's own expiry is only housekeeping. Every key carries its tenant, so that nothing of one tenant can be found
+//! by another, and so that all keys of a tenant live in one slot of a Redis Cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Clock, Timestamp};
+
+#[cfg(feature = "embedded")]
+pub mod redb;
+#[cfg(feature = "redis")]
+pub mod redis;
+
+/// The port: bytes under keys. Every verb is atomic, and acknowledged only when it is as durable as the backend gets.
+///
+/// Every error carries [`crate::protocol::error::Unavailable`] as context when the backend could not be reached.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Puts `value` under `key`, replacing what was there, as a member of `groups`, for at least `keep`.
+    /// A group lives as long as its longest member.
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()>;
+    /// What is under `key`.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
+    /// Marks one more use of `key`: how often it has been used by now (1 for the first), and what is under it.
+    async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
+    /// Puts `new` if what is there equals `expected` (`None`: if nothing is there); answers whether it did.
+    /// `keep` of `None` keeps it for good. Group memberships stay as they are.
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        keep: Option<Duration>,
+    ) -> Result<bool>;
+    /// All values in `group` that are still there, in no order.
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
+    /// Removes every member of `group`, in one step, and the group.
+    async fn remove_group(&self, group: &str) -> Result<()>;
+    /// Removes one key.
+    async fn remove(&self, key: &str) -> Result<()>;
+    /// Whether the backend answers.
+    async fn ping(&self) -> Result<()>;
+    /// Drops what has expired; a backend that does so by itself does nothing.
+    async fn sweep(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A thing that can be stored. Unknown members are ignored and new ones have defaults, because two versions of the
+/// server may share one store.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync {
+    /// The first part of its key, for instance `code`.
+    const KIND: &'static str;
+}
+
+/// What [`Store::consume`] found.
+#[derive(Debug)]
+pub enum Consumed<R> {
+    /// Nobody has used it before.
+    First(R),
+    /// It has been used before, and this is what it was.
+    Again(R),
+}
+
+/// A record as it was read, with the proof that [`Store::replace`] needs.
+#[derive(Clone, Debug)]
+pub struct Loaded<R> {
+    /// The record.
+    pub record: R,
+    raw: Vec<u8>,
+}
+
+/// The typed handle to one tenant's part of the store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    space: Arc<str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<R> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    record: R,
+}
+
+impl Store {
+    /// A handle to what belongs to no tenant.
+    pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
+        Self { backend, clock, space: "*".into() }
+    }
+
+    /// The same store, as `tenant` sees it.
+    pub fn within(&self, tenant: &str) -> Self {
+        Self { space: tenant.into(), ..self.clone() }
+    }
+
+    /// Stores `record` under `id` until `expires_at`, as a member of `groups` (see [`group`]).
+    pub async fn put<R: Record>(&self, id: &str, record: &R, groups: &[String], expires_at: Timestamp) -> Result<()> {
+        let value = serde_json::to_vec(&Envelope { expires_at: Some(expires_at), record })?;
+        let groups: Vec<String> = groups.iter().map(|group| self.prefixed(group)).collect();
+        self.backend.put(&self.key::<R>(id), &value, &groups, self.keep(expires_at)).await
+    }
+
+    /// The record under `id`, unless it has expired.
+    pub async fn get<R: Record>(&self, id: &str) -> Result<Option<R>> {
+        Ok(self.load(id).await?.map(|loaded| loaded.record))
+    }
+
+    /// Like [`Store::get`], with what [`Store::replace`] needs to know that nobody was faster.
+    pub async fn load<R: Record>(&self, id: &str) -> Result<Option<Loaded<R>>> {
+        let Some(raw) = self.backend.get(&self.key::<R>(id)).await? else { return Ok(None) };
+        let record = self.open(&raw)?;
+        Ok(record.map(|record| Loaded { record, raw }))
+    }
+
+    /// Uses the record under `id` up: [`Consumed::First`] is answered exactly once, however many ask at the same time.
+    pub async fn consume<R: Record>(&self, id: &str) -> Result<Option<Consumed<R>>> {
+        let Some((uses, raw)) = self.backend.consume(&self.key::<R>(id)).await? else { return Ok(None) };
+        let consumed = |record| if uses == 1 { Consumed::First(record) } else { Consumed::Again(record) };
+        Ok(self.open(&raw)?.map(consumed))
+    }
+
+    /// Puts `new` under `id` if what is there is still `expected` (`None`: nothing); answers whether it did.
+    /// Without `expires_at` it stays for good.
+    pub async fn replace<R: Record>(
+        &self,
+        id: &str,
+        expected: Option<&Loaded<R>>,
+        new: &R,
+        expires_at: Option<Timestamp>,
+    ) -> Result<bool> {
+        let value = serde_json::to_vec(&Envelope { expires_at, record: new })?;
+        let keep = expires_at.map(|at| self.keep(at));
+        self.backend
+            .compare_and_set(&self.key::<R>(id), expected.map(|loaded| loaded.raw.as_slice()), &value, keep)
+            .await
+    }
+
+    /// Removes the record under `id`.
+    pub async fn remove<R: Record>(&self, id: &str) -> Result<()> {
+        self.backend.remove(&self.key::<R>(id)).await
+    }
+
+    /// All living records in the group; every member must be of the kind `R`.
+    pub async fn members<R: Record>(&self, group: &str) -> Result<Vec<R>> {
+        let values = self.backend.members(&self.prefixed(group)).await?;
+        values.iter().filter_map(|raw| self.open(raw).transpose()).collect()
+    }
+
+    /// Removes everything in the group at once.
+    pub async fn remove_group(&self, group: &str) -> Result<()> {
+        self.backend.remove_group(&self.prefixed(group)).await
+    }
+
+    /// Whether the store answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.backend.ping().await
+    }
+
+    /// Drops what has expired, where the backend does not do so by itself.
+    pub async fn sweep(&self) -> Result<()> {
+        self.backend.sweep().await
+    }
+
+    fn open<R: Record>(&self, raw: &[u8]) -> Result<Option<R>> {
+        let envelope: Envelope<R> =
+            serde_json::from_slice(raw).with_context(|| format!("a stored {} cannot be read", R::KIND))?;
+        let expired = envelope.expires_at.is_some_and(|at| at <= self.clock.now());
+        Ok((!expired).then_some(envelope.record))
+    }
+
+    fn keep(&self, expires_at: Timestamp) -> Duration {
+        // A second more, so that the clock decides and never the housekeeping.
+        expires_at.since(self.clock.now()) + Duration::from_secs(1)
+    }
+
+    fn key<R: Record>(&self, id: &str) -> String {
+        self.prefixed(&format!("{}:{}", R::KIND, digest(id)))
+    }
+
+    fn prefixed(&self, name: &str) -> String {
+        // The braces are Redis Cluster's hash tag. A tenant's name cannot contain them (registry/tenant.rs).
+        format!("{{{}}}{name}", self.space)
+    }
+}
+
+/// The name of the group of `kind` with this `id`, for instance of a token family.
+pub fn group(kind: &str, id: &str) -> String {
+    format!("group:{kind}:{}", digest(id))
+}
+
+fn digest(id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes()))
+}
