@@ -1,1 +1,3 @@
-//! x
+//! One binary of tests; the list of its modules.
+
+mod key;
