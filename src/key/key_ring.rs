@@ -33,12 +33,18 @@ pub struct KeyRing {
     pub plan: ArcSwap<Plan>,
     /// Those who load or change the set take turns; nobody else waits.
     pub turn: tokio::sync::Mutex<()>,
+    /// The names of the signing keys that were last written to the log.
+    pub logged: std::sync::Mutex<Vec<String>>,
     snapshot: ArcSwapOption<Snapshot>,
     looked_again: AtomicI64,
+    read_at: AtomicI64,
 }
 
 /// The name of the one set of all tenants under `scope: shared`; no tenant can be called so.
 pub const SHARED: &str = "*";
+
+/// After how many seconds a set is read again without news of a change; well below [`crate::key::record::LAG`].
+const READ_AGAIN_AFTER: i64 = 10 * 60;
 
 /// What a set is asked to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +103,10 @@ impl KeyRing {
             name: name.into(),
             plan: ArcSwap::from_pointee(plan),
             turn: tokio::sync::Mutex::default(),
+            logged: std::sync::Mutex::default(),
             snapshot: ArcSwapOption::empty(),
             looked_again: AtomicI64::new(i64::MIN),
+            read_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -122,6 +130,7 @@ impl KeyRing {
 
     /// Takes `loaded` over, unless it is older than what is here. Call it in turn.
     pub fn install(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
+        self.read_at.store(keys.clock.now().0, Ordering::Relaxed);
         let old = self.snapshot();
         if old.as_ref().is_some_and(|old| old.loaded.record.version > loaded.record.version) {
             return;
@@ -144,6 +153,14 @@ impl KeyRing {
             published: ArcSwapOption::empty(),
         };
         self.snapshot.store(Some(Arc::new(snapshot)));
+    }
+
+    /// Whether the set should be read again although nobody said that it changed: whoever changed it may have died before
+    /// saying so.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        let age = now.0.saturating_sub(self.read_at.load(Ordering::Relaxed));
+        // A clock that jumped back makes it stale, too.
+        !(0..READ_AGAIN_AFTER).contains(&age)
     }
 
     /// Whether an unknown `kid` may make this replica read the set again: not more than once per second.
@@ -170,6 +187,21 @@ impl Snapshot {
     pub fn verifying(&self, kid: &str, now: Timestamp) -> Option<&Arc<LiveKey>> {
         let stored = self.set().key(kid)?;
         self.set().state(stored, self.grace, now).is_published().then(|| self.live(kid)).flatten()
+    }
+
+    /// What this replica signed and the record does not know yet: names, and the latest `exp`.
+    pub fn unwritten_expiries(&self) -> Vec<(String, Timestamp)> {
+        let signed = self.set().keys.iter().filter(|key| key.revoked_at.is_none());
+        let latest = signed.filter_map(|key| {
+            let latest = Timestamp(self.live(key.kid())?.latest_expiry.load(Ordering::Relaxed));
+            (latest.0 > 0 && key.last_expiry.is_none_or(|last| last < latest)).then(|| (key.public.kid.clone(), latest))
+        });
+        latest.collect()
+    }
+
+    /// For how long retired keys are published, as far as the policy says.
+    pub fn grace(&self) -> Duration {
+        self.grace
     }
 
     /// The key called `kid`, as it is in memory.

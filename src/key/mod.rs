@@ -18,18 +18,23 @@
 //! `grace` is written into the key when it is made and never shrinks, so an operator who shortens it in the settings
 //! shortens it for keys to come. Replicas raise `last_expiry` to what they really signed, for people to read.
 
+pub mod change;
+pub mod follow;
 pub mod generate;
 pub mod key_ring;
 pub mod key_store;
+pub mod news;
 pub mod policy;
 pub mod private_key;
 pub mod record;
+pub mod rotation;
 pub mod seal;
 pub mod secret;
 pub mod settings;
 pub mod signer;
 pub mod signer_manager;
 pub mod tenant_map;
+pub mod tick;
 pub mod verify;
 
 pub use key_ring::PublishedKeys;

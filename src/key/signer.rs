@@ -67,13 +67,15 @@ impl TenantSigner {
         if self.wanted == Algorithm::HS256 {
             return self.wanted;
         }
-        let now = self.shared.keys.clock.now();
-        let ready = self.ring.snapshot().map(|snapshot| snapshot.set().algorithms(now)).unwrap_or_default();
-        if ready.contains(&self.wanted) || ready.is_empty() {
+        let Some(snapshot) = self.ring.snapshot() else { return self.wanted };
+        let (set, now) = (snapshot.set(), self.shared.keys.clock.now());
+        if set.signing(self.wanted, now).is_some() {
             return self.wanted;
         }
-        // Whatever is there besides RS256 is what the tenant was on.
-        ready.iter().copied().find(|algorithm| *algorithm != Algorithm::RS256).unwrap_or(Algorithm::RS256)
+        // RS256 is always there; what came last besides it is what the tenant was on.
+        let ready = set.algorithms(now).into_iter().filter(|algorithm| *algorithm != Algorithm::RS256);
+        let last = ready.max_by_key(|algorithm| set.signing(*algorithm, now).and_then(|key| key.signs_from));
+        last.unwrap_or(Algorithm::RS256)
     }
 
     /// Of ID tokens: OIDC Core §15.1 demands RS256 of a tenant whose clients have no public key to check HS256 with.

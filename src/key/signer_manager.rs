@@ -1,11 +1,13 @@
 //! The hand that signs for all tenants: it loads their sets at first use and carries out what the policy decides.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use anyhow::{Result, bail, ensure};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::key::follow::Presence;
 use crate::key::key_ring::{KeyRing, Plan, SHARED};
 use crate::key::key_store::KeyStore;
 use crate::key::policy::PolicyOverrides;
@@ -30,7 +32,9 @@ pub struct Shared {
     pub(super) settings: SigningSettings,
     pub(super) hs256: Option<Hs256>,
     pub(super) rings: TenantMap<KeyRing>,
+    pub(super) presence: Presence,
     signers: TenantMap<TenantSigner>,
+    store_is_away: AtomicBool,
 }
 
 /// How a tenant wants its tokens signed.
@@ -60,8 +64,10 @@ impl SignerManager {
         }
         let keys = KeyStore { store, sealer, clock, random, rsa_bits: settings.rsa_bits };
         let hs256 = settings.hs256_secret.as_ref().map(Hs256::new);
-        let (rings, signers) = Default::default();
-        Ok(Self { shared: Arc::new(Shared { keys, settings, hs256, rings, signers }) })
+        let presence = Presence::new(keys.random.identifier(), keys.clock.now());
+        let (rings, signers, store_is_away) = Default::default();
+        let shared = Shared { keys, settings, hs256, rings, presence, signers, store_is_away };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The signer of `tenant`; at its first use its keys are loaded, or made. A tenant whose settings changed gets a
@@ -83,18 +89,25 @@ impl SignerManager {
         Ok(signer)
     }
 
-    /// Carries out what the policy decides, for the tenants in use. For every 30 seconds; safe from every replica.
+    /// Carries out what the policy decides, for the tenants in use. For every 30 seconds, with jitter; safe from every
+    /// replica at any time. That the store is away is logged here, once; the result is for those who want to know.
     pub async fn tick(&self) -> Result<()> {
-        Ok(())
+        let result = self.shared.tick().await;
+        self.shared.note_store(&result);
+        result
     }
 
-    /// Reads what other replicas changed. For every second.
+    /// Takes over what other replicas changed, and says that this one lives. For every second.
     pub async fn follow_news(&self) -> Result<()> {
-        Ok(())
+        let result = self.shared.follow_news().await;
+        self.shared.note_store(&result);
+        result
     }
 
-    /// Says good-bye to the other replicas, at shutdown.
-    pub async fn retire(&self) {}
+    /// Writes down what is still in memory and says good-bye to the other replicas, at shutdown.
+    pub async fn retire(&self) {
+        self.shared.retire().await;
+    }
 }
 
 impl Shared {
@@ -123,6 +136,8 @@ impl Shared {
         if ring.snapshot().is_some() {
             return Ok(());
         }
+        // Others must know of this replica before it publishes anything that they might change.
+        self.ensure_present().await?;
         let _turn = ring.turn.lock().await;
         if ring.snapshot().is_some() {
             return Ok(());
@@ -151,21 +166,27 @@ impl Shared {
         Ok(set)
     }
 
-    /// Reads the set of `ring` again, if it is in use.
-    pub(super) async fn reload(&self, ring: &KeyRing) -> Result<()> {
-        let _turn = ring.turn.lock().await;
-        if let Some(loaded) = self.keys.load(&ring.name).await? {
-            ring.install(loaded, &self.keys);
+    fn note_store<T>(&self, result: &Result<T>) {
+        match result {
+            Err(error) if !self.store_is_away.swap(true, Ordering::Relaxed) => {
+                warn!("Signing keys cannot be kept up with the store; signing goes on from memory: {error:#}");
+            }
+            Ok(_) if self.store_is_away.swap(false, Ordering::Relaxed) => {
+                info!("Signing keys are kept up with the store again");
+            }
+            _ => {}
         }
-        Ok(())
     }
 
-    fn log_signing(&self, ring: &KeyRing) {
+    /// Logs the signing keys of `ring`, where they are others than before.
+    pub(super) fn log_signing(&self, ring: &KeyRing) {
         let (Some(snapshot), now) = (ring.snapshot(), self.keys.clock.now()) else { return };
-        for algorithm in snapshot.set().algorithms(now) {
-            if let Some(key) = snapshot.set().signing(algorithm, now) {
-                info!(tenant = %ring.name, %algorithm, "Active key {} is being used for signing", key.kid());
-            }
+        let signing = |algorithm| snapshot.set().signing(algorithm, now).map(|key| key.public.kid.clone());
+        let kids: Vec<String> = snapshot.set().algorithms(now).into_iter().filter_map(signing).collect();
+        let mut logged = ring.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        for kid in kids.iter().filter(|kid| !logged.contains(kid)) {
+            info!(tenant = %ring.name, "Active key {kid} is being used for signing");
         }
+        *logged = kids;
     }
 }
