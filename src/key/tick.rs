@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::key::follow::AT_A_TIME;
 use crate::key::key_ring::{KeyRing, Plan};
 use crate::key::news::{self, Heartbeat};
-use crate::key::record::KeySet;
+use crate::key::record::{KeySet, StoredKey};
 use crate::key::rotation::{Replicas, Step};
 use crate::key::signer_manager::Shared;
 use crate::protocol::error::Unavailable;
@@ -90,6 +90,7 @@ impl Shared {
                 if !ring.snapshot().is_some_and(|set| is_next(set.set())) {
                     return Ok(true);
                 }
+                self.ensure_trusted(ring)?;
                 let key = self.keys.make(&ring.name, *algorithm, grace).await?;
                 let changed = self
                     .change(ring, |set| {
@@ -117,6 +118,21 @@ impl Shared {
                 }
                 Ok(changed)
             }
+        }
+    }
+
+    /// A replica that cannot open the keys that are there would make keys that the others cannot open.
+    fn ensure_trusted(&self, ring: &KeyRing) -> Result<()> {
+        let snapshot = ring.snapshot();
+        let mut keys = snapshot.iter().flat_map(|snapshot| &snapshot.set().keys);
+        let strange = |key: &&StoredKey| key.private.as_ref().is_some_and(|half| !self.keys.sealer.knows(half));
+        match keys.find(strange) {
+            Some(key) => bail!(
+                "no signing key is made for tenant {}, because {} is sealed with a secret that is not in SIGNING_KEY_SECRET",
+                ring.name,
+                key.kid()
+            ),
+            None => Ok(()),
         }
     }
 

@@ -190,7 +190,7 @@ impl World {
         if self.broken == Broken::AnnounceIsZero {
             policy.announce = Duration::ZERO;
         }
-        if choice % 3 == 0 {
+        if choice.is_multiple_of(3) {
             // During a roll-out, some have a longer grace than others.
             policy.grace += seconds(700);
         }

@@ -6,7 +6,9 @@ use proptest::test_runner::{TestError, TestRunner};
 
 use super::history::{Broken, Event, World};
 
-fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<(bool, Vec<Event>)>>, u32) {
+type History = (bool, Vec<Event>);
+
+fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32) {
     let config =
         ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
     let mut runner = TestRunner::new(config);

@@ -145,7 +145,7 @@ async fn a_hundred_first_uses_on_ten_replicas_make_one_key() {
         let manager = world.replica(settings(Algorithm::RS256)).await;
         for _ in 0..10 {
             let manager = manager.clone();
-            uses.spawn(async move { kids(&*manager.tenant(&tenant("shop")).await.unwrap()) });
+            uses.spawn(async move { kids(&manager.tenant(&tenant("shop")).await.unwrap()) });
         }
     }
     let sets: HashSet<Vec<String>> = uses.join_all().await.into_iter().collect();
