@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod key;
+pub mod metrics;
 pub mod protocol;
 pub mod random;
 pub mod store;

@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use jsonwebtoken::DecodingKey;
+use prometheus_client::metrics::counter::Counter;
 use tracing::error;
 
 use crate::clock::Timestamp;
@@ -22,6 +23,7 @@ use crate::key::policy::RotationPolicy;
 use crate::key::private_key::PrivateKey;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::signer::{TokenType, header};
+use crate::metrics::SignedWith;
 use crate::protocol::jwk::{Algorithm, JwkSet, KeyMaterial};
 use crate::store::Loaded;
 
@@ -38,6 +40,7 @@ pub struct KeyRing {
     snapshot: ArcSwapOption<Snapshot>,
     looked_again: AtomicI64,
     read_at: AtomicI64,
+    unconfirmed: AtomicI64,
 }
 
 /// The name of the one set of all tenants under `scope: shared`; no tenant can be called so.
@@ -79,6 +82,8 @@ pub struct LiveKey {
     pub headers: [String; TokenType::ALL.len()],
     /// The latest `exp` of what this replica signed with it.
     pub latest_expiry: Arc<AtomicI64>,
+    /// Its signatures.
+    pub signed: Counter,
 }
 
 /// The JWKS, ready to be sent.
@@ -107,6 +112,7 @@ impl KeyRing {
             snapshot: ArcSwapOption::empty(),
             looked_again: AtomicI64::new(i64::MIN),
             read_at: AtomicI64::new(i64::MIN),
+            unconfirmed: AtomicI64::default(),
         }
     }
 
@@ -152,7 +158,21 @@ impl KeyRing {
             grace: self.plan.load().policy.grace,
             published: ArcSwapOption::empty(),
         };
+        for live in old.iter().flat_map(|old| &old.keys).filter(|live| snapshot.live(&live.kid).is_none()) {
+            let (tenant, kid, alg) = (self.name.to_string(), live.kid.clone(), live.algorithm.as_str());
+            keys.metrics.tokens_signed.remove(&SignedWith { tenant, kid, alg });
+        }
         self.snapshot.store(Some(Arc::new(snapshot)));
+    }
+
+    /// How many replicas hold the next key back, as of the last tick.
+    pub fn unconfirmed(&self) -> i64 {
+        self.unconfirmed.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many replicas hold the next key back.
+    pub fn set_unconfirmed(&self, replicas: usize) {
+        self.unconfirmed.store(i64::try_from(replicas).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// Whether the set should be read again although nobody said that it changed: whoever changed it may have died before
@@ -238,7 +258,10 @@ impl LiveKey {
             .inspect_err(|error| error!(tenant, kid = key.kid(), "A public key in the store is damaged: {error:#}"))
             .ok();
         let headers = TokenType::ALL.map(|token_type| header(key.algorithm(), token_type, Some(key.kid())));
-        Self { kid: key.kid().into(), algorithm: key.algorithm(), private, public, headers, latest_expiry }
+        let (kid, alg) = (key.public.kid.clone(), key.algorithm());
+        let labels = SignedWith { tenant: tenant.into(), kid: kid.clone(), alg: alg.as_str() };
+        let signed = keys.metrics.tokens_signed.get_or_create_owned(&labels);
+        Self { kid, algorithm: alg, private, public, headers, latest_expiry, signed }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::key::generate::{NewKey, generate};
 use crate::key::private_key::PrivateKey;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::seal::Sealer;
+use crate::metrics::Metrics;
 use crate::protocol::jwk::Algorithm;
 use crate::random::Random;
 use crate::store::{Loaded, Store};
@@ -31,6 +32,8 @@ pub struct KeyStore {
     pub random: Arc<dyn Random>,
     /// The size of new RSA keys.
     pub rsa_bits: u32,
+    /// Where signatures and rotations are counted.
+    pub metrics: Metrics,
 }
 
 impl KeyStore {

@@ -140,6 +140,19 @@ impl RotationPolicy {
     }
 }
 
+impl KeySet {
+    /// When the next of its signing keys should be followed by another.
+    pub fn next_rotation(
+        &self,
+        policy: &RotationPolicy,
+        algorithms: &[Algorithm],
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let signing = algorithms.iter().filter_map(|algorithm| self.signing(*algorithm, now));
+        signing.filter_map(|key| key.retired_at.or_else(|| policy.next_rotation(key))).min()
+    }
+}
+
 impl StoredKey {
     /// Whether it is announced and waits to be scheduled.
     pub fn is_unscheduled(&self) -> bool {

@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, Header};
+use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tracing::debug;
 
@@ -36,6 +37,7 @@ pub struct TenantSigner {
     pub(super) ring: Arc<KeyRing>,
     pub(super) wanted: Algorithm,
     pub(super) overrides: Option<PolicyOverrides>,
+    pub(super) hs256_signed: Counter,
 }
 
 /// HS256, ready to sign and to verify.
@@ -128,6 +130,7 @@ impl TenantSigner {
             let token = token(&hs256.headers[token_type as usize], &claims, |message| {
                 Ok(hmac::sign(&hs256.key, message).as_ref().to_vec())
             })?;
+            self.hs256_signed.inc();
             debug!("Signed token with HS256");
             return Ok(token);
         }
@@ -159,6 +162,7 @@ impl TenantSigner {
         }
         live.latest_expiry.fetch_max(expires_at.0, Ordering::Relaxed);
         let token = token(&live.headers[token_type as usize], claims, |message| private.sign(message))?;
+        live.signed.inc();
         debug!("Signed token with {algorithm} using kid: {}", live.kid);
         Ok(token)
     }

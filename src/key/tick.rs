@@ -14,6 +14,7 @@ use crate::key::news::{self, Heartbeat};
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::rotation::{Replicas, Step};
 use crate::key::signer_manager::Shared;
+use crate::metrics::Rotation;
 use crate::protocol::error::Unavailable;
 
 /// More steps than one tick ever needs; the rest is for the next one.
@@ -111,8 +112,10 @@ impl Shared {
                 Ok(true)
             }
             _ => {
+                let before = ring.snapshot();
                 let changed = self.change(ring, |set| is_next(set) && set.apply(step, grace, now)).await?;
                 if changed {
+                    before.iter().for_each(|before| self.count_rotation(ring, before.set(), step, now));
                     log_step(&ring.name, step);
                     news::tell(&self.keys.store, &ring.name).await?;
                 }
@@ -191,14 +194,28 @@ impl Shared {
     /// Says which replicas a new key waits for.
     fn log_waiting(&self, ring: &KeyRing, replicas: &Replicas) {
         let Some(snapshot) = ring.snapshot() else { return };
+        let mut unconfirmed = 0;
         for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()) {
-            if let Some(revision) = key.announced_revision {
-                let behind = replicas.behind(revision);
-                if !behind.is_empty() {
-                    warn!(tenant = %ring.name, "Signing key {} waits for these replicas to publish it: {}", key.kid(), behind.join(", "));
-                }
+            let behind = key.announced_revision.map(|revision| replicas.behind(revision)).unwrap_or_default();
+            if !behind.is_empty() {
+                let names = behind.join(", ");
+                warn!(tenant = %ring.name, "Signing key {} waits for these replicas to publish it: {names}", key.kid());
             }
+            unconfirmed = unconfirmed.max(behind.len());
         }
+        ring.set_unconfirmed(unconfirmed);
+    }
+
+    /// Counts a change of the signing key, and why it came.
+    fn count_rotation(&self, ring: &KeyRing, before: &KeySet, step: &Step, now: Timestamp) {
+        let Step::Schedule { kid, .. } = step else { return };
+        let signing = before.key(kid).and_then(|next| before.signing(next.algorithm(), now));
+        let reason = match signing {
+            None => "algorithm",
+            Some(signing) if ring.plan.load().policy.is_due(signing, now) => "due",
+            Some(_) => "operator",
+        };
+        self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant: ring.name.to_string(), reason }).inc();
     }
 }
 
