@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod protocol;
 pub mod random;
+pub mod registry;
 pub mod store;

@@ -4,6 +4,7 @@ pub mod authorization;
 pub mod error;
 pub mod jwk;
 pub mod metadata;
+pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod scope;
