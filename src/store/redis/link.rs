@@ -228,7 +228,8 @@ impl Fate {
 }
 
 async fn wait_or_give_up(error: RedisError, name: &str, deadline: Instant) -> Result<()> {
-    let hopeless = matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig);
+    let refused = matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig);
+    let hopeless = refused || matches!(error.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"));
     if hopeless || Instant::now() >= deadline {
         return Err(anyhow::Error::from(error).context(format!("{name} cannot be used as the store")));
     }

@@ -1,4 +1,4 @@
 //! What the tests stand on.
 
-pub mod fakes;
-pub mod redis;
+pub(crate) mod fakes;
+pub(crate) mod redis;
