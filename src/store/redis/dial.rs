@@ -23,8 +23,8 @@ const PIPELINE: usize = 1024;
 pub(super) enum Dialer {
     /// One server.
     Server(Box<Client>),
-    /// Whoever the sentinels call the master.
-    Sentinel(Box<SentinelClient>),
+    /// Whoever the sentinels call the master; and where that was the last time.
+    Sentinel(Box<SentinelClient>, Option<ConnectionAddr>),
 }
 
 impl Dialer {
@@ -36,11 +36,24 @@ impl Dialer {
             .set_pipeline_buffer_size(PIPELINE);
         let mut connection = match self {
             Self::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await?,
-            Self::Sentinel(client) => client.get_async_connection_with_config(&config).await?,
+            Self::Sentinel(sentinels, address) => {
+                let master = sentinels.async_get_client().await?;
+                *address = Some(master.get_connection_info().addr().clone());
+                master.get_multiplexed_async_connection_with_config(&config).await?
+            }
         };
         // A server that is still loading its data accepts connections and refuses everything else.
         ::redis::cmd("PING").exec_async(&mut connection).await?;
         Ok(connection)
+    }
+
+    /// Whether the sentinels name another master than the one last dialled. The old one may go on taking writes for
+    /// a while, and all of them will be lost.
+    pub(super) async fn has_moved(&mut self) -> bool {
+        let Self::Sentinel(sentinels, address) = self else { return false };
+        // Sentinels that are away, or in the middle of a decision, are no reason to leave a master that answers.
+        let Ok(master) = sentinels.async_get_client().await else { return false };
+        Some(master.get_connection_info().addr()) != address.as_ref()
     }
 }
 
@@ -109,7 +122,7 @@ fn behind_sentinels(
             .set_client_to_sentinel_certificates(certificates);
     }
     let name = format!("the Redis master {:?} behind the sentinels {}", sentinel.master, sentinel.hosts.join(", "));
-    Ok((Target::Kept(Dialer::Sentinel(Box::new(builder.build()?))), name))
+    Ok((Target::Kept(Dialer::Sentinel(Box::new(builder.build()?), None)), name))
 }
 
 fn cluster(

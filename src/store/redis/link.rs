@@ -209,7 +209,9 @@ impl Fate {
             ErrorKind::Server(Server::BusyLoading | Server::ClusterDown | Server::MasterDown | Server::TryAgain) => {
                 Self::Refused
             }
-            ErrorKind::Server(Server::Moved | Server::Ask) | ErrorKind::ClusterConnectionNotFound => Self::Refused,
+            ErrorKind::Server(Server::Moved | Server::Ask)
+            | ErrorKind::ClusterConnectionNotFound
+            | ErrorKind::MasterNameNotFoundBySentinel => Self::Refused,
             ErrorKind::Server(Server::ResponseError) | ErrorKind::Extension => Self::of_text(&error.to_string()),
             _ if error.is_timeout() => Self::TimedOut,
             ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => Self::Lost,
@@ -228,8 +230,8 @@ impl Fate {
 }
 
 async fn wait_or_give_up(error: RedisError, name: &str, deadline: Instant) -> Result<()> {
-    let refused = matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig);
-    let hopeless = refused || matches!(error.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"));
+    // A login or a database that Redis refuses will not be accepted a second later.
+    let hopeless = error.kind() == ErrorKind::AuthenticationFailed || Fate::of(&error) == Fate::Wrong;
     if hopeless || Instant::now() >= deadline {
         return Err(anyhow::Error::from(error).context(format!("{name} cannot be used as the store")));
     }
@@ -265,7 +267,10 @@ impl Keeper {
         loop {
             tokio::select! {
                 () = self.publish.closed() => return,
-                () = sleep(HEARTBEAT) => {}
+                () = sleep(HEARTBEAT) => if self.dialer.has_moved().await {
+                    tracing::info!("{} has moved", self.name);
+                    return;
+                },
                 Some(suspicion) = self.suspected.recv() => match suspicion {
                     Suspicion { generation: older, .. } if older < generation => continue,
                     Suspicion { certain: true, .. } => return,
