@@ -1,1 +1,4 @@
-//! x
+//! The tests of the server from within: one binary, and this list says where a new test belongs.
+
+mod harness;
+mod store;
