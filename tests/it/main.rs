@@ -1,1 +1,3 @@
-//! x
+//! The server from outside, one module per part.
+
+mod pages;
