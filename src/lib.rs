@@ -5,3 +5,4 @@ pub mod protocol;
 pub mod random;
 pub mod registry;
 pub mod store;
+pub mod web;

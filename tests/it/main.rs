@@ -2,3 +2,6 @@
 
 mod harness;
 mod store;
+//! The server from outside, one module per part.
+
+mod pages;
