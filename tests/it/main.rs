@@ -5,3 +5,6 @@ mod store;
 //! The server from outside, one module per part.
 
 mod pages;
+//! One binary of tests; the list of its modules.
+
+mod key;
