@@ -1,1 +1,3 @@
-//! x
+//! The tests of the server, in one binary; each module says what it tests.
+
+mod registry;
