@@ -8,3 +8,6 @@ mod pages;
 //! One binary of tests; the list of its modules.
 
 mod key;
+//! The tests of the server, in one binary; each module says what it tests.
+
+mod registry;
