@@ -1,6 +1,7 @@
 //! uitsmijter: an authorization server for OAuth 2.0 and OpenID Connect.
 
 pub mod clock;
+pub mod login;
 pub mod protocol;
 pub mod random;
 pub mod store;

@@ -1,1 +1,4 @@
-//! x
+//! The server's tests, one module per subject.
+
+mod login_script;
+mod password;
