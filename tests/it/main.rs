@@ -2,6 +2,7 @@
 
 mod harness;
 mod key;
+mod login_script;
 mod pages;
 mod registry;
 mod store;
