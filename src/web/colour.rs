@@ -125,10 +125,9 @@ mod tests {
     #[test]
     fn every_accent_becomes_readable_in_light_and_dark() {
         let steps = [0x00, 0x33, 0x66, 0x80, 0x99, 0xcc, 0xff];
-        for (red, green, blue) in
-            steps.iter().flat_map(|r| steps.iter().flat_map(move |g| steps.iter().map(move |b| (*r, *g, *b))))
-        {
-            let accent = Colour([red, green, blue]);
+        for i in 0..steps.len().pow(3) {
+            let channel = |power| steps[i / steps.len().pow(power) % steps.len()];
+            let accent = Colour([channel(0), channel(1), channel(2)]);
             for scheme in [&LIGHT, &DARK] {
                 let variables = accent.variables(scheme);
                 let of = |name| variable(&variables, name);
