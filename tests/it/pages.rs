@@ -389,7 +389,7 @@ fn the_palette_has_enough_contrast_in_light_and_dark() {
         ("--link", "--background"),
         ("--alarm", "--alarm-surface"),
     ];
-    let control = [("--control", "--surface"), ("--accent", "--surface"), ("--link", "--surface")];
+    let control = [("--control", "--surface"), ("--accent-edge", "--surface"), ("--link", "--surface")];
     for (scheme, style) in [("light", &style[..dark_at]), ("dark", &style[dark_at..])] {
         let colour = |name: &str| -> Colour {
             let start = style.find(&format!("{name}: #")).unwrap() + name.len() + 2;
