@@ -141,7 +141,7 @@ fn footer_links_appear_when_the_tenant_has_them() {
         assert!(html.contains(hook), "{hook}: {html}");
     }
     assert!(html.contains("/static/accent-ffcc00.css?v="));
-    assert!(html.contains("https:&#x2f;&#x2f;cdn.egg.example") || html.contains("https://cdn.egg.example"));
+    assert!(html.contains("src=\"https://cdn.egg.example/logo.png\""));
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_template_can_neither_loop_nor_grow_for_ever() {
         "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}".to_owned(),
         format!("{{% set x = 'aaaaaaaaaaaaaaaa' %}}{doubled}{{{{ x }}}}"),
         "{{ 'a' * 99999999999 }}".to_owned(),
-        "{{ range(99999)|list|join('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') }}".to_owned(),
+        "{{ range(99999)|list|join('a' * 100) }}".to_owned(),
         "{{ 'a'|indent(999999999) }}{{ '%999999999d'|format(1) }}{{ 'a'|center(999999999) }}".to_owned(),
     ];
     for source in sources {
