@@ -4,4 +4,5 @@ pub mod clock;
 pub mod protocol;
 pub mod random;
 pub mod registry;
+pub mod settings;
 pub mod store;
