@@ -1,9 +1,11 @@
 //! The keeper of the connection to one server: asks it now and then, and replaces it in the background.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use super::dial::Dialer;
@@ -22,11 +24,30 @@ pub(super) enum State {
     Down,
 }
 
-/// A user of the connection with this number has reason to believe that it is dead.
-pub(super) struct Suspicion {
-    pub(super) generation: u64,
-    /// No need to ask it first.
-    pub(super) certain: bool,
+/// What the users of the connection tell its keeper.
+#[derive(Default)]
+pub(super) struct Doubts {
+    /// The highest number of a connection that is certainly of no use any more.
+    dead: AtomicU64,
+    news: Notify,
+}
+
+impl Doubts {
+    /// The connection has not answered in time: it should be asked.
+    pub(super) fn suspect(&self) {
+        self.news.notify_one();
+    }
+
+    /// The connection with this number is closed, or leads to a server that is no master any more.
+    pub(super) fn give_up(&self, generation: u64) {
+        self.dead.fetch_max(generation, Ordering::AcqRel);
+        self.news.notify_one();
+    }
+
+    /// Only connections with a higher number are worth using.
+    pub(super) fn dead(&self) -> u64 {
+        self.dead.load(Ordering::Acquire)
+    }
 }
 
 /// Runs until nobody holds the other ends any more.
@@ -36,7 +57,7 @@ pub(super) struct Keeper {
     pub(super) name: String,
     pub(super) response_timeout: Duration,
     pub(super) publish: watch::Sender<State>,
-    pub(super) suspected: mpsc::Receiver<Suspicion>,
+    pub(super) doubts: Arc<Doubts>,
 }
 
 impl Keeper {
@@ -62,10 +83,8 @@ impl Keeper {
                     tracing::info!("{} has moved", self.name);
                     return;
                 },
-                Some(suspicion) = self.suspected.recv() => match suspicion {
-                    Suspicion { generation: older, .. } if older < generation => continue,
-                    Suspicion { certain: true, .. } => return,
-                    Suspicion { certain: false, .. } => {}
+                () = self.doubts.news.notified() => if self.doubts.dead() >= generation {
+                    return;
                 },
             }
             if let Err(error) = ::redis::cmd("PING").exec_async(&mut connection).await {

@@ -10,18 +10,19 @@
 //!   unavailable; if the change did happen, it is as if the caller's answer had been lost on its way.
 //! - Nothing is repeated after a timeout, because the caller has waited long enough.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cluster_async::ClusterConnection;
 use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult};
 use anyhow::{Result, anyhow};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::dial::{self, Dialer, Target};
 use super::fate::{Fate, QueryError};
-use super::keeper::{Keeper, State, Suspicion};
+use super::keeper::{Doubts, Keeper, State};
 use crate::protocol::error::Unavailable;
 
 /// How long Redis may take to come up when this process starts.
@@ -39,7 +40,7 @@ pub(super) enum Effect {
 /// The shared handle.
 pub(super) enum Link {
     /// One server: its connection is ours to keep.
-    Kept { state: watch::Receiver<State>, suspicions: mpsc::Sender<Suspicion>, response_timeout: Duration },
+    Kept { state: watch::Receiver<State>, doubts: Arc<Doubts>, response_timeout: Duration },
     /// A cluster: the crate keeps a connection to each node.
     Cluster(ClusterConnection),
 }
@@ -66,24 +67,23 @@ impl Link {
 
     fn keep(dialer: Dialer, connection: MultiplexedConnection, name: String, response_timeout: Duration) -> Self {
         let (publish, state) = watch::channel(State::Up(connection, 1));
-        let (suspicions, suspected) = mpsc::channel(16);
-        let keeper = Keeper { dialer, name, response_timeout, publish, suspected };
+        let doubts = Arc::<Doubts>::default();
+        let keeper = Keeper { dialer, name, response_timeout, publish, doubts: Arc::clone(&doubts) };
         tokio::spawn(keeper.run());
-        Self::Kept { state, suspicions, response_timeout }
+        Self::Kept { state, doubts, response_timeout }
     }
 
     /// Sends `command` and repeats it where that is safe.
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd, effect: Effect) -> Result<T, QueryError> {
-        let mut after = 0;
         let mut repeated = false;
         loop {
-            let (outcome, generation) = self.attempt(command, after).await?;
+            let (outcome, generation) = self.attempt(command).await?;
             let error = match outcome {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let fate = Fate::of(&error);
-            self.suspect(generation, fate);
+            self.report(generation, fate);
             let repeatable = match fate {
                 Fate::Refused | Fate::Demoted => true,
                 Fate::Lost => effect == Effect::Read,
@@ -95,20 +95,18 @@ impl Link {
             repeated = true;
             if matches!(self, Self::Cluster(_)) || fate == Fate::Refused {
                 sleep(REROUTE).await;
-            } else {
-                after = generation;
             }
         }
     }
 
-    /// One attempt, on a connection younger than `after`.
-    async fn attempt<T: FromRedisValue>(&self, command: &Cmd, after: u64) -> Result<(RedisResult<T>, u64), QueryError> {
+    /// One attempt, on a connection that nobody has given up; answers its number too.
+    async fn attempt<T: FromRedisValue>(&self, command: &Cmd) -> Result<(RedisResult<T>, u64), QueryError> {
         match self {
             Self::Cluster(connection) => Ok((command.query_async(&mut connection.clone()).await, 0)),
-            Self::Kept { state, response_timeout, .. } => {
+            Self::Kept { state, doubts, response_timeout } => {
                 let mut state = state.clone();
                 let settled = state.wait_for(|state| match state {
-                    State::Up(_, generation) => *generation > after,
+                    State::Up(_, generation) => *generation > doubts.dead(),
                     State::Wavering => false,
                     State::Down => true,
                 });
@@ -131,15 +129,12 @@ impl Link {
         Err(anyhow!("a part of the Redis Cluster is down").context(Unavailable("the store")))
     }
 
-    fn suspect(&self, generation: u64, fate: Fate) {
-        let certain = match fate {
-            Fate::Demoted | Fate::Lost => true,
-            Fate::TimedOut => false,
-            Fate::Refused | Fate::Overloaded | Fate::Wrong => return,
-        };
-        if let Self::Kept { suspicions, .. } = self {
-            // A full queue already says it.
-            drop(suspicions.try_send(Suspicion { generation, certain }));
+    fn report(&self, generation: u64, fate: Fate) {
+        let Self::Kept { doubts, .. } = self else { return };
+        match fate {
+            Fate::Demoted | Fate::Lost => doubts.give_up(generation),
+            Fate::TimedOut => doubts.suspect(),
+            Fate::Refused | Fate::Overloaded | Fate::Wrong => {}
         }
     }
 }
