@@ -2,6 +2,9 @@
 //!
 //! A commit costs one sync of the disk. One writer thread gathers all changes that wait and commits them together, so
 //! that a busy server pays for one sync where it would otherwise pay for a hundred.
+//!
+//! After a write that the disk has refused, redb takes no more until the file is opened anew: every verb then answers
+//! that the store is unavailable, readiness fails, and a restart checks the file and goes on from the last commit.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
