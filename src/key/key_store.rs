@@ -52,7 +52,10 @@ impl KeyStore {
         new.version = expected.map_or(0, |loaded| loaded.record.version).max(new.version) + 1;
         new.tenant = tenant.into();
         let store = self.store.within(tenant);
-        store.replace(ID, expected, &new, None).await.with_context(|| format!("the signing keys of tenant {tenant}"))
+        store
+            .replace(ID, expected, &new, &[], None)
+            .await
+            .with_context(|| format!("the signing keys of tenant {tenant}"))
     }
 
     /// Changes the set of `tenant` until nobody is faster: `change` says whether there is something to write.
