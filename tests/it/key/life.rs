@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use uitsmijter::key::policy::PolicyOverrides;
+use uitsmijter::key::seal::{PrivateHalf, Sealer};
 use uitsmijter::key::secret::Secret;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
 use uitsmijter::key::verify::VerifyError;
 use uitsmijter::protocol::jwk::Algorithm;
+use uitsmijter::random::SystemRandom;
 
 use super::harness::*;
 
@@ -274,21 +276,24 @@ async fn rows_that_are_foreign_truncated_or_swapped_are_refused_by_name_and_left
     }
 }
 
-#[tokio::test]
-async fn a_private_half_that_was_moved_does_not_open() {
-    let world = World::new();
-    let replica = world.replica(sealed(&["secret"])).await;
-    replica.tenant(&tenant("shop")).await.unwrap();
-    // What was sealed for one kid is put under another.
-    let row: serde_json::Value = serde_json::from_str(&world.memory.row("}keys:")).unwrap();
-    let mut swapped = row.clone();
-    swapped["record"]["keys"][0]["private"] = row["record"]["keys"][1]["private"].clone();
-    swapped["record"]["keys"][1]["private"] = row["record"]["keys"][0]["private"].clone();
-    world.memory.edit("}keys:", |_| swapped.to_string());
-    let signer = world.replica(sealed(&["secret"])).await.tenant(&tenant("shop")).await.unwrap();
-    let claims = world.claims();
-    assert!(signer.sign(uitsmijter::key::TokenType::Access, &claims, claims.exp).is_err());
-    assert_eq!(kids(&signer).len(), 2);
+#[test]
+fn a_private_half_that_was_moved_or_damaged_does_not_open() {
+    let sealer = Sealer::new(&[Secret::new("secret")]).unwrap();
+    let half = sealer.seal("shop", "one", b"a private key", &SystemRandom).unwrap();
+    assert_eq!(*sealer.open("shop", "one", &half).unwrap(), b"a private key");
+    for (tenant, kid) in [("bank", "one"), ("shop", "two"), ("shopo", "ne")] {
+        let error = sealer.open(tenant, kid, &half).unwrap_err().to_string();
+        assert!(error.contains(tenant) && error.contains(kid) && error.contains("moved"), "{error}");
+    }
+    let text = serde_json::to_string(&half).unwrap();
+    for damaged in [text.replace("\"data\":\"", "\"data\":\"AAAA"), text.replace("\"data\":\"", "\"data\":\"!")] {
+        let damaged: PrivateHalf = serde_json::from_str(&damaged).unwrap();
+        assert!(sealer.open("shop", "one", &damaged).is_err());
+    }
+    let short: PrivateHalf =
+        serde_json::from_value(serde_json::json!({"sealed_by": serde_json::from_str::<serde_json::Value>(&text).unwrap()["sealed_by"], "data": "AA"})).unwrap();
+    assert!(sealer.open("shop", "one", &short).unwrap_err().to_string().contains("damaged"));
+    assert!(!format!("{half:?}").contains(text.split('"').nth(7).unwrap()));
 }
 
 #[tokio::test]
