@@ -84,6 +84,7 @@ impl Backend for Memory {
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        _groups: &[String],
         _keep: Option<Duration>,
     ) -> Result<bool> {
         self.answer()?;
