@@ -559,6 +559,26 @@ fn clients_of_one_name_in_different_files_keep_their_own_last_version() {
 }
 
 #[test]
+fn hostile_documents_cost_a_problem_and_nothing_else() {
+    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let before = format!("*a{}", level - 1);
+        writeln!(laughs, "a{level}: &a{level} [{}]", vec![before; 10].join(", ")).unwrap();
+    }
+    let deep = format!("name: x\nconfig: {}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let itself = "name: x\nconfig: &a\n  hosts: *a\n";
+    let merged = "name: x\nconfig: &a\n  <<: *a\n";
+    let twice = "name: x\nname: y\nconfig: {hosts: [a.example]}\n";
+    let broken_name = "name: \"a\\nerror: forged\"\nconfig: {hosts: [a.example]}\n";
+    for text in [&laughs, deep.as_str(), itself, merged, twice, broken_name] {
+        let (snapshot, problems) = build(&[("Tenants/a.yaml", TENANT), ("Tenants/b.yaml", text)], None);
+        assert!(!errors(&problems).is_empty(), "{text}");
+        assert!(problems.iter().all(|problem| problem.to_string().lines().count() == 1), "{problems:?}");
+        assert_eq!(snapshot.tenant_count(), 1);
+    }
+}
+
+#[test]
 fn merge_keys_foreign_documents_and_json_are_read() {
     let text = "x-base: &base\n  silent_login: false\nname: m\nconfig:\n  <<: *base\n  hosts: [m.example]\n  providers: class UserLoginProvider {}\n";
     let (snapshot, problems) = build(&[("Tenants/m.yaml", text)], None);

@@ -134,7 +134,7 @@ fn a_folder_without_permission_deletes_nothing() {
     let loader = place.loader(Vec::new());
     let (snapshot, problems) = loader.load();
     let registry = Registry::new(snapshot, problems);
-    fs::set_permissions(place.path("Tenants"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(place.path("Tenants"), fs::Permissions::from_mode(0o000)).unwrap();
     let is_locked_out = fs::read_dir(place.path("Tenants")).is_err();
     loader.reload(&registry);
     fs::set_permissions(place.path("Tenants"), fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,7 +1,7 @@
 //! What the process is told: the order of sources, every variable, and what is said about mistakes.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -92,7 +92,7 @@ const EFFECTS: [Effect; 35] = [
     ("COOKIE_DOMAINS", r#"{"Login.example.com":"*.example.com"}"#, |s| {
         s.cookie_domain("login.example.com:443") == Some(".example.com") && s.cookie_domain("x").is_none()
     }),
-    ("DIRECTORY", "/srv", |s| s.directory == PathBuf::from("/srv")),
+    ("DIRECTORY", "/srv", |s| s.directory == Path::new("/srv")),
     ("SUPPORT_KUBERNETES_CRD", "1", |s| s.kubernetes.enabled),
     ("SCOPED_KUBERNETES_CRD", "true", |s| s.kubernetes.scoped),
     ("UITSMIJTER_NAMESPACE", "auth", |s| s.kubernetes.namespace.as_deref() == Some("auth")),
@@ -294,7 +294,7 @@ fn the_report_tells_what_would_be_served() {
         "rotate every   90d",
         "put a backslash before each dot",
         "tenant two: jwt_algorithm is HS256, but JWT_SECRET is missing",
-        "2 tenants, 1 clients, 1 errors, 1 warnings",
+        "tenants: 2, clients: 1, errors: 1, warnings: 1",
     ] {
         assert!(shown.contains(expected), "{expected}\n{shown}");
     }
