@@ -202,6 +202,21 @@ async fn a_folder_that_is_made_later_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_folder_below_a_relative_directory_is_watched_too() {
+    let place = Place::new();
+    let current = std::env::current_dir().unwrap();
+    let up: PathBuf = current.components().skip(1).map(|_| "..").collect();
+    let relative = Path::new(".").join(up).join(place.0.path().strip_prefix("/").unwrap());
+    let loader = Arc::new(Loader::new(Folder::below(&relative), Arc::new(|_| Ok(())), Vec::new()));
+    let registry = Registry::new(Default::default(), Vec::new());
+    let watching = tokio::spawn(watch(loader, registry.clone()));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    place.write("Tenants/one.yaml", tenant("one"));
+    expect_names(&registry, &["one"]).await;
+    watching.abort();
+}
+
+#[tokio::test]
 async fn the_swap_of_a_config_map_is_noticed() {
     let place = Place::new();
     let version = |version: &str, name: &str| {
@@ -224,7 +239,7 @@ async fn the_swap_of_a_config_map_is_noticed() {
 }
 
 #[tokio::test]
-async fn watching_alone_and_a_store_beside_the_folder_cause_no_reading() {
+async fn watching_alone_and_a_store_beside_the_folder_replace_nothing() {
     let place = Place::new();
     place.write("Tenants/one.yaml", "name: [");
     let registry = Registry::new(Default::default(), Vec::new());
