@@ -127,7 +127,7 @@ async fn change(store: &Store, mut change: impl FnMut(&mut KeyNews) -> u64) -> R
         let loaded = store.load::<KeyNews>(NEWS).await.context("the key news")?;
         let mut news = loaded.as_ref().map(|loaded| loaded.record.clone()).unwrap_or_default();
         let revision = change(&mut news);
-        if store.replace(NEWS, loaded.as_ref(), &news, None).await.context("the key news")? {
+        if store.replace(NEWS, loaded.as_ref(), &news, &[], None).await.context("the key news")? {
             return Ok(revision);
         }
     }

@@ -37,10 +37,11 @@ impl Shared {
             true => self.replicas().await?,
             false => Vec::new(),
         };
-        let mut ticks = stream::iter(&rings)
-            .map(|ring| {
-                let heartbeats = &heartbeats;
-                async move { (ring, self.tick_ring(ring, heartbeats).await) }
+        let heartbeats = heartbeats.as_slice();
+        let mut ticks = stream::iter(rings)
+            .map(|ring| async move {
+                let result = self.tick_ring(&ring, heartbeats).await;
+                (ring, result)
             })
             .buffer_unordered(AT_A_TIME);
         while let Some((ring, result)) = ticks.next().await {
