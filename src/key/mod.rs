@@ -27,6 +27,7 @@ pub mod key_metrics;
 pub mod key_ring;
 pub mod key_store;
 pub mod news;
+pub mod older_redis;
 pub mod policy;
 pub mod private_key;
 pub mod record;
