@@ -1,0 +1,55 @@
+// Debian's Chromium with a profile of its own, and the few steps that both journeys take.
+import { chromium } from 'playwright-core';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Longest time that any single step may take, in milliseconds. */
+const PATIENCE = 15_000;
+
+/** Prints one finding; the test that started the journey reads and judges it. */
+export function report(step, finding) {
+  console.log(JSON.stringify({ step, finding }));
+}
+
+/** Runs a journey in a fresh browser and closes it whatever happens. */
+export async function journey(executablePath, walk) {
+  const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: 2 * PATIENCE });
+  try {
+    await walk(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Opens a page that collects the errors of its scripts and every violation of a content security policy. */
+export async function openPage(browser, complaints, options = {}) {
+  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1440, height: 900 }, ...options });
+  context.setDefaultTimeout(PATIENCE);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));
+  page.on('console', (message) => {
+    if (/content security policy|blocked by cors/i.test(message.text())) complaints.push(`${message.text()}`);
+  });
+  return page;
+}
+
+/** Fills in the login form and sends it. */
+export async function signIn(page, username, password) {
+  await page.locator('#username').fill(username);
+  await page.locator('#password').fill(password);
+  await page.locator('#loginButton').click();
+}
+
+/** The claims of a JWT, unverified: resource servers verify, this only looks. */
+export function claims(token) {
+  return JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+}
