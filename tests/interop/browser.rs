@@ -29,6 +29,14 @@ async fn a_single_page_application_signs_in_shows_the_profile_and_signs_out() {
     }
     assert_ne!(looks[0]["background"], looks[2]["background"], "light and dark look the same");
 
+    let spoken = findings.all("spoken");
+    assert_eq!(spoken.len(), 2);
+    assert_eq!((&spoken[0]["language"], &spoken[1]["language"]), (&json!("en"), &json!("de")));
+    for name in ["username", "password", "button"] {
+        assert_ne!(spoken[0][name], "", "{name} has no accessible name");
+    }
+    assert_ne!(spoken[0]["button"], spoken[1]["button"], "the German page is in English");
+
     findings.expect_url("login page", &login);
     assert_eq!(findings.one("login page")["focus"], "username");
 

@@ -57,7 +57,8 @@ fn existing(path: PathBuf) -> PathBuf {
     path
 }
 
-/// Runs a client to its end and gives the lines it printed. A client that fails, or prints anything else, fails the test.
+/// Runs a client to its end and gives the lines it printed.
+/// A client that fails, or prints anything but JSON, fails the test.
 pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> Vec<Value> {
     let mut client = Command::new(program)
         .args(arguments)

@@ -42,11 +42,11 @@ export async function openPage(browser, complaints, options = {}) {
   return page;
 }
 
-/** Fills in the login form and sends it. */
-export async function signIn(page, username, password) {
+/** Fills in the login form and sends it, by the button or as many people do, with the enter key. */
+export async function signIn(page, username, password, { byKeyboard = false } = {}) {
   await page.locator('#username').fill(username);
   await page.locator('#password').fill(password);
-  await page.locator('#loginButton').click();
+  await (byKeyboard ? page.locator('#password').press('Enter') : page.locator('#loginButton').click());
 }
 
 /** The claims of a JWT, unverified: resource servers verify, this only looks. */

@@ -16,7 +16,7 @@ await journey(chromium, async (browser) => {
     if (!(await page.locator('#username').count())) {
       await page.locator('a, button').filter({ hasText: /sign in/i }).first().click();
     }
-    await signIn(page, username, password);
+    await signIn(page, username, password, { byKeyboard: true });
     await page.locator('#username').waitFor({ state: 'detached' });
     await page.waitForLoadState();
     await page.screenshot({ path: `${screenshots}/demo-profile.png`, fullPage: true });

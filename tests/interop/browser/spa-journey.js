@@ -36,16 +36,36 @@ async function photograph(browser, colorScheme, width) {
   return { colorScheme, width, background, overflow };
 }
 
+/** What a screen reader tells about the form. */
+async function spoken(page) {
+  const names = (selector) =>
+    page.locator(selector).evaluate((field) => [...field.labels].map((label) => label.innerText.trim()).join(' '));
+  return {
+    language: await page.locator('html').getAttribute('lang'),
+    username: await names('#username'),
+    password: await names('#password'),
+    button: (await page.locator('#loginButton').innerText()).trim(),
+  };
+}
+
 await mkdir(screenshots, { recursive: true });
 await journey(chromium, async (browser) => {
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [375, 1440]) report('look', await photograph(browser, colorScheme, width));
   }
 
+  for (const locale of ['en-GB', 'de-DE']) {
+    const page = await openPage(browser, complaints, { locale });
+    await askToSignIn(page);
+    await page.locator('#username').waitFor();
+    report('spoken', await spoken(page));
+    await page.context().close();
+  }
+
   const page = await openPage(browser, complaints);
   await askToSignIn(page);
   await page.locator('#username').waitFor();
-  report('login page', { url: page.url(), title: await page.title(), focus: await page.evaluate(() => document.activeElement?.id) });
+  report('login page', { url: page.url(), focus: await page.evaluate(() => document.activeElement?.id) });
 
   await signIn(page, username, `not ${password}`);
   const error = page.locator('div.error[data-error]');
