@@ -1,1 +1,171 @@
-//! (written next)
+//! The authorization request: RFC 6749 §4.1.1, OIDC Core §3.1.2.1 and §5.5.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::error::{ErrorCode, OAuthError, Result};
+use super::parameters::Parameters;
+use super::pkce::CodeChallenge;
+use super::scope::Scope;
+
+/// How the answer travels to the client: OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the query of the redirect URI.
+    #[default]
+    Query,
+    /// In a form that the browser posts to the redirect URI.
+    FormPost,
+}
+
+impl ResponseMode {
+    /// Reads `response_mode`.
+    ///
+    /// Errors: `invalid_request` for a mode that this server does not have.
+    pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
+        match parameters.one("response_mode")? {
+            None | Some("query") => Ok(Self::Query),
+            Some("form_post") => Ok(Self::FormPost),
+            Some(_) => Err(OAuthError::invalid_request("response_mode must be query or form_post")),
+        }
+    }
+}
+
+/// What the client wants to be asked: OIDC Core §3.1.2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// No page may be shown.
+    None,
+    /// Credentials must be entered again.
+    Login,
+    /// Consent must be asked again.
+    Consent,
+    /// The person chooses who to be.
+    SelectAccount,
+}
+
+/// A request whose form is right; whether the client may ask it is decided by the endpoint.
+///
+/// `client_id` and `redirect_uri` are not here: they decide who is told about everything else and are read first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// What is asked for; empty when nothing was said.
+    pub scope: Scope,
+    /// RFC 7636 §4.3.
+    pub code_challenge: Option<CodeChallenge>,
+    /// Returned in the ID token.
+    pub nonce: Option<String>,
+    /// Empty when the client did not care.
+    pub prompt: Vec<Prompt>,
+    /// Seconds since the last sign-in that the client accepts.
+    pub max_age: Option<u64>,
+    /// An ID token that says who should be signed in.
+    pub id_token_hint: Option<String>,
+    /// Fills in the name.
+    pub login_hint: Option<String>,
+    /// Wishes for `acr`, the best first.
+    pub acr_values: Vec<String>,
+    /// Wishes for the language of pages.
+    pub ui_locales: Option<String>,
+    /// Which claims the client wants (OIDC Core §5.5).
+    #[serde(default)]
+    pub claims: ClaimsRequest,
+    /// RFC 8707 §2.
+    #[serde(default)]
+    pub resource: Vec<String>,
+}
+
+/// The `claims` parameter: OIDC Core §5.5.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClaimsRequest {
+    /// Members wanted from the userinfo endpoint.
+    #[serde(default)]
+    pub userinfo: Map<String, Value>,
+    /// Members wanted in the ID token.
+    #[serde(default)]
+    pub id_token: Map<String, Value>,
+}
+
+impl AuthorizationRequest {
+    /// Reads everything but `client_id`, `redirect_uri`, `state` and `response_mode`.
+    ///
+    /// Errors: as RFC 6749 §4.1.2.1 and OIDC Core §3.1.2.6 name them.
+    pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
+        parameters.refuse_duplicates()?;
+        // OIDC Core §3.1.2.6; JAR (RFC 9101) and PAR (RFC 9126) are not here.
+        if parameters.one("request")?.is_some() {
+            return Err(OAuthError::new(ErrorCode::RequestNotSupported, "request objects are not supported"));
+        }
+        if parameters.one("request_uri")?.is_some() {
+            return Err(OAuthError::new(ErrorCode::RequestUriNotSupported, "request_uri is not supported"));
+        }
+        match parameters.required("response_type")? {
+            "code" => {}
+            _ => return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "response_type must be code")),
+        }
+        let max_age = parameters.one("max_age")?.map(str::parse).transpose();
+        Ok(Self {
+            scope: parameters.one("scope")?.map(Scope::parse).transpose()?.unwrap_or_default(),
+            code_challenge: CodeChallenge::from_parameters(parameters)?,
+            nonce: parameters.owned("nonce")?,
+            prompt: prompts(parameters)?,
+            max_age: max_age.map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds"))?,
+            id_token_hint: parameters.owned("id_token_hint")?,
+            login_hint: parameters.owned("login_hint")?,
+            acr_values: words(parameters.one("acr_values")?),
+            ui_locales: parameters.owned("ui_locales")?,
+            claims: claims(parameters)?,
+            resource: resources(parameters)?,
+        })
+    }
+
+    /// Whether the client asked for this prompt.
+    pub fn prompts(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+}
+
+fn words(list: Option<&str>) -> Vec<String> {
+    list.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+fn prompts(parameters: &Parameters) -> Result<Vec<Prompt>> {
+    // Unknown values are ignored: another specification may define them (OIDC Core §3.1.2.1, `create` is one).
+    let known = |word: String| match word.as_str() {
+        "none" => Some(Prompt::None),
+        "login" => Some(Prompt::Login),
+        "consent" => Some(Prompt::Consent),
+        "select_account" => Some(Prompt::SelectAccount),
+        _ => None,
+    };
+    let asked = words(parameters.one("prompt")?);
+    let prompts: Vec<Prompt> = asked.iter().cloned().filter_map(known).collect();
+    if prompts.contains(&Prompt::None) && asked.len() > 1 {
+        return Err(OAuthError::invalid_request("prompt none cannot be combined with another"));
+    }
+    Ok(prompts)
+}
+
+fn claims(parameters: &Parameters) -> Result<ClaimsRequest> {
+    #[derive(Deserialize)]
+    struct Wire {
+        userinfo: Option<Map<String, Value>>,
+        id_token: Option<Map<String, Value>>,
+    }
+    let Some(text) = parameters.text("claims")? else { return Ok(ClaimsRequest::default()) };
+    let wire: Wire =
+        serde_json::from_str(text).map_err(|_| OAuthError::invalid_request("claims is not a JSON object of claims"))?;
+    Ok(ClaimsRequest { userinfo: wire.userinfo.unwrap_or_default(), id_token: wire.id_token.unwrap_or_default() })
+}
+
+/// RFC 8707 §2: absolute URIs without a fragment.
+fn resources(parameters: &Parameters) -> Result<Vec<String>> {
+    let resources = parameters.all("resource");
+    let valid = |resource: &String| url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+    if resources.len() > 16 || !resources.iter().all(valid) {
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource must be an absolute URI without a fragment"));
+    }
+    Ok(resources.to_vec())
+}

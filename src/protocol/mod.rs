@@ -1,9 +1,11 @@
 //! The words of OAuth 2.0 and OpenID Connect: types and their arithmetic, without I/O, clock or state.
 
 pub mod authorization;
+pub mod duration;
 pub mod error;
 pub mod jwk;
 pub mod metadata;
+pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod scope;

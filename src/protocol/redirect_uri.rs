@@ -1,1 +1,283 @@
-//! (written next)
+//! Which redirect URI matches which registration: RFC 6749 §3.1.2, RFC 8252 §7.3, RFC 9700 §2.1 and §4.1.
+
+use regex::Regex;
+use url::{Host, Url};
+
+/// Characters that make a registration a pattern. A dot alone does not: every host has one.
+const PATTERN_CHARACTERS: [char; 11] = ['\\', '*', '+', '(', ')', '[', ']', '{', '}', '|', '^'];
+
+/// Schemes that run or carry content in place of leading to a client.
+const FORBIDDEN_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
+
+/// One registered redirect URI of a client.
+#[derive(Clone, Debug)]
+pub struct RedirectUri {
+    registered: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    /// Compared character by character (RFC 9700 §2.1).
+    Exact,
+    /// A loopback address: the port is not compared (RFC 8252 §7.3).
+    Loopback(Url),
+    /// A pattern whose scheme, host and rest are matched apart, so that none can reach into another.
+    Structured { scheme: Regex, authority: Regex, rest: Regex },
+    /// A pattern that cannot be taken apart; it must match the whole URI.
+    Whole(Regex),
+}
+
+impl RedirectUri {
+    /// Reads a registration: a URI, or a regular expression that must match the whole URI.
+    ///
+    /// Errors: a sentence that says what is wrong with it.
+    pub fn register(text: &str) -> Result<Self, String> {
+        let registered = text.trim().to_owned();
+        let rule = match Url::parse(&registered) {
+            Ok(url) if FORBIDDEN_SCHEMES.contains(&url.scheme()) => return Err(forbidden_scheme(&url)),
+            Ok(url) if !is_pattern(&registered, &url) => {
+                acceptable(&url)?;
+                if is_loopback(&url) { Rule::Loopback(url) } else { Rule::Exact }
+            }
+            Err(error) if !registered.contains(PATTERN_CHARACTERS) && !registered.contains(['?', '$']) => {
+                return Err(format!("redirect URI {registered:?} is not an absolute URI: {error}"));
+            }
+            _ => pattern(&registered)?,
+        };
+        Ok(Self { registered, rule })
+    }
+
+    /// Whether a request's `redirect_uri` is the registered one.
+    pub fn matches(&self, candidate: &str) -> bool {
+        let Ok(url) = Url::parse(candidate) else { return false };
+        // A URI that a browser would read differently from what was compared is nobody's: no control characters or
+        // backslashes, and no user information in front of the host.
+        let ambiguous = candidate.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\');
+        if ambiguous || acceptable(&url).is_err() || !url.username().is_empty() || url.password().is_some() {
+            return false;
+        }
+        match &self.rule {
+            Rule::Exact => candidate == self.registered,
+            Rule::Loopback(registered) => candidate == self.registered || same_but_port(registered, &url),
+            Rule::Structured { scheme, authority, rest } => {
+                let (own_authority, own_rest) = split_authority(candidate, &url);
+                scheme.is_match(url.scheme()) && authority.is_match(&own_authority) && rest.is_match(own_rest)
+            }
+            Rule::Whole(whole) => whole.is_match(candidate),
+        }
+    }
+
+    /// What an operator should know: that the pattern reaches hosts that nobody meant.
+    pub fn warning(&self) -> Option<String> {
+        let loose = match &self.rule {
+            Rule::Exact | Rule::Loopback(_) => false,
+            Rule::Whole(_) => true,
+            Rule::Structured { authority, .. } => has_bare_dot(authority.as_str()),
+        };
+        loose.then(|| {
+            format!(
+                "redirect URI pattern {:?} can match hosts of others; write out the hosts and put a backslash before each dot",
+                self.registered
+            )
+        })
+    }
+
+    /// The origin of a registration that is not a pattern: scheme, host and port.
+    pub fn origin(&self) -> Option<String> {
+        match &self.rule {
+            Rule::Exact | Rule::Loopback(_) => Url::parse(&self.registered)
+                .ok()
+                .map(|url| url.origin())
+                .and_then(|origin| origin.is_tuple().then(|| origin.ascii_serialization())),
+            _ => None,
+        }
+    }
+
+    /// The registration as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.registered
+    }
+}
+
+fn is_pattern(text: &str, url: &Url) -> bool {
+    let optional_end = text.contains('?') && !url.query().is_some_and(|query| query.contains('='));
+    text.contains(PATTERN_CHARACTERS) && !matches!(url.host(), Some(Host::Ipv6(_)))
+        || text.contains('$')
+        || optional_end
+}
+
+fn forbidden_scheme(url: &Url) -> String {
+    format!("a redirect URI must not use the scheme {}", url.scheme())
+}
+
+fn acceptable(url: &Url) -> Result<(), String> {
+    if FORBIDDEN_SCHEMES.contains(&url.scheme()) {
+        return Err(forbidden_scheme(url));
+    }
+    if url.fragment().is_some() {
+        // RFC 6749 §3.1.2
+        return Err("a redirect URI must not have a fragment".into());
+    }
+    if matches!(url.scheme(), "http" | "https") && url.host().is_none() {
+        return Err("a redirect URI needs a host".into());
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.scheme() == "http"
+        && match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            _ => false,
+        }
+}
+
+fn same_but_port(registered: &Url, candidate: &Url) -> bool {
+    registered.scheme() == candidate.scheme()
+        && registered.host() == candidate.host()
+        && registered.path() == candidate.path()
+        && registered.query() == candidate.query()
+}
+
+fn pattern(text: &str) -> Result<Rule, String> {
+    let text = text.trim_start_matches('^').trim_end_matches('$');
+    let compile = |part: &str| {
+        regex::RegexBuilder::new(&format!("^(?:{part})$"))
+            .size_limit(1 << 20)
+            .build()
+            .map_err(|error| format!("redirect URI pattern {text:?} is not a regular expression: {error}"))
+    };
+    let whole = compile(text)?;
+    // `https?://host/rest`: taken apart at the separators that every URL has. Where the halves are no expressions of
+    // their own (a group spans a separator), the whole must do.
+    let parts = text.split_once("://").and_then(|(scheme, after)| {
+        let end = authority_end(after);
+        Some((compile(scheme).ok()?, compile(&after[..end]).ok()?, compile(&after[end..]).ok()?))
+    });
+    Ok(match parts {
+        Some((scheme, authority, rest)) => Rule::Structured { scheme, authority, rest },
+        None => Rule::Whole(whole),
+    })
+}
+
+/// Where the authority of a pattern ends: at the first slash that stands in no group or class. A `?` behind that
+/// slash makes it optional and belongs to the rest.
+fn authority_end(pattern: &str) -> usize {
+    let (mut depth, mut escaped) = (0_i32, false);
+    for (at, c) in pattern.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if pattern[at..].starts_with("\\/") && depth == 0 => return at,
+            '\\' => escaped = true,
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '/' if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    // `https://host(/.*)?`: the group that begins with the slash is the rest.
+    pattern.find("(/").or_else(|| pattern.find("(?:/")).unwrap_or(pattern.len())
+}
+
+/// The host and port, and the rest, of a URI as it was sent.
+fn split_authority<'a>(candidate: &'a str, url: &Url) -> (String, &'a str) {
+    let after = candidate.split_once("://").map_or("", |(_, after)| after);
+    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    (format!("{}{port}", url.host_str().unwrap_or_default()), &after[end..])
+}
+
+fn has_bare_dot(authority: &str) -> bool {
+    let mut escaped = false;
+    authority.chars().any(|c| {
+        let bare = c == '.' && !escaped;
+        escaped = c == '\\' && !escaped;
+        bare
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(registered: &str, candidate: &str) -> bool {
+        RedirectUri::register(registered).unwrap().matches(candidate)
+    }
+
+    #[test]
+    fn a_plain_registration_is_compared_exactly() {
+        let registered = "https://app.example.com/callback";
+        assert!(matches(registered, registered));
+        for other in [
+            "https://app.example.com/callback/",
+            "https://app.example.com/Callback",
+            "https://app.example.com/callback?x=1",
+            "https://app.example.com:443/callback",
+            "http://app.example.com/callback",
+            "https://app.example.com@evil.example/callback",
+            "https://app.example.com/callback#x",
+            "https://app.example.com/callback\n",
+            " https://app.example.com/callback",
+        ] {
+            assert!(!matches(registered, other), "{other}");
+        }
+        assert!(matches("com.example.app:/callback", "com.example.app:/callback"));
+        assert!(matches("https://a.example/cb?tenant=1", "https://a.example/cb?tenant=1"));
+    }
+
+    #[test]
+    fn a_loopback_address_ignores_the_port_and_a_name_does_not() {
+        assert!(matches("http://127.0.0.1/cb", "http://127.0.0.1:51004/cb"));
+        assert!(matches("http://[::1]:1/cb", "http://[::1]:51004/cb"));
+        assert!(!matches("http://127.0.0.1/cb", "http://127.0.0.1:51004/other"));
+        assert!(!matches("http://localhost/cb", "http://localhost:51004/cb"));
+        assert!(!matches("https://10.0.0.1/cb", "https://10.0.0.1:1/cb"));
+    }
+
+    #[test]
+    fn a_pattern_must_match_the_whole_uri_part_by_part() {
+        let pattern = r"https?://(.*\.)?example\.com(:[0-9]+)?/.*";
+        assert!(matches(pattern, "https://a.example.com/cb?x=1"));
+        assert!(matches(pattern, "http://example.com:8080/"));
+        for evil in [
+            "https://app.example.com.evil.tld/",
+            "https://evil.tld/?https://app.example.com/",
+            "https://evil.tld/x.example.com/",
+            "https://evil.tld?.example.com/",
+            "https://evil.tld#.example.com/",
+            "https://evil.tld\\.example.com/",
+            "https://user@a.example.com/",
+            "javascript://a.example.com/%0aalert(1)",
+        ] {
+            assert!(!matches(pattern, evil), "{evil}");
+        }
+        assert!(matches(r"https://app\.example\.com(/.*)?", "https://app.example.com"));
+        assert!(matches(r"https://app.example.com/?", "https://app.example.com/"));
+    }
+
+    #[test]
+    fn a_pattern_that_reaches_foreign_hosts_is_warned_about() {
+        let warned = |text| RedirectUri::register(text).unwrap().warning().is_some();
+        assert!(warned(".*"));
+        assert!(warned("https://app.example.com/.*"));
+        assert!(!warned(r"https://app\.example\.com/.*"));
+        assert!(!warned("https://app.example.com/callback"));
+    }
+
+    #[test]
+    fn what_cannot_be_a_redirect_uri_is_refused() {
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "https://a.example/#x",
+            "/callback",
+            "",
+            "https://(a",
+            "nonsense",
+        ] {
+            assert!(RedirectUri::register(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,9 +1,10 @@
-//! What outlives a request: typed records over a small contract that two backends keep.
+//! What outlives a request: typed records over a small contract that every backend keeps.
 //!
 //! The backend sees digests, never a code or a token. Expiry is decided here, against the injected [`Clock`]; the
 //! backend's own expiry is only housekeeping. Every key carries its tenant, so that nothing of one tenant can be found
 //! by another, and so that all keys of a tenant live in one slot of a Redis Cluster.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,25 +17,72 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Timestamp};
 
+pub mod memory;
 #[cfg(feature = "embedded")]
 pub mod redb;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod rows;
+pub mod settings;
+
+pub use settings::StoreSettings;
+
+/// Opens the store that `settings` choose: Redis, a file, or the memory of this process. `clock` tells the embedded
+/// store what is overdue; Redis has a clock of its own.
+pub async fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>> {
+    match (&settings.redis, &settings.path) {
+        (Some(redis), path) => {
+            if let Some(path) = path {
+                tracing::warn!("state lives in Redis; the store {} is not used", path.display());
+            }
+            open_redis(redis).await
+        }
+        (None, Some(path)) => open_file(path.clone(), clock).await,
+        (None, None) => Ok(Arc::new(memory::Memory::new(clock))),
+    }
+}
+
+#[cfg(feature = "redis")]
+async fn open_redis(settings: &settings::RedisSettings) -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(redis::Shared::open(settings).await?))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn open_redis(_: &settings::RedisSettings) -> Result<Arc<dyn Backend>> {
+    anyhow::bail!("the settings ask for Redis, but this program was built without it (feature `redis`)")
+}
+
+#[cfg(feature = "embedded")]
+async fn open_file(path: PathBuf, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>> {
+    // Verifying a big file takes a moment.
+    Ok(Arc::new(tokio::task::spawn_blocking(move || redb::Embedded::open(&path, clock)).await??))
+}
+
+#[cfg(not(feature = "embedded"))]
+async fn open_file(path: PathBuf, _: Arc<dyn Clock>) -> Result<Arc<dyn Backend>> {
+    let path = path.display();
+    anyhow::bail!("the settings name the store {path}, but this program was built without it (feature `embedded`)")
+}
 
 /// The port: bytes under keys. Every verb is atomic, and acknowledged only when it is as durable as the backend gets.
 ///
-/// Every error carries [`crate::protocol::error::Unavailable`] as context when the backend could not be reached.
+/// Every error carries [`crate::protocol::error::Unavailable`] as context when the backend could not be reached, or
+/// cannot write. A change that ends in such an error may have happened all the same.
+///
+/// A record whose time is over is gone for every verb; for at least as long as it was to be kept, it is there. Groups
+/// are a property of the records in them: a group has no life of its own. All keys and groups of one call begin with
+/// the same hash tag.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// Puts `value` under `key`, replacing what was there, as a member of `groups`, for at least `keep`.
-    /// A group lives as long as its longest member.
+    /// Puts `value` under `key` for at least `keep`, as a member of `groups`. What was there is replaced: its value,
+    /// its groups and the count of its uses. A group lives as long as its longest member.
     async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()>;
     /// What is under `key`.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
     /// Marks one more use of `key`: how often it has been used by now (1 for the first), and what is under it.
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
     /// Puts `new` if what is there equals `expected` (`None`: if nothing is there); answers whether it did.
-    /// `keep` of `None` keeps it for good. Group memberships stay as they are.
+    /// `keep` counts from now, and `None` keeps it for good. Its groups and the count of its uses stay as they are.
     async fn compare_and_set(
         &self,
         key: &str,
@@ -132,8 +180,8 @@ impl Store {
         Ok(self.open(&raw)?.map(consumed))
     }
 
-    /// Puts `new` under `id` if what is there is still `expected` (`None`: nothing); answers whether it did.
-    /// Without `expires_at` it stays for good.
+    /// Puts `new` under `id` if what is there is still `expected` (`None`: nothing, or something expired); answers
+    /// whether it did. Without `expires_at` it stays for good.
     pub async fn replace<R: Record>(
         &self,
         id: &str,
@@ -143,9 +191,18 @@ impl Store {
     ) -> Result<bool> {
         let value = serde_json::to_vec(&Envelope { expires_at, record: new })?;
         let keep = expires_at.map(|at| self.keep(at));
-        self.backend
-            .compare_and_set(&self.key::<R>(id), expected.map(|loaded| loaded.raw.as_slice()), &value, keep)
-            .await
+        let key = self.key::<R>(id);
+        let expected_raw = expected.map(|loaded| loaded.raw.as_slice());
+        let replaced = self.backend.compare_and_set(&key, expected_raw, &value, keep).await?;
+        if replaced || expected.is_some() {
+            return Ok(replaced);
+        }
+        // The backend may still hold what has expired by the clock, and nobody can load that to replace it.
+        let Some(raw) = self.backend.get(&key).await? else { return Ok(false) };
+        if self.open::<R>(&raw)?.is_some() {
+            return Ok(false);
+        }
+        self.backend.compare_and_set(&key, Some(&raw), &value, keep).await
     }
 
     /// Removes the record under `id`.

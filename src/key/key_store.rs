@@ -1,0 +1,103 @@
+//! The home of the key sets of all replicas: sealed, and changed only by compare-and-set.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use crate::clock::{Clock, Timestamp};
+use crate::key::generate::{NewKey, generate};
+use crate::key::private_key::PrivateKey;
+use crate::key::record::{KeySet, StoredKey};
+use crate::key::seal::Sealer;
+use crate::protocol::jwk::Algorithm;
+use crate::random::Random;
+use crate::store::{Loaded, Store};
+
+/// The record's id within its tenant.
+const ID: &str = "set";
+
+/// How often a change is tried again because others were faster; each time somebody else made progress.
+const ATTEMPTS: usize = 100;
+
+/// Reads and changes key sets. Every error names the tenant.
+pub struct KeyStore {
+    /// The whole store, of no tenant.
+    pub store: Store,
+    /// What seals private halves.
+    pub sealer: Sealer,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for sealing.
+    pub random: Arc<dyn Random>,
+    /// The size of new RSA keys.
+    pub rsa_bits: u32,
+}
+
+impl KeyStore {
+    /// The set of `tenant` as it is now; `None` if there is none or it is empty of keys.
+    pub async fn load(&self, tenant: &str) -> Result<Option<Loaded<KeySet>>> {
+        self.store.within(tenant).load(ID).await.with_context(|| format!("the signing keys of tenant {tenant}"))
+    }
+
+    /// Puts `new` in the place of `expected`, one version further; answers whether nobody was faster.
+    pub async fn replace(&self, tenant: &str, expected: Option<&Loaded<KeySet>>, mut new: KeySet) -> Result<bool> {
+        new.version = expected.map_or(0, |loaded| loaded.record.version).max(new.version) + 1;
+        let store = self.store.within(tenant);
+        store.replace(ID, expected, &new, None).await.with_context(|| format!("the signing keys of tenant {tenant}"))
+    }
+
+    /// Changes the set of `tenant` until nobody is faster: `change` says whether there is something to write.
+    /// Answers the set as it is afterwards, and whether this call changed it. A set that is not there is left alone.
+    pub async fn update(
+        &self,
+        tenant: &str,
+        mut change: impl FnMut(&mut KeySet) -> Result<bool>,
+    ) -> Result<Option<(Loaded<KeySet>, bool)>> {
+        let mut changed = false;
+        for _ in 0..ATTEMPTS {
+            let Some(loaded) = self.load(tenant).await? else { return Ok(None) };
+            let mut set = loaded.record.clone();
+            if changed || !change(&mut set)? {
+                return Ok(Some((loaded, changed)));
+            }
+            changed = self.replace(tenant, Some(&loaded), set).await?;
+        }
+        bail!("the signing keys of tenant {tenant} change too fast; tried {ATTEMPTS} times")
+    }
+
+    /// Makes a key for `tenant` that is announced and nothing more. Takes a while; not to be called under a lock.
+    pub async fn make(&self, tenant: &str, algorithm: Algorithm, grace: u64) -> Result<StoredKey> {
+        let now = self.clock.now();
+        let new = generate(algorithm, self.rsa_bits, now).await?;
+        self.seal(tenant, new, now, grace)
+    }
+
+    /// The record of a key whose private half is in the open.
+    pub fn seal(&self, tenant: &str, new: NewKey, created_at: Timestamp, grace: u64) -> Result<StoredKey> {
+        let private = self.sealer.seal(tenant, &new.public.kid, &new.pkcs8, self.random.as_ref())?;
+        Ok(StoredKey {
+            public: new.public,
+            private: Some(private),
+            created_at,
+            signs_from: None,
+            at_once: false,
+            retired_at: None,
+            last_expiry: None,
+            revoked_at: None,
+            announced_revision: None,
+            grace,
+        })
+    }
+
+    /// The private half of `key`, ready to sign; the error names tenant and kid.
+    pub fn open(&self, tenant: &str, key: &StoredKey) -> Result<Option<PrivateKey>> {
+        let Some(half) = &key.private else { return Ok(None) };
+        let pkcs8 = self.sealer.open(tenant, key.kid(), half)?;
+        let whose = || format!("signing key {} of tenant {tenant}", key.kid());
+        let private = PrivateKey::from_pkcs8(key.algorithm(), &pkcs8).with_context(whose)?;
+        if private.public() != key.public.material {
+            bail!("the halves of {} do not belong together", whose());
+        }
+        Ok(Some(private))
+    }
+}

@@ -1,0 +1,41 @@
+//! The life of signing keys: one set per tenant, shared by all replicas, changed only by compare-and-set.
+//!
+//! Which key signs, which keys are published and which may go is arithmetic on the timestamps of the set
+//! ([`record`]); what to do next is a pure decision ([`rotation`]); [`signer_manager`] carries it out. Therefore a lost
+//! tick, a slow replica or events in an odd order cost time and never a token.
+//!
+//! # Why no token outlives the publication of its key
+//!
+//! 1. A replica signs only what the stored record already promises to verify: `exp` is at most `now + grace` of the key,
+//!    or at most its `last_expiry` ([`record::StoredKey::covers`]). Both are in the store before the token exists, so a
+//!    process that is killed before it wrote anything takes no promise with it.
+//! 2. A key stops signing at `retired_at`, and every replica knows that moment in advance: it is set together with
+//!    `signs_from` of the successor, `announce` ahead. So everything signed expires before `retired_at + grace`, or
+//!    before `last_expiry`. An operator's `rotate --now` is not known in advance; it raises `last_expiry` of the old key
+//!    by [`record::LAG`], the longest that a replica in touch with the store can be behind.
+//! 3. A key leaves the JWKS after both, and after [`record::SKEW`] more, which is as far as two clocks are apart.
+//!
+//! `grace` is written into the key when it is made and never shrinks, so an operator who shortens it in the settings
+//! shortens it for keys to come. Replicas raise `last_expiry` to what they really signed, for people to read.
+
+pub mod generate;
+pub mod key_ring;
+pub mod key_store;
+pub mod policy;
+pub mod private_key;
+pub mod record;
+pub mod seal;
+pub mod secret;
+pub mod settings;
+pub mod signer;
+pub mod signer_manager;
+pub mod tenant_map;
+pub mod verify;
+
+pub use key_ring::PublishedKeys;
+pub use policy::{PolicyOverrides, RotationPolicy};
+pub use secret::Secret;
+pub use settings::SigningSettings;
+pub use signer::{TenantSigner, TokenType};
+pub use signer_manager::{SignerManager, TenantSigning};
+pub use verify::{Expired, VerifyError};

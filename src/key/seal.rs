@@ -1,0 +1,136 @@
+//! Private keys at rest: AES-256-GCM (NIST SP 800-38D) under keys derived by HKDF-SHA256 (RFC 5869).
+//!
+//! Tenant and `kid` are the associated data, so that a row that was moved to another tenant or key does not open.
+
+use anyhow::{Context, Result, anyhow, bail};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::key::secret::Secret;
+use crate::random::Random;
+
+/// A private half as it is stored.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateHalf {
+    /// Names the secret that sealed it, without telling anything about it; empty if it is not sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed_by: Option<String>,
+    /// Base64url of the PKCS#8 document, or of nonce, ciphertext and tag.
+    #[serde(serialize_with = "write_data", deserialize_with = "read_data")]
+    data: Zeroizing<String>,
+}
+
+/// What seals and opens. Without a secret, keys are stored as they are.
+pub struct Sealer {
+    secrets: Vec<Derived>,
+}
+
+struct Derived {
+    name: String,
+    key: LessSafeKey,
+}
+
+/// Different uses of one secret get different keys; the suffix leaves room for a second way.
+const SALT: &[u8] = b"uitsmijter signing keys at rest";
+const ENCRYPTION: &[&[u8]] = &[b"aes-256-gcm 1"];
+const NAME: &[&[u8]] = &[b"name 1"];
+
+impl Sealer {
+    /// The first of `secrets` seals, all open.
+    pub fn new(secrets: &[Secret]) -> Result<Self> {
+        let failed = |_| anyhow!("a sealing key could not be derived");
+        let derive = |secret: &Secret| -> Result<Derived> {
+            let prk: Prk = Salt::new(HKDF_SHA256, SALT).extract(secret.expose());
+            let key = UnboundKey::from(prk.expand(ENCRYPTION, &AES_256_GCM).map_err(failed)?);
+            let mut name = [0; 32];
+            prk.expand(NAME, HKDF_SHA256).and_then(|okm| okm.fill(&mut name)).map_err(failed)?;
+            Ok(Derived { name: URL_SAFE_NO_PAD.encode(&name[..6]), key: LessSafeKey::new(key) })
+        };
+        Ok(Self { secrets: secrets.iter().map(derive).collect::<Result<_>>()? })
+    }
+
+    /// Whether keys are sealed at all.
+    pub fn is_sealing(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    /// Seals a PKCS#8 document as the private half of the key `kid` of `tenant`.
+    pub fn seal(&self, tenant: &str, kid: &str, pkcs8: &[u8], random: &dyn Random) -> Result<PrivateHalf> {
+        let Some(first) = self.secrets.first() else {
+            return Ok(PrivateHalf { sealed_by: None, data: URL_SAFE_NO_PAD.encode(pkcs8).into() });
+        };
+        let mut nonce = [0; NONCE_LEN];
+        random.fill(&mut nonce);
+        let mut sealed = Zeroizing::new(pkcs8.to_vec());
+        let tag = first
+            .key
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated(tenant, kid), &mut sealed)
+            .map_err(|_| anyhow!("the signing key {kid} of tenant {tenant} could not be sealed"))?;
+        let data = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed, tag.as_ref()].concat());
+        Ok(PrivateHalf { sealed_by: Some(first.name.clone()), data: data.into() })
+    }
+
+    /// The PKCS#8 document of the key `kid` of `tenant`; the error names both.
+    pub fn open(&self, tenant: &str, kid: &str, half: &PrivateHalf) -> Result<Zeroizing<Vec<u8>>> {
+        let whose = || format!("the private half of signing key {kid} of tenant {tenant}");
+        let mut data = Zeroizing::new(
+            URL_SAFE_NO_PAD
+                .decode(half.data.as_bytes())
+                .with_context(|| format!("{} is damaged in the store", whose()))?,
+        );
+        let Some(sealed_by) = &half.sealed_by else { return Ok(data) };
+        let Some(secret) = self.secrets.iter().find(|secret| secret.name == *sealed_by) else {
+            bail!("{} is sealed with a secret that is not in SIGNING_KEY_SECRET", whose());
+        };
+        if data.len() < NONCE_LEN {
+            bail!("{} is damaged in the store", whose());
+        }
+        let nonce = Nonce::try_assume_unique_for_key(&data[..NONCE_LEN])
+            .map_err(|_| anyhow!("{} is damaged in the store", whose()))?;
+        let opened = secret
+            .key
+            .open_in_place(nonce, associated(tenant, kid), &mut data[NONCE_LEN..])
+            .map_err(|_| anyhow!("{} does not open: it was damaged, or moved from another tenant or key", whose()))?;
+        Ok(Zeroizing::new(opened.to_vec()))
+    }
+
+    /// Whether `half` should be sealed again, because another secret comes first now.
+    pub fn is_outdated(&self, half: &PrivateHalf) -> bool {
+        self.is_sealing() && half.sealed_by.as_ref() != self.secrets.first().map(|secret| &secret.name)
+    }
+
+    /// Whether `half` can be opened, as far as one can tell without trying.
+    pub fn knows(&self, half: &PrivateHalf) -> bool {
+        half.sealed_by.as_ref().is_none_or(|name| self.secrets.iter().any(|secret| secret.name == *name))
+    }
+}
+
+impl PrivateHalf {
+    /// Whether it is sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed_by.is_some()
+    }
+}
+
+impl std::fmt::Debug for PrivateHalf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PrivateHalf(sealed: {})", self.is_sealed())
+    }
+}
+
+/// No tenant name and no kid contains a zero byte, so that no two pairs give the same bytes.
+fn associated(tenant: &str, kid: &str) -> Aad<Vec<u8>> {
+    Aad::from([tenant.as_bytes(), &[0], kid.as_bytes()].concat())
+}
+
+fn write_data<S: Serializer>(data: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(data)
+}
+
+fn read_data<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(deserializer).map(Zeroizing::new)
+}

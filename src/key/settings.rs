@@ -1,0 +1,128 @@
+//! What the process is told about signing: the `signing:` part of the settings file, and two secrets.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::key::policy::{RotationPolicy, optional_period};
+use crate::key::secret::Secret;
+use crate::protocol::jwk::Algorithm;
+
+/// How tokens are signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Written")]
+pub struct SigningSettings {
+    /// Of access tokens, where a tenant names none.
+    pub algorithm: Algorithm,
+    /// The calendar of keys.
+    pub policy: RotationPolicy,
+    /// The secret of HS256; tokens signed with it are accepted from every tenant.
+    pub hs256_secret: Option<Secret>,
+    /// What private keys are sealed with in the store: the first seals, all open.
+    pub seal_secrets: Vec<Secret>,
+    /// One set of keys for all tenants (`scope: shared`) in place of one per tenant.
+    pub shared: bool,
+    /// The size of new RSA keys: 2048, 3072 or 4096.
+    pub rsa_bits: u32,
+}
+
+/// RFC 7518 §3.2: a key of at least the size of the hash output.
+const HS256_SECRET_BYTES: usize = 32;
+
+impl Default for SigningSettings {
+    fn default() -> Self {
+        Self::from(Written::default())
+    }
+}
+
+impl SigningSettings {
+    /// Refuses what could not work, with a sentence for the operator.
+    pub fn check(&self) -> Result<()> {
+        self.policy.check()?;
+        ensure!(
+            matches!(self.rsa_bits, 2048 | 3072 | 4096),
+            "rsa_bits: {} is not offered; use 2048, 3072 or 4096",
+            self.rsa_bits
+        );
+        match &self.hs256_secret {
+            Some(secret) => ensure!(
+                secret.expose().len() >= HS256_SECRET_BYTES,
+                "JWT_SECRET has {} bytes; HS256 needs at least {HS256_SECRET_BYTES} (RFC 7518 section 3.2)",
+                secret.expose().len()
+            ),
+            None => ensure!(
+                self.algorithm != Algorithm::HS256,
+                "HS256 is asked for, but JWT_SECRET is not set; replicas with secrets of their own would refuse each \
+                 other's tokens"
+            ),
+        }
+        ensure!(
+            self.seal_secrets.iter().all(|secret| !secret.expose().is_empty()),
+            "SIGNING_KEY_SECRET is empty; leave it out to store keys unsealed"
+        );
+        Ok(())
+    }
+
+    /// The secrets that seal keys: the given ones, or the one of HS256 (§6 of the design); none means unsealed.
+    pub fn sealing(&self) -> Vec<Secret> {
+        if self.seal_secrets.is_empty() {
+            self.hs256_secret.iter().cloned().collect()
+        } else {
+            self.seal_secrets.clone()
+        }
+    }
+}
+
+/// The settings as they are written; the algorithm's default depends on whether there is a secret.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
+    #[serde(deserialize_with = "any_case")]
+    algorithm: Option<Algorithm>,
+    #[serde(with = "optional_period")]
+    rotate_every: Option<Duration>,
+    #[serde(with = "optional_period")]
+    announce: Option<Duration>,
+    #[serde(with = "optional_period")]
+    grace: Option<Duration>,
+    #[serde(with = "optional_period")]
+    jwks_max_age: Option<Duration>,
+    scope: Scope,
+    rsa_bits: Option<u32>,
+    hs256_secret: Option<Secret>,
+    seal_secrets: Vec<Secret>,
+}
+
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    #[default]
+    Tenant,
+    Shared,
+}
+
+impl From<Written> for SigningSettings {
+    fn from(written: Written) -> Self {
+        let default = RotationPolicy::default();
+        // A secret without an algorithm is an installation that shares it with its resource servers: go on as before.
+        let usual = if written.hs256_secret.is_some() { Algorithm::HS256 } else { Algorithm::RS256 };
+        Self {
+            algorithm: written.algorithm.unwrap_or(usual),
+            policy: RotationPolicy {
+                rotate_every: written.rotate_every.unwrap_or(default.rotate_every),
+                announce: written.announce.unwrap_or(default.announce),
+                grace: written.grace.unwrap_or(default.grace),
+                jwks_max_age: written.jwks_max_age.unwrap_or(default.jwks_max_age),
+            },
+            hs256_secret: written.hs256_secret,
+            seal_secrets: written.seal_secrets,
+            shared: written.scope == Scope::Shared,
+            rsa_bits: written.rsa_bits.unwrap_or(2048),
+        }
+    }
+}
+
+fn any_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Algorithm>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(|name| name.parse().map_err(de::Error::custom)).transpose()
+}

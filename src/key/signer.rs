@@ -1,0 +1,207 @@
+//! Signing, as one tenant does it: no store, no lock and no parsing per signature.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result, bail};
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{DecodingKey, Header};
+use serde::Serialize;
+use tracing::debug;
+
+use crate::clock::Timestamp;
+use crate::key::key_ring::{KeyRing, PublishedKeys, Snapshot};
+use crate::key::policy::PolicyOverrides;
+use crate::key::secret::Secret;
+use crate::key::signer_manager::Shared;
+use crate::protocol::jwk::Algorithm;
+
+/// What a token is for; it says so in its `typ` (RFC 7515 §4.1.9), so that one is never taken for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// RFC 9068 §2.1.
+    Access,
+    /// OIDC Core §2.
+    Id,
+    /// OIDC Back-Channel Logout §2.4.
+    Logout,
+}
+
+/// The hand that signs for one tenant. Take it from [`crate::key::signer_manager::SignerManager::tenant`] for each
+/// request, because it follows the tenant's settings.
+pub struct TenantSigner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) ring: Arc<KeyRing>,
+    pub(super) wanted: Algorithm,
+    pub(super) overrides: Option<PolicyOverrides>,
+}
+
+/// HS256, ready to sign and to verify.
+pub struct Hs256 {
+    key: hmac::Key,
+    /// For jsonwebtoken.
+    pub verifying: DecodingKey,
+    headers: [String; TokenType::ALL.len()],
+}
+
+impl TokenType {
+    /// All of them, in the order of the prepared headers.
+    pub const ALL: [Self; 3] = [Self::Access, Self::Id, Self::Logout];
+
+    /// The value of `typ`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "at+jwt",
+            Self::Id => "JWT",
+            Self::Logout => "logout+jwt",
+        }
+    }
+}
+
+impl TenantSigner {
+    /// Of access tokens, at this moment. A tenant that has just been moved to another algorithm goes on with the one
+    /// before, until the new key has been announced for long enough.
+    pub fn algorithm(&self) -> Algorithm {
+        if self.wanted == Algorithm::HS256 {
+            return self.wanted;
+        }
+        let now = self.shared.keys.clock.now();
+        let ready = self.ring.snapshot().map(|snapshot| snapshot.set().algorithms(now)).unwrap_or_default();
+        if ready.contains(&self.wanted) || ready.is_empty() {
+            return self.wanted;
+        }
+        // Whatever is there besides RS256 is what the tenant was on.
+        ready.iter().copied().find(|algorithm| *algorithm != Algorithm::RS256).unwrap_or(Algorithm::RS256)
+    }
+
+    /// Of ID tokens: OIDC Core §15.1 demands RS256 of a tenant whose clients have no public key to check HS256 with.
+    pub fn id_token_algorithm(&self) -> Algorithm {
+        match self.algorithm() {
+            Algorithm::HS256 => Algorithm::RS256,
+            algorithm => algorithm,
+        }
+    }
+
+    /// What this tenant can sign with now, RS256 among them.
+    pub fn supported_algorithms(&self) -> Vec<Algorithm> {
+        let now = self.shared.keys.clock.now();
+        let mut algorithms = self.ring.snapshot().map(|snapshot| snapshot.set().algorithms(now)).unwrap_or_default();
+        if self.wanted == Algorithm::HS256 {
+            algorithms.push(Algorithm::HS256);
+        }
+        algorithms
+    }
+
+    /// The JWKS of this tenant, ready to be sent.
+    pub fn jwk_set(&self) -> Arc<PublishedKeys> {
+        match self.ring.snapshot() {
+            Some(snapshot) => snapshot.published(self.shared.keys.clock.now()),
+            // Cannot happen: a signer is handed out once its ring is loaded.
+            None => Arc::new(PublishedKeys { body: r#"{"keys":[]}"#.into(), etag: "\"none\"".into() }),
+        }
+    }
+
+    /// Signs `claims`, whose `exp` is `expires_at`, with the algorithm that this type of token has at this tenant.
+    pub fn sign<C: Serialize>(&self, token_type: TokenType, claims: &C, expires_at: Timestamp) -> Result<String> {
+        let algorithm = match token_type {
+            TokenType::Access => self.algorithm(),
+            TokenType::Id | TokenType::Logout => self.id_token_algorithm(),
+        };
+        self.sign_with(algorithm, token_type, claims, expires_at)
+    }
+
+    /// Like [`Self::sign`], with one of [`Self::supported_algorithms`].
+    pub fn sign_with<C: Serialize>(
+        &self,
+        algorithm: Algorithm,
+        token_type: TokenType,
+        claims: &C,
+        expires_at: Timestamp,
+    ) -> Result<String> {
+        let claims = serde_json::to_vec(claims).context("the claims of a token")?;
+        if algorithm == Algorithm::HS256 {
+            let hs256 = self.shared.hs256.as_ref().context("HS256 needs JWT_SECRET")?;
+            let token = token(&hs256.headers[token_type as usize], &claims, |message| {
+                Ok(hmac::sign(&hs256.key, message).as_ref().to_vec())
+            })?;
+            debug!("Signed token with HS256");
+            return Ok(token);
+        }
+        let snapshot = self.ring.snapshot().context("signing keys that were not loaded")?;
+        self.sign_by_key(&snapshot, algorithm, token_type, &claims, expires_at)
+    }
+
+    fn sign_by_key(
+        &self,
+        snapshot: &Snapshot,
+        algorithm: Algorithm,
+        token_type: TokenType,
+        claims: &[u8],
+        expires_at: Timestamp,
+    ) -> Result<String> {
+        let (now, tenant) = (self.shared.keys.clock.now(), &self.ring.name);
+        let Some((stored, live)) = snapshot.signing(algorithm, now) else {
+            bail!("tenant {tenant} has no key that signs with {algorithm} at this time");
+        };
+        let Some(private) = &live.private else {
+            bail!("the signing key {} of tenant {tenant} cannot be opened; see SIGNING_KEY_SECRET", live.kid);
+        };
+        if !stored.covers(expires_at, now) {
+            bail!(
+                "a token that lives until {expires_at} would outlive the signing key {} of tenant {tenant}; \
+                 raise signing.grace or shorten the token",
+                live.kid
+            );
+        }
+        live.latest_expiry.fetch_max(expires_at.0, Ordering::Relaxed);
+        let token = token(&live.headers[token_type as usize], claims, |message| private.sign(message))?;
+        debug!("Signed token with {algorithm} using kid: {}", live.kid);
+        Ok(token)
+    }
+}
+
+impl Hs256 {
+    /// HS256 with `secret`.
+    pub fn new(secret: &Secret) -> Self {
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose()),
+            verifying: DecodingKey::from_secret(secret.expose()),
+            // Never a kid: there is nothing to look up.
+            headers: TokenType::ALL.map(|token_type| header(Algorithm::HS256, token_type, None)),
+        }
+    }
+}
+
+/// RFC 7515 §7.1: header, claims and signature, each in base64url.
+fn token(header: &str, claims: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<String> {
+    let mut token = String::with_capacity(header.len() + claims.len() * 4 / 3 + 400);
+    token.push_str(header);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+    let signature = sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+/// The encoded header of RFC 7515 §4; it is the same for every token of a key and type.
+pub(super) fn header(algorithm: Algorithm, token_type: TokenType, kid: Option<&str>) -> String {
+    let mut header = Header::new(jose(algorithm));
+    header.typ = Some(token_type.as_str().into());
+    header.kid = kid.map(Into::into);
+    // Three short texts: there is nothing in it that could fail to be written.
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
+}
+
+/// The same algorithm, as jsonwebtoken calls it.
+pub(super) fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
+    }
+}

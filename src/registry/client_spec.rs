@@ -1,0 +1,294 @@
+//! A client as operators write it, and how it becomes a [`Client`].
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+use yaml_serde::Value as Yaml;
+
+use super::client::{AuthMethod, Client, ClientSecret, DeviceGrant};
+use super::document::{Findings, Title, unknown_keys};
+use super::spelling;
+use super::tenant_spec::text;
+use super::written::{Flag, Hours, List, Span, Text};
+use crate::protocol::redirect_uri::RedirectUri;
+use crate::protocol::scope::ScopePattern;
+use crate::protocol::token::GrantType;
+
+/// The keys under `config:` or `spec:` of a client.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ClientSpec {
+    #[serde(alias = "client_id", alias = "clientId")]
+    ident: Option<Text>,
+    #[serde(alias = "tenant", alias = "tenantName", alias = "tenant_name")]
+    tenantname: Option<Text>,
+    #[serde(alias = "redirect_uris", alias = "redirect_uri", alias = "redirect_url")]
+    #[serde(alias = "redirectUrls", alias = "redirectUris", alias = "redirectUri")]
+    redirect_urls: List<Text>,
+    #[serde(alias = "post_logout_redirect_uris", alias = "postLogoutRedirectUrls", alias = "postLogoutRedirectUris")]
+    post_logout_redirect_urls: List<Text>,
+    #[serde(alias = "grantTypes")]
+    grant_types: Option<List<Text>>,
+    scopes: List<Text>,
+    #[serde(rename = "allowedProviderScopes", alias = "allowed_provider_scopes")]
+    allowed_provider_scopes: List<Text>,
+    referrers: List<Text>,
+    #[serde(rename = "isPkceOnly", alias = "is_pkce_only", alias = "isPKCEOnly", alias = "ispkceonly")]
+    is_pkce_only: Option<Flag>,
+    #[serde(alias = "allowPlainPkce")]
+    allow_plain_pkce: Option<Flag>,
+    #[serde(alias = "client_secret")]
+    secret: Option<Text>,
+    #[serde(alias = "secretHash")]
+    secret_hash: Option<Text>,
+    #[serde(rename = "secretRef", alias = "secret_ref")]
+    secret_ref: Option<Yaml>,
+    #[serde(alias = "tokenEndpointAuthMethod")]
+    token_endpoint_auth_method: Option<Text>,
+    jwks: Option<Value>,
+    #[serde(alias = "jwksUri")]
+    jwks_uri: Option<Text>,
+    #[serde(alias = "accessTokenHours")]
+    access_token_hours: Option<Hours>,
+    #[serde(alias = "refreshTokenHours")]
+    refresh_token_hours: Option<Hours>,
+    #[serde(alias = "requirePushedAuthorizationRequests")]
+    require_pushed_authorization_requests: Option<Flag>,
+    #[serde(alias = "dpopBoundAccessTokens")]
+    dpop_bound_access_tokens: Option<Flag>,
+    profile: Option<Text>,
+    #[serde(alias = "backchannelLogoutUri")]
+    backchannel_logout_uri: Option<Text>,
+    #[serde(alias = "backchannelLogoutSessionRequired")]
+    backchannel_logout_session_required: Option<Flag>,
+    #[serde(alias = "allowedOrigins")]
+    allowed_origins: Option<List<Text>>,
+    #[serde(alias = "deviceGrantConfig")]
+    device_grant_config: Option<DeviceGrantSpec>,
+    consent: Option<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct DeviceGrantSpec {
+    #[serde(alias = "expiresIn")]
+    expires_in: Option<Span>,
+    interval: Option<Span>,
+    #[serde(alias = "verificationUri")]
+    verification_uri: Option<Text>,
+}
+
+/// Keys of `config` that nobody knows, each with the place where it stands.
+pub(super) fn unknown(config: &Yaml, path: &str) -> Vec<String> {
+    let mut unknown = unknown_keys::<ClientSpec>(Some(config), path);
+    let device = format!("{path}.device_grant_config");
+    unknown.extend(unknown_keys::<DeviceGrantSpec>(config.get("device_grant_config"), &device));
+    unknown
+}
+
+impl ClientSpec {
+    /// Checks everything that can be checked without tenants and other clients; what is wrong goes to `findings`.
+    pub(super) fn check(mut self, title: Title, findings: &mut Findings) -> Client {
+        self.refuse_what_is_not_kept_yet(findings);
+        let ident = text(self.ident.take()).unwrap_or_default();
+        if !(1..=256).contains(&ident.len()) || !ident.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+            findings.error("ident must be 1 to 256 printable ASCII characters; write the client_id of the application");
+        }
+        let tenant = text(self.tenantname.take()).unwrap_or_default();
+        if tenant.is_empty() {
+            findings.error("tenantname is missing; write the full name of the tenant that the client belongs to");
+        }
+        let secret = self.checked_secret(findings);
+        let auth_method = self.checked_auth_method(secret.is_some(), findings);
+        let grant_types = checked_grants(self.grant_types.take(), secret.is_some(), findings);
+        let redirect_uris = checked_uris("redirect_urls", std::mem::take(&mut self.redirect_urls), findings);
+        if redirect_uris.is_empty() && grant_types.contains(&GrantType::AuthorizationCode) {
+            findings.warn("redirect_urls is empty, so nobody can sign in through this client");
+        }
+        let device = self.device_grant_config.unwrap_or_default();
+        let default = DeviceGrant::default();
+        let on = |flag: Option<Flag>| flag.is_some_and(|Flag(flag)| flag);
+        Client {
+            ident: ident.into(),
+            name: title.full,
+            namespace: title.namespace,
+            tenant: tenant.into(),
+            allowed_origins: checked_origins(self.allowed_origins, &redirect_uris, findings),
+            redirect_uris,
+            post_logout_redirect_uris: checked_post_logout(self.post_logout_redirect_urls, findings),
+            grant_types,
+            scopes: patterns(self.scopes),
+            provider_scopes: patterns(self.allowed_provider_scopes),
+            referrers: checked_uris("referrers", self.referrers, findings),
+            pkce_only: on(self.is_pkce_only),
+            allow_plain_pkce: on(self.allow_plain_pkce),
+            secret,
+            auth_method,
+            access_token_lifetime: self.access_token_hours.map(|Hours(life)| life),
+            refresh_token_lifetime: self.refresh_token_hours.map(|Hours(life)| life),
+            consent_required: checked_consent(text(self.consent), findings),
+            jwks: self.jwks,
+            jwks_uri: text(self.jwks_uri),
+            require_pushed_authorization_requests: on(self.require_pushed_authorization_requests),
+            dpop_bound_access_tokens: on(self.dpop_bound_access_tokens),
+            backchannel_logout_uri: text(self.backchannel_logout_uri),
+            backchannel_logout_session_required: on(self.backchannel_logout_session_required),
+            device_grant: DeviceGrant {
+                expires_in: device.expires_in.map_or(default.expires_in, |Span(span)| span),
+                interval: device.interval.map_or(default.interval, |Span(span)| span),
+                verification_uri: text(device.verification_uri),
+            },
+        }
+    }
+
+    /// What would make a client weaker than its operator asked for must not be passed over in silence.
+    fn refuse_what_is_not_kept_yet(&self, findings: &mut Findings) {
+        let on = |flag: &Option<Flag>| flag.is_some_and(|Flag(flag)| flag);
+        let profile = self.profile.as_ref().is_some_and(|Text(profile)| !profile.is_empty());
+        for (asked, key) in [
+            (profile, "profile"),
+            (on(&self.require_pushed_authorization_requests), "require_pushed_authorization_requests"),
+            (on(&self.dpop_bound_access_tokens), "dpop_bound_access_tokens"),
+            (self.secret_ref.is_some(), "secretRef"),
+        ] {
+            if asked {
+                findings.error(format!(
+                    "{key} is not supported yet, and without it the client would be weaker than you ask for; remove it \
+                     if that is what you want"
+                ));
+            }
+        }
+        if self.backchannel_logout_uri.is_some() {
+            findings.warn("backchannel_logout_uri is not called by this release");
+        }
+    }
+
+    fn checked_secret(&mut self, findings: &mut Findings) -> Option<ClientSecret> {
+        match (text(self.secret.take()), text(self.secret_hash.take())) {
+            (Some(_), Some(_)) => {
+                findings.error("secret and secret_hash are both given; keep one of them");
+                None
+            }
+            (Some(clear), None) => Some(ClientSecret::of(&clear)),
+            (None, Some(hash)) => ClientSecret::parse_hash(&hash).map_err(|error| findings.error(error)).ok(),
+            (None, None) => None,
+        }
+    }
+
+    fn checked_auth_method(&self, has_secret: bool, findings: &mut Findings) -> AuthMethod {
+        let named = self.token_endpoint_auth_method.as_ref().map(|Text(name)| name.as_str());
+        let method = match named {
+            None | Some("") => return if has_secret { AuthMethod::AnySecret } else { AuthMethod::None },
+            Some("client_secret_basic") => AuthMethod::ClientSecretBasic,
+            Some("client_secret_post") => AuthMethod::ClientSecretPost,
+            Some("none") => AuthMethod::None,
+            Some(method @ ("private_key_jwt" | "tls_client_auth")) => {
+                findings.error(format!("token_endpoint_auth_method {method} is not supported yet"));
+                return AuthMethod::None;
+            }
+            Some(other) => {
+                let known = ["client_secret_basic", "client_secret_post", "none"];
+                let hint = spelling::hint(known, other);
+                findings.error(format!("token_endpoint_auth_method {other:?} is not known{hint}"));
+                return AuthMethod::None;
+            }
+        };
+        match (method, has_secret) {
+            (AuthMethod::None, true) => {
+                findings.error("token_endpoint_auth_method is none, but there is a secret; remove one of them");
+            }
+            (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, false) => {
+                findings.error("token_endpoint_auth_method needs a secret; write secret or secret_hash");
+            }
+            _ => {}
+        }
+        method
+    }
+}
+
+fn checked_grants(written: Option<List<Text>>, has_secret: bool, findings: &mut Findings) -> Vec<GrantType> {
+    let written = written.map(List::texts).filter(|names| !names.is_empty());
+    let Some(names) = written else { return vec![GrantType::AuthorizationCode, GrantType::RefreshToken] };
+    let mut grants = Vec::new();
+    for name in names.iter().flat_map(|names| names.split_whitespace()) {
+        // `device` is what older files say.
+        let grant = if name == "device" { Some(GrantType::DeviceCode) } else { GrantType::parse(name) };
+        match grant {
+            Some(GrantType::ClientCredentials) if !has_secret => findings.warn(
+                // RFC 6749 §4.4: only confidential clients
+                "client_credentials is left out of grant_types, because the client has no secret",
+            ),
+            Some(grant) if grants.contains(&grant) => {}
+            Some(grant) => grants.push(grant),
+            None => {
+                let hint = spelling::hint(GrantType::ALL.map(GrantType::as_str), name);
+                findings.error(format!("grant_types: {name:?} is not a grant type{hint}"));
+            }
+        }
+    }
+    grants
+}
+
+fn checked_uris(key: &str, written: List<Text>, findings: &mut Findings) -> Vec<RedirectUri> {
+    let mut uris = Vec::new();
+    for uri in written.texts() {
+        match RedirectUri::register(&uri) {
+            Ok(uri) => {
+                if let Some(warning) = uri.warning() {
+                    findings.warn(format!("{key}: {warning}"));
+                }
+                uris.push(uri);
+            }
+            Err(error) => findings.error(format!("{key}: {error}")),
+        }
+    }
+    uris
+}
+
+fn checked_post_logout(written: List<Text>, findings: &mut Findings) -> Vec<String> {
+    let written = written.texts();
+    for uri in &written {
+        let script = Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "javascript" | "data" | "vbscript"));
+        if script || Url::parse(uri).is_err() {
+            findings
+                .error(format!("post_logout_redirect_urls: {uri:?} must be a complete URL; it is compared exactly"));
+        }
+    }
+    written
+}
+
+fn checked_origins(written: Option<List<Text>>, uris: &[RedirectUri], findings: &mut Findings) -> Vec<String> {
+    let mut origins: Vec<String> = match written {
+        None => uris.iter().filter_map(RedirectUri::origin).collect(),
+        Some(written) => written
+            .texts()
+            .into_iter()
+            .filter_map(|text| {
+                let origin = Url::parse(&text).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+                if origin.is_none() {
+                    findings.error(format!("allowed_origins: {text:?} must be like https://app.example.com"));
+                }
+                origin.map(|origin| origin.ascii_serialization())
+            })
+            .collect(),
+    };
+    origins.sort_unstable();
+    origins.dedup();
+    origins
+}
+
+fn checked_consent(written: Option<String>, findings: &mut Findings) -> bool {
+    match written.as_deref() {
+        None | Some("implicit") => false,
+        Some("required") => true,
+        Some(other) => {
+            findings.error(format!("consent {other:?} must be implicit or required"));
+            true
+        }
+    }
+}
+
+/// No scope has a space in it, so one line may name several.
+fn patterns(written: List<Text>) -> Vec<ScopePattern> {
+    written.texts().iter().flat_map(|scopes| scopes.split_whitespace()).map(ScopePattern::new).collect()
+}

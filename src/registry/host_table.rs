@@ -1,0 +1,101 @@
+//! Which tenant a host leads to: exact hosts before wildcards, longer wildcards before shorter ones.
+//!
+//! A wildcard stands for one label. All wildcards with their stars at the same places form a shape; a lookup asks one
+//! hash map per shape, so its price does not grow with the number of tenants.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::tenant::{HostPattern, Tenant};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostTable {
+    exact: HashMap<String, Arc<Tenant>>,
+    /// The more labels are written out the earlier; see [`Shape::order`].
+    shapes: Vec<(Shape, HashMap<String, Arc<Tenant>>)>,
+}
+
+/// Where the stars are: one flag per label, the leftmost first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shape(Vec<bool>);
+
+impl Shape {
+    fn of(pattern: &str) -> Self {
+        Self(pattern.split('.').map(|label| label == "*").collect())
+    }
+
+    /// `host` with stars where the shape has them.
+    fn project(&self, host: &str) -> String {
+        let labels: Vec<&str> =
+            host.split('.').zip(&self.0).map(|(label, &star)| if star { "*" } else { label }).collect();
+        labels.join(".")
+    }
+
+    /// Fewer stars first; among equals those whose written labels come later in the name.
+    fn order(&self) -> (usize, Vec<bool>) {
+        (self.0.iter().filter(|&&star| star).count(), self.0.iter().map(|&star| !star).collect())
+    }
+
+    fn within(&self, wider: &Self) -> bool {
+        self.0.iter().zip(&wider.0).all(|(own, other)| *other || !*own)
+    }
+
+    fn merged(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| *a || *b).collect())
+    }
+}
+
+impl HostTable {
+    /// The tenant of `host`, which is lower case and without port.
+    pub(super) fn find(&self, host: &str) -> Option<&Arc<Tenant>> {
+        if let Some(tenant) = self.exact.get(host) {
+            return Some(tenant);
+        }
+        // An address has no labels that a wildcard could mean.
+        if host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok() {
+            return None;
+        }
+        let labels = host.split('.').count();
+        let mut fitting = self.shapes.iter().filter(|(shape, _)| shape.0.len() == labels);
+        fitting.find_map(|(shape, tenants)| tenants.get(&shape.project(host)))
+    }
+
+    /// The tenant that already has `host`, or has a wildcard that means the same hosts as this one without either
+    /// being more exact than the other.
+    pub(super) fn taken(&self, host: &HostPattern) -> Option<(&str, &Arc<Tenant>)> {
+        let HostPattern(pattern) = host;
+        let shape = Shape::of(pattern);
+        if !shape.0.contains(&true) {
+            return self.exact.get_key_value(pattern).map(|(own, tenant)| (own.as_str(), tenant));
+        }
+        let rivals = self.shapes.iter().filter(|(other, _)| {
+            other.0.len() == shape.0.len() && (*other == shape || !(other.within(&shape) || shape.within(other)))
+        });
+        rivals.into_iter().find_map(|(other, tenants)| {
+            if *other == shape {
+                return tenants.get_key_value(pattern).map(|(own, tenant)| (own.as_str(), tenant));
+            }
+            let merged = shape.merged(other);
+            let projected = merged.project(pattern);
+            let overlapping = tenants.iter().find(|(own, _)| merged.project(own) == projected);
+            overlapping.map(|(own, tenant)| (own.as_str(), tenant))
+        })
+    }
+
+    /// Adds all hosts of `tenant`; see [`HostTable::taken`] before.
+    pub(super) fn insert(&mut self, tenant: &Arc<Tenant>) {
+        for HostPattern(pattern) in &tenant.hosts {
+            let shape = Shape::of(pattern);
+            let tenants = match self.shapes.iter_mut().position(|(other, _)| *other == shape) {
+                _ if !shape.0.contains(&true) => &mut self.exact,
+                Some(at) => &mut self.shapes[at].1,
+                None => {
+                    let at = self.shapes.partition_point(|(other, _)| other.order() < shape.order());
+                    self.shapes.insert(at, (shape, HashMap::new()));
+                    &mut self.shapes[at].1
+                }
+            };
+            tenants.insert(pattern.clone(), tenant.clone());
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A tenant: what operators declare about one community of people and its applications.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::{Host, Url};
+
+use crate::protocol::jwk::Algorithm;
+
+/// One tenant, checked and ready. Never changed by a request.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Unique; `<namespace>/<name>` for a Kubernetes resource. Letters, digits and `-._/` only.
+    pub name: Arc<str>,
+    /// Where the resource lives; `None` for a document without one.
+    pub namespace: Option<String>,
+    /// The hosts that lead to it, without ports.
+    pub hosts: Vec<HostPattern>,
+    /// Fixes `iss` for all hosts.
+    pub issuer: Option<Url>,
+    /// The login script: all providers, joined by newlines.
+    pub script: Option<Arc<str>>,
+    /// Hosts that the login script may call; `None` allows all.
+    pub fetch_hosts: Option<Vec<String>>,
+    /// A few fixed people, for small installations and demos.
+    pub users: Vec<User>,
+    /// Forward-auth.
+    pub interceptor: Interceptor,
+    /// Links in the footer of every page.
+    pub informations: Informations,
+    /// Where the tenant's own pages lie.
+    pub templates: Option<Templates>,
+    /// Whether a living session makes the login page unnecessary.
+    pub silent_login: bool,
+    /// How access tokens are signed, where it differs from the server's setting.
+    pub algorithm: Option<Algorithm>,
+    /// Where the key policy differs from the server's setting.
+    pub signing: SigningOverrides,
+    /// Which other namespaces may attach clients.
+    pub allowed_client_namespaces: Vec<String>,
+}
+
+/// An exact host or one with `*` for one label: lower case, IDNA-encoded, without port, an IPv6 address in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPattern(pub String);
+
+impl HostPattern {
+    /// Reads a host as operators write it.
+    ///
+    /// Errors: a sentence that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let written = text.trim().trim_end_matches('.');
+        if written.contains("://") || written.contains(['/', '%', '@', '?', '#']) {
+            return Err(format!("host {text:?} must be a host alone, without scheme and path, like login.example.com"));
+        }
+        if written.parse::<Ipv6Addr>().is_ok() {
+            return Self::parse(&format!("[{written}]"));
+        }
+        if written.split('.').any(|label| label.contains('*') && label != "*") {
+            return Err(format!("host {text:?}: a * stands for one whole label, as in *.example.com"));
+        }
+        // Checked and encoded as if the star were a label like any other.
+        let parsed = Host::parse(&written.replace('*', "star"))
+            .map_err(|error| format!("host {text:?} is not a host: {error}"))?
+            .to_string();
+        let labels = parsed.split('.').zip(written.split('.'));
+        match written.contains('*') {
+            true => {
+                Ok(Self(labels.map(|(label, own)| if own == "*" { "*" } else { label }).collect::<Vec<_>>().join(".")))
+            }
+            false => Ok(Self(parsed)),
+        }
+    }
+
+    /// Whether it stands for more than one host.
+    pub fn is_wildcard(&self) -> bool {
+        self.0.contains('*')
+    }
+}
+
+/// The host of a `Host` header or URL as [`HostPattern`] writes it: lower case, without port and trailing dot.
+pub fn bare_host(host: &str) -> String {
+    let end = match host.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    host[..end].trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// One of a tenant's fixed people.
+#[derive(Clone)]
+pub struct User {
+    /// What is typed in.
+    pub username: String,
+    /// argon2id, in the PHC string format.
+    pub password_hash: String,
+    /// `sub`; the username where it is left out.
+    pub subject: Option<String>,
+    /// The claim `role`.
+    pub role: String,
+    /// Claims about the person.
+    pub profile: Map<String, Value>,
+    /// Scopes that the sign-in adds.
+    pub scopes: Vec<String>,
+}
+
+impl fmt::Debug for User {
+    /// Leaves out the hash of the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("username", &self.username).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// How applications behind a proxy are protected.
+#[derive(Clone, Debug)]
+pub struct Interceptor {
+    /// Whether it answers at all.
+    pub enabled: bool,
+    /// The host of its login page.
+    pub domain: Option<String>,
+    /// The domain of its cookie.
+    pub cookie: Option<String>,
+}
+
+/// Links that every page shows.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "named after what they link to")]
+pub struct Informations {
+    pub imprint_url: Option<String>,
+    pub privacy_url: Option<String>,
+    pub register_url: Option<String>,
+}
+
+/// A bucket of an S3-compatible store that holds the tenant's own pages.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "named as every S3 client names them")]
+pub struct Templates {
+    pub host: String,
+    pub bucket: String,
+    pub path: String,
+    pub region: String,
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
+}
+
+impl fmt::Debug for Templates {
+    /// Leaves out both halves of the access key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Templates({}/{}{})", self.host, self.bucket, self.path)
+    }
+}
+
+/// A tenant's own key policy; what is `None` is the server's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SigningOverrides {
+    /// How long a key signs.
+    pub rotate_every: Option<Duration>,
+    /// How long a key is published before it signs.
+    pub announce: Option<Duration>,
+    /// How long a key is published after it signed.
+    pub grace: Option<Duration>,
+}

@@ -1,0 +1,131 @@
+//! The embedded store without a file: for a try-out and for tests. A restart forgets everything.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use async_trait::async_trait;
+
+use super::Backend;
+use super::rows::{self, Look, Row, Rows};
+use crate::clock::{Clock, Timestamp};
+
+/// The backend that keeps everything in the memory of this process.
+pub struct Memory {
+    clock: Arc<dyn Clock>,
+    // A verb holds it for microseconds and never across an await.
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    rows: HashMap<String, Row>,
+    groups: HashMap<String, HashSet<String>>,
+    deadlines: BTreeSet<(Timestamp, String)>,
+}
+
+impl Memory {
+    /// An empty store whose housekeeping follows `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, tables: Mutex::default() }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // No verb leaves the tables half changed in a way that a reader would trip over.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Backend for Memory {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
+        let deadline = Some(rows::deadline(self.clock.now(), keep));
+        let row = Row { value: value.to_vec(), uses: 0, deadline, groups: groups.to_vec() };
+        rows::put(&mut *self.tables(), key, row)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        rows::get(&*self.tables(), key, self.clock.now())
+    }
+
+    async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
+        rows::consume(&mut *self.tables(), key, self.clock.now())
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        keep: Option<Duration>,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let deadline = keep.map(|keep| rows::deadline(now, keep));
+        rows::compare_and_set(&mut *self.tables(), key, expected, new.to_vec(), deadline, now)
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
+        rows::members(&*self.tables(), group, self.clock.now())
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<()> {
+        rows::remove_group(&mut *self.tables(), group)
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        rows::remove(&mut *self.tables(), key)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        rows::sweep(&mut *self.tables(), self.clock.now(), usize::MAX).map(drop)
+    }
+}
+
+impl Look for Tables {
+    fn row(&self, key: &str) -> Result<Option<Row>> {
+        Ok(self.rows.get(key).cloned())
+    }
+
+    fn keys(&self, group: &str) -> Result<Vec<String>> {
+        Ok(self.groups.get(group).into_iter().flatten().cloned().collect())
+    }
+}
+
+impl Rows for Tables {
+    fn take(&mut self, key: &str) -> Result<Option<Row>> {
+        let Some(row) = self.rows.remove(key) else { return Ok(None) };
+        for group in &row.groups {
+            if let Some(keys) = self.groups.get_mut(group) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.groups.remove(group);
+                }
+            }
+        }
+        if let Some(deadline) = row.deadline {
+            self.deadlines.remove(&(deadline, key.to_owned()));
+        }
+        Ok(Some(row))
+    }
+
+    fn place(&mut self, key: &str, row: Row) -> Result<()> {
+        for group in &row.groups {
+            self.groups.entry(group.clone()).or_default().insert(key.to_owned());
+        }
+        if let Some(deadline) = row.deadline {
+            self.deadlines.insert((deadline, key.to_owned()));
+        }
+        self.rows.insert(key.to_owned(), row);
+        Ok(())
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<String>> {
+        let overdue = self.deadlines.iter().take_while(|(deadline, _)| *deadline < now);
+        Ok(overdue.take(limit).map(|(_, key)| key.clone()).collect())
+    }
+}

@@ -1,0 +1,219 @@
+//! The embedded store in one file, for one process: every acknowledged change is on the disk.
+//!
+//! A commit costs one sync of the disk. One writer thread gathers all changes that wait and commits them together, so
+//! that a busy server pays for one sync where it would otherwise pay for a hundred.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use ::redb::{Database, DatabaseError, ReadableDatabase, StorageError};
+use anyhow::{Context, Result, anyhow};
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::Backend;
+use super::rows::{self, Row};
+use crate::clock::Clock;
+use crate::protocol::error::Unavailable;
+
+mod tables;
+
+use tables::{Reading, Writing};
+
+/// How many changes one commit carries at most: a bound for the wait of the first of them.
+const BATCH: usize = 1024;
+/// How many rows one sweep step drops, so that requests get their turn between the steps.
+const SWEEP: usize = 500;
+/// redb's page cache; its default of 1 GiB is more than a small container has.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// The backend that keeps everything in one file.
+pub struct Embedded {
+    clock: Arc<dyn Clock>,
+    database: Arc<Database>,
+    // Taken on drop: the writer ends when nobody can send it a change any more.
+    changes: Option<mpsc::Sender<Change>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// One verb, run inside the writer's transaction; answers what to call once the commit has or has not succeeded.
+type Change = Box<dyn FnOnce(&mut Writing<'_>) -> Result<Answer, Failed> + Send>;
+type Answer = Box<dyn FnOnce(Result<(), Failed>) + Send>;
+
+/// Why a commit failed, as told to everyone who waited for it.
+#[derive(Clone)]
+struct Failed(Arc<str>);
+
+impl Embedded {
+    /// Opens the file at `path` or creates it, readable for its owner only. Housekeeping follows `clock`.
+    ///
+    /// The whole file is verified, so that damage is reported now and not by a request. Fails with a sentence if
+    /// another process has the file open, if the file is damaged or if it is something else.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let file = path.display();
+        // Creates it with its mode; redb takes an empty file for a new database.
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .with_context(|| format!("the store {file} cannot be opened"))?;
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .set_check_integrity_on_open(true)
+            .create(path)
+            .map_err(|error| anyhow!("the store {file} {}", refusal(error)))?;
+        create_tables(&database).with_context(|| format!("the store {file} cannot be set up"))?;
+
+        let database = Arc::new(database);
+        let (changes, queue) = mpsc::channel();
+        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn({
+            let database = Arc::clone(&database);
+            move || write_until_closed(&database, &queue)
+        })?;
+        Ok(Self { clock, database, changes: Some(changes), writer: Some(writer) })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&mut Writing<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, answer) = oneshot::channel();
+        let change: Change = Box::new(move |rows| {
+            let outcome = verb(rows).map_err(|error| Failed(format!("{error:#}").into()))?;
+            Ok(Box::new(move |committed| drop(sender.send(committed.map(|()| outcome)))))
+        });
+        let accepted = self.changes.as_ref().is_some_and(|changes| changes.send(change).is_ok());
+        match answer.await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(Failed(reason))) => Err(anyhow!("{reason}").context(Unavailable("the store"))),
+            Err(_) if accepted => Err(anyhow!("the commit was given up").context(Unavailable("the store"))),
+            Err(_) => Err(anyhow!("the writer has stopped").context(Unavailable("the store"))),
+        }
+    }
+
+    /// A read that finds nothing in the page cache waits for the disk: not on a worker of the runtime.
+    async fn read<T: Send + 'static>(&self, verb: impl FnOnce(Reading) -> Result<T> + Send + 'static) -> Result<T> {
+        let database = Arc::clone(&self.database);
+        let read = move || verb(Reading::begin(&database.begin_read()?)?);
+        tokio::task::spawn_blocking(read).await.map_err(anyhow::Error::from).flatten().context(Unavailable("the store"))
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.changes = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that has panicked has nothing left to finish.
+            drop(writer.join());
+        }
+    }
+}
+
+fn refusal(error: DatabaseError) -> String {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            "is open in another process; it belongs to one process at a time, several replicas need Redis".to_owned()
+        }
+        DatabaseError::Storage(StorageError::Corrupted(detail)) => {
+            format!("is damaged ({detail}); restore it from a backup, or move it away to start with an empty one")
+        }
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+            format!("is no store, or it is damaged ({error})")
+        }
+        error => format!("cannot be opened: {error}"),
+    }
+}
+
+fn create_tables(database: &Database) -> Result<()> {
+    let transaction = database.begin_write()?;
+    drop(Writing::begin(&transaction)?);
+    Ok(transaction.commit()?)
+}
+
+fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Change>) {
+    while let Ok(first) = queue.recv() {
+        let mut answers = Vec::new();
+        let batch = std::iter::once(first).chain(queue.try_iter()).take(BATCH);
+        let outcome = commit(database, batch, &mut answers);
+        if let Err(Failed(reason)) = &outcome {
+            tracing::error!(%reason, "the store cannot write");
+        }
+        answers.into_iter().for_each(|answer| answer(outcome.clone()));
+    }
+}
+
+/// Runs the batch in one transaction: all of it is on the disk afterwards, or nothing.
+fn commit(database: &Database, batch: impl Iterator<Item = Change>, answers: &mut Vec<Answer>) -> Result<(), Failed> {
+    let failed = |error: &dyn std::error::Error| Failed(error.to_string().into());
+    let transaction = database.begin_write().map_err(|error| failed(&error))?;
+    let mut rows = Writing::begin(&transaction).map_err(|error| Failed(format!("{error:#}").into()))?;
+    for change in batch {
+        answers.push(change(&mut rows)?);
+    }
+    drop(rows);
+    transaction.commit().map_err(|error| failed(&error))
+}
+
+#[async_trait]
+impl Backend for Embedded {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
+        let deadline = Some(rows::deadline(self.clock.now(), keep));
+        let row = Row { value: value.to_vec(), uses: 0, deadline, groups: groups.to_vec() };
+        let key = key.to_owned();
+        self.write(move |rows| rows::put(rows, &key, row)).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let (key, now) = (key.to_owned(), self.clock.now());
+        self.read(move |rows| rows::get(&rows, &key, now)).await
+    }
+
+    async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
+        let (key, now) = (key.to_owned(), self.clock.now());
+        self.write(move |rows| rows::consume(rows, &key, now)).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        keep: Option<Duration>,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let deadline = keep.map(|keep| rows::deadline(now, keep));
+        let (key, expected, new) = (key.to_owned(), expected.map(<[u8]>::to_vec), new.to_vec());
+        self.write(move |rows| rows::compare_and_set(rows, &key, expected.as_deref(), new, deadline, now)).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
+        let (group, now) = (group.to_owned(), self.clock.now());
+        self.read(move |rows| rows::members(&rows, &group, now)).await
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<()> {
+        let group = group.to_owned();
+        self.write(move |rows| rows::remove_group(rows, &group)).await
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        let key = key.to_owned();
+        self.write(move |rows| rows::remove(rows, &key)).await
+    }
+
+    /// Commits nothing, durably: it answers only if the disk still takes writes.
+    async fn ping(&self) -> Result<()> {
+        self.write(|_| Ok(())).await
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        let now = self.clock.now();
+        while self.write(move |rows| rows::sweep(rows, now, SWEEP)).await? == SWEEP {}
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The shared store, for several replicas: one Redis, one behind sentinels, or a cluster.
+//!
+//! Every verb is one command or one script, so it happens in one step (`scripts.rs`). How a lost connection is
+//! replaced, and which commands are repeated, is in `link.rs`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use async_trait::async_trait;
+
+use super::Backend;
+use super::settings::RedisSettings;
+
+mod dial;
+mod link;
+mod scripts;
+
+use ::redis::FromRedisValue;
+use link::{Effect, Link};
+use scripts::Script;
+
+/// A hundred years. Redis counts milliseconds, and refuses what would overflow.
+const LONGEST_KEEP: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// The backend that keeps everything in Redis.
+pub struct Shared {
+    link: Link,
+    prefix: String,
+}
+
+impl Shared {
+    /// Connects as `settings` say. Waits a few seconds for a Redis that is not there yet, then fails with a sentence
+    /// that names host and port; a wrong password fails at once.
+    pub async fn open(settings: &RedisSettings) -> Result<Self> {
+        let (target, name) = dial::target(settings)?;
+        let response_timeout = Duration::from_millis(settings.response_timeout_ms);
+        let link = Link::open(target, name, response_timeout).await?;
+        Ok(Self { link, prefix: settings.prefix.clone() })
+    }
+
+    fn name(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// By its name, which is short; with its text where Redis does not know it, as after a restart or a failover.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        effect: Effect,
+        keys: &[String],
+        arguments: &[&[u8]],
+    ) -> Result<T> {
+        match self.link.query(&script.by_name(keys, arguments), effect).await {
+            Err(error) if error.unknown_script() => {
+                Ok(self.link.query(&script.by_text(keys, arguments), effect).await?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    async fn change<T: FromRedisValue>(&self, script: &Script, key: &str, arguments: &[&[u8]]) -> Result<T> {
+        self.run(script, Effect::Change, &[self.name(key)], arguments).await
+    }
+}
+
+fn milliseconds(keep: Duration) -> String {
+    // Rounded up, because it is a minimum.
+    (keep.min(LONGEST_KEEP) + Duration::from_nanos(999_999)).as_millis().max(1).to_string()
+}
+
+#[async_trait]
+impl Backend for Shared {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
+        let keys: Vec<String> =
+            std::iter::once(key).chain(groups.iter().map(String::as_str)).map(|key| self.name(key)).collect();
+        self.run(&scripts::PUT, Effect::Change, &keys, &[value, milliseconds(keep).as_bytes()]).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let mut command = ::redis::cmd("HGET");
+        command.arg(self.name(key)).arg("value");
+        Ok(self.link.query(&command, Effect::Read).await?)
+    }
+
+    async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
+        self.change(&scripts::CONSUME, key, &[]).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        keep: Option<Duration>,
+    ) -> Result<bool> {
+        let keep = keep.map(milliseconds).unwrap_or_default();
+        let arguments: Vec<&[u8]> = [new, keep.as_bytes()].into_iter().chain(expected).collect();
+        self.change(&scripts::COMPARE_AND_SET, key, &arguments).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
+        self.run(&scripts::MEMBERS, Effect::Read, &[self.name(group)], &[]).await
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<()> {
+        self.change(&scripts::REMOVE_GROUP, group, &[]).await
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        self.change(&scripts::REMOVE, key, &[]).await
+    }
+
+    /// In a cluster: whether all slots are served.
+    async fn ping(&self) -> Result<()> {
+        self.link.ping().await
+    }
+}

@@ -1,0 +1,158 @@
+//! The verbs that touch more than one thing, as scripts: Redis runs each from beginning to end without interruption.
+//!
+//! A record is a hash with the fields `value`, `uses` and `groups` (its groups as JSON). A group is a sorted set of
+//! keys, scored by the millisecond at which each of them ends; the set itself ends with the highest score, so a later,
+//! shorter member never shortens it. Every time is the server's own.
+//!
+//! A script reaches members that it learns only while it runs. They carry the same hash tag as the key that it was
+//! called with, so in a cluster they are on the same node.
+//!
+//! The first write of every script is one that Redis refuses when it is out of memory or read-only, and Redis checks
+//! this before the first write only: a refused script has changed nothing.
+
+use std::sync::LazyLock;
+
+use ::redis::Cmd;
+
+/// A script and the name by which Redis remembers it.
+pub(super) struct Script {
+    text: String,
+    sha1: String,
+}
+
+impl Script {
+    fn new(body: &str) -> Self {
+        let text = format!("{COMMON}{body}");
+        let sha1 = ::redis::Script::new(&text).get_hash().to_owned();
+        Self { text, sha1 }
+    }
+
+    /// A call by name, which fails with `NOSCRIPT` if this Redis has not seen the script yet.
+    pub(super) fn by_name(&self, keys: &[String], arguments: &[&[u8]]) -> Cmd {
+        call("EVALSHA", &self.sha1, keys, arguments)
+    }
+
+    /// A call with the whole text, after which the name is known.
+    pub(super) fn by_text(&self, keys: &[String], arguments: &[&[u8]]) -> Cmd {
+        call("EVAL", &self.text, keys, arguments)
+    }
+}
+
+fn call(command: &str, script: &str, keys: &[String], arguments: &[&[u8]]) -> Cmd {
+    let mut cmd = ::redis::cmd(command);
+    cmd.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+    cmd
+}
+
+const COMMON: &str = r"
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function groups_of(key)
+  local groups = redis.call('HGET', key, 'groups')
+  return groups and cjson.decode(groups) or {}
+end
+
+local function leave(key, groups)
+  for _, group in ipairs(groups) do redis.call('ZREM', group, key) end
+end
+
+local function join(key, groups, ends)
+  for _, group in ipairs(groups) do
+    redis.call('ZREMRANGEBYSCORE', group, '-inf', '(' .. string.format('%.0f', now))
+    redis.call('ZADD', group, ends, key)
+    local longest = redis.call('ZRANGE', group, -1, -1, 'WITHSCORES')[2]
+    if longest == 'inf' then
+      redis.call('PERSIST', group)
+    else
+      redis.call('PEXPIREAT', group, longest)
+    end
+  end
+end
+";
+
+/// Key, groups; value, milliseconds to keep.
+pub(super) static PUT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local key, before, groups = KEYS[1], groups_of(KEYS[1]), {unpack(KEYS, 2)}
+local ends = string.format('%.0f', now + ARGV[2])
+redis.call('HSET', key, 'value', ARGV[1], 'uses', 0, 'groups', cjson.encode(groups))
+redis.call('PEXPIREAT', key, ends)
+leave(key, before)
+join(key, groups, ends)
+return 1
+",
+    )
+});
+
+/// Key.
+pub(super) static CONSUME: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+return {redis.call('HINCRBY', KEYS[1], 'uses', 1), redis.call('HGET', KEYS[1], 'value')}
+",
+    )
+});
+
+/// Key; new value, milliseconds to keep or nothing, then the expected value unless nothing is expected.
+pub(super) static COMPARE_AND_SET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local key = KEYS[1]
+if redis.call('HGET', key, 'value') ~= (ARGV[3] or false) then return 0 end
+redis.call('HSET', key, 'value', ARGV[1])
+local ends = '+inf'
+if ARGV[2] == '' then
+  redis.call('PERSIST', key)
+else
+  ends = string.format('%.0f', now + ARGV[2])
+  redis.call('PEXPIREAT', key, ends)
+end
+join(key, groups_of(key), ends)
+return 1
+",
+    )
+});
+
+/// Group.
+pub(super) static MEMBERS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local values = {}
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('%.0f', now), '+inf')) do
+  local value = redis.call('HGET', key, 'value')
+  if value then values[#values + 1] = value end
+end
+return values
+",
+    )
+});
+
+/// Group.
+pub(super) static REMOVE_GROUP: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('%.0f', now), '+inf')) do
+  local groups = groups_of(key)
+  redis.call('UNLINK', key)
+  leave(key, groups)
+end
+redis.call('UNLINK', KEYS[1])
+return 1
+",
+    )
+});
+
+/// Key.
+pub(super) static REMOVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local groups = groups_of(KEYS[1])
+redis.call('UNLINK', KEYS[1])
+leave(KEYS[1], groups)
+return 1
+",
+    )
+});

@@ -1,0 +1,104 @@
+//! The verbs of [`Backend`](super::Backend) over plain rows, written once so that memory and file cannot drift apart.
+//!
+//! A row knows its groups, and a group is nothing but its members; it therefore lives exactly as long as the longest
+//! of them. A row whose deadline has passed counts as gone everywhere, also before [`sweep`] has dropped it.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::clock::Timestamp;
+
+/// What is stored under a key.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) value: Vec<u8>,
+    /// How often it has been consumed.
+    pub(super) uses: u64,
+    /// The last second in which it is there; `None` keeps it for good.
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) groups: Vec<String>,
+}
+
+impl Row {
+    fn lives(&self, now: Timestamp) -> bool {
+        self.deadline.is_none_or(|deadline| now <= deadline)
+    }
+}
+
+/// Rows to look at.
+pub(super) trait Look {
+    /// The row under `key`, dead or alive.
+    fn row(&self, key: &str) -> Result<Option<Row>>;
+    /// The keys in `group`.
+    fn keys(&self, group: &str) -> Result<Vec<String>>;
+}
+
+/// Rows to change. Whoever implements it keeps groups and deadlines in step with the rows.
+pub(super) trait Rows: Look {
+    /// Takes the row under `key` away, and out of its groups.
+    fn take(&mut self, key: &str) -> Result<Option<Row>>;
+    /// Places `row` under `key`, where no row is, and into its groups.
+    fn place(&mut self, key: &str, row: Row) -> Result<()>;
+    /// At most `limit` keys whose deadline is before `now`.
+    fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<String>>;
+}
+
+/// The deadline of what is put at `now` and kept for at least `keep`.
+pub(super) fn deadline(now: Timestamp, keep: Duration) -> Timestamp {
+    // The clock counts whole seconds: a started one counts in full.
+    now + keep + Duration::from_secs(u64::from(keep.subsec_nanos() > 0))
+}
+
+pub(super) fn get(rows: &impl Look, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>> {
+    Ok(rows.row(key)?.filter(|row| row.lives(now)).map(|row| row.value))
+}
+
+pub(super) fn members(rows: &impl Look, group: &str, now: Timestamp) -> Result<Vec<Vec<u8>>> {
+    rows.keys(group)?.iter().filter_map(|key| get(rows, key, now).transpose()).collect()
+}
+
+pub(super) fn put(rows: &mut impl Rows, key: &str, row: Row) -> Result<()> {
+    rows.take(key)?;
+    rows.place(key, row)
+}
+
+pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
+    let Some(mut row) = rows.take(key)?.filter(|row| row.lives(now)) else { return Ok(None) };
+    row.uses += 1;
+    let consumed = (row.uses, row.value.clone());
+    rows.place(key, row)?;
+    Ok(Some(consumed))
+}
+
+pub(super) fn compare_and_set(
+    rows: &mut impl Rows,
+    key: &str,
+    expected: Option<&[u8]>,
+    new: Vec<u8>,
+    deadline: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<bool> {
+    let current = rows.row(key)?.filter(|row| row.lives(now));
+    if current.as_ref().map(|row| row.value.as_slice()) != expected {
+        return Ok(false);
+    }
+    let (uses, groups) = current.map(|row| (row.uses, row.groups)).unwrap_or_default();
+    put(rows, key, Row { value: new, uses, deadline, groups })?;
+    Ok(true)
+}
+
+pub(super) fn remove(rows: &mut impl Rows, key: &str) -> Result<()> {
+    rows.take(key).map(drop)
+}
+
+pub(super) fn remove_group(rows: &mut impl Rows, group: &str) -> Result<()> {
+    rows.keys(group)?.iter().try_for_each(|key| remove(rows, key))
+}
+
+/// Drops at most `limit` overdue rows and says how many there were.
+pub(super) fn sweep(rows: &mut impl Rows, now: Timestamp, limit: usize) -> Result<usize> {
+    let overdue = rows.overdue(now, limit)?;
+    overdue.iter().try_for_each(|key| remove(rows, key))?;
+    Ok(overdue.len())
+}

@@ -1,0 +1,47 @@
+//! How a tenant's pages look without a template of its own: title, logo, accent colour and links.
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::web::colour::Colour;
+
+/// What a tenant may change by settings. Everything is optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Look {
+    /// The name above every page and in the window's title.
+    pub title: Option<String>,
+    /// A picture in place of our own.
+    pub logo_url: Option<WebUrl>,
+    /// The colour of the main button and, in a readable shade, of links.
+    pub accent: Option<Colour>,
+    /// Link in the footer: who runs this.
+    pub imprint_url: Option<WebUrl>,
+    /// Link in the footer: what happens with personal data.
+    pub privacy_url: Option<WebUrl>,
+    /// Link in the footer: where to get an account.
+    pub register_url: Option<WebUrl>,
+}
+
+/// An absolute URL with `http` or `https`: safe as a link, which `javascript:` is not.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Url")]
+pub struct WebUrl(Url);
+
+impl WebUrl {
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<Url> for WebUrl {
+    type Error = anyhow::Error;
+
+    fn try_from(url: Url) -> Result<Self, Self::Error> {
+        match url.scheme() {
+            "http" | "https" => Ok(Self(url)),
+            scheme => anyhow::bail!("a link on a page must be http or https, not {scheme}"),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Pages: everything that a person sees, from templates and translations.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use serde::Serialize;
+use tracing::warn;
+
+pub use crate::web::page::{ActivateError, Demo, Fields, LoginError, Page, Person};
+pub use crate::web::page_policy::content_security_policy;
+
+use crate::web::assets;
+use crate::web::locale::{Locale, Translations, fill};
+use crate::web::look::Look;
+
+/// What one page may cost: a unit is an instruction or 64 bytes of text. The largest page of ours needs about 500.
+const FUEL: u64 = 50_000;
+/// How deep templates may include each other.
+const DEPTH: usize = 64;
+/// The page that carries an authorization code; a tenant's template must not get to see it.
+const SEALED: &str = "form_post.html";
+
+/// The templates that are part of the program.
+const TEMPLATES: [(&str, &str); 13] = [
+    ("layout.html", include_str!("../../assets/templates/layout.html")),
+    ("fields.html", include_str!("../../assets/templates/fields.html")),
+    ("scopes.html", include_str!("../../assets/templates/scopes.html")),
+    ("login.html", include_str!("../../assets/templates/login.html")),
+    ("consent.html", include_str!("../../assets/templates/consent.html")),
+    ("activate.html", include_str!("../../assets/templates/activate.html")),
+    ("activate_confirm.html", include_str!("../../assets/templates/activate_confirm.html")),
+    ("activate_done.html", include_str!("../../assets/templates/activate_done.html")),
+    ("signed_out.html", include_str!("../../assets/templates/signed_out.html")),
+    ("logout.html", include_str!("../../assets/templates/logout.html")),
+    ("error.html", include_str!("../../assets/templates/error.html")),
+    ("index.html", include_str!("../../assets/templates/index.html")),
+    (SEALED, include_str!("../../assets/templates/form_post.html")),
+];
+
+/// For whom a page is drawn.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The person's language.
+    pub locale: Locale,
+    /// The tenant's settings.
+    pub look: &'a Look,
+}
+
+/// The templates of one tenant, or the default ones. Cheap to clone.
+#[derive(Clone)]
+pub struct Pages {
+    translations: Arc<Translations>,
+    default: Arc<Environment<'static>>,
+    tenant: Option<Arc<Environment<'static>>>,
+}
+
+/// What a template sees; `docs/templates.md` describes it.
+#[derive(Serialize)]
+struct Variables<'a> {
+    lang: &'static str,
+    look: LookVariables<'a>,
+    #[serde(flatten)]
+    page: &'a Page<'a>,
+}
+
+#[derive(Serialize)]
+struct LookVariables<'a> {
+    title: &'a str,
+    logo_url: Option<&'a str>,
+    accent_stylesheet: Option<String>,
+    imprint_url: Option<&'a str>,
+    privacy_url: Option<&'a str>,
+    register_url: Option<&'a str>,
+}
+
+impl Pages {
+    /// The default pages. An error here is a mistake in the program's own templates.
+    pub fn new() -> anyhow::Result<Self> {
+        let translations = Arc::new(Translations::embedded()?);
+        let mut default = environment(&translations)?;
+        // A misspelt variable in our own templates is an error that a test finds; in a tenant's it is an empty place.
+        default.set_undefined_behavior(UndefinedBehavior::Strict);
+        Ok(Self { translations, default: Arc::new(default), tenant: None })
+    }
+
+    /// These pages with a tenant's own templates (file name, such as `login.html`, to source) over the default ones.
+    ///
+    /// A template that does not parse is left out and logged. One that fails while it is drawn is logged too, and the
+    /// default page appears in its place.
+    pub fn with_templates(&self, templates: HashMap<String, String>) -> anyhow::Result<Self> {
+        let mut tenant = environment(&self.translations)?;
+        for (name, source) in templates {
+            if name == SEALED {
+                warn!(template = name, "this page cannot be replaced, because it carries an authorization code");
+            } else if let Err(error) = tenant.add_template_owned(name.clone(), source) {
+                warn!(template = name, %error, "a template is broken, the default one is used");
+            }
+        }
+        Ok(Self { tenant: Some(Arc::new(tenant)), ..self.clone() })
+    }
+
+    /// Draws a page as HTML.
+    ///
+    /// Its policy is a matter of [`content_security_policy`]; both go into one answer.
+    pub fn render(&self, page: &Page<'_>, view: &View<'_>) -> anyhow::Result<String> {
+        let name = page.template();
+        let variables = Value::from(Serde(Variables {
+            lang: view.locale.tag(),
+            look: LookVariables {
+                title: view.look.title.as_deref().unwrap_or("Uitsmijter"),
+                logo_url: view.look.logo_url.as_ref().map(|url| url.as_str()),
+                accent_stylesheet: view.look.accent.and_then(assets::accent_url),
+                imprint_url: view.look.imprint_url.as_ref().map(|url| url.as_str()),
+                privacy_url: view.look.privacy_url.as_ref().map(|url| url.as_str()),
+                register_url: view.look.register_url.as_ref().map(|url| url.as_str()),
+            },
+            page,
+        }));
+        if let Some(tenant) = self.tenant.as_ref().filter(|_| name != SEALED) {
+            match draw(tenant, name, &variables) {
+                Ok(html) => return Ok(html),
+                // Not the whole error: its details may quote a variable, and a form's fields are secret.
+                Err(error) => {
+                    let (template, line) = (error.name().unwrap_or(name), error.line());
+                    warn!(template, line, reason = %error.kind(), "a template failed, the default page is shown");
+                }
+            }
+        }
+        draw(&self.default, name, &variables).with_context(|| format!("the default template {name} failed"))
+    }
+}
+
+fn draw(environment: &Environment<'_>, name: &str, variables: &Value) -> Result<String, Error> {
+    environment.get_template(name)?.render(variables.clone())
+}
+
+/// An environment with the default templates, which escapes always, ends always, and reads nothing from outside.
+fn environment(translations: &Arc<Translations>) -> anyhow::Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(write_value);
+    environment.remove_filter("safe");
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(DEPTH);
+    // Otherwise errors would carry the values of variables, in builds for development.
+    environment.set_debug(false);
+    environment.add_function("asset", |name: &str| {
+        assets::url(name).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "there is no such file under /static/"))
+    });
+    let translations = translations.clone();
+    environment.add_function("t", move |state: &State<'_, '_>, key: &str, values: Kwargs| {
+        translate(&translations, state, key, &values)
+    });
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source).with_context(|| format!("the default template {name} is broken"))?;
+    }
+    Ok(environment)
+}
+
+/// Writes a value into the page, always escaped.
+///
+/// Texts are escaped here rather than by the engine, which would also turn each `/` of a URL into an entity.
+fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if *state.auto_escape() != AutoEscape::Html {
+        return Err(Error::new(ErrorKind::InvalidOperation, "escaping cannot be switched off"));
+    }
+    match value.as_str() {
+        Some(text) if !value.is_safe() => Ok(write_escaped(out, text)?),
+        None if value.is_none() => Ok(()),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// Text as it may stand between tags and in quoted attributes.
+fn write_escaped(out: &mut Output<'_>, text: &str) -> fmt::Result {
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let entity = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\'' => "&#39;",
+            _ => continue,
+        };
+        out.write_str(&text[written..at])?;
+        out.write_str(entity)?;
+        written = at + 1;
+    }
+    out.write_str(&text[written..])
+}
+
+/// `t("login.lead", client=name)`: a sentence in the page's language. `otherwise` is for a key that nobody translated.
+fn translate(translations: &Translations, state: &State<'_, '_>, key: &str, values: &Kwargs) -> Result<String, Error> {
+    let lang = state.lookup("lang");
+    let locale =
+        lang.as_ref().and_then(Value::as_str).map_or(Locale::English, |tag| Locale::negotiate(Some(tag), None));
+    let Some(sentence) = translations.get(locale, key) else {
+        return Ok(values.get::<Option<String>>("otherwise")?.unwrap_or_else(|| key.to_owned()));
+    };
+    Ok(fill(sentence, |name| values.peek::<Option<String>>(name).ok().flatten()))
+}

@@ -1,0 +1,124 @@
+//! A store in memory for tests of signing keys: it counts what it is asked for, and can be away or emptied.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use async_trait::async_trait;
+use uitsmijter::protocol::error::Unavailable;
+use uitsmijter::store::Backend;
+
+#[derive(Default)]
+pub(super) struct Memory {
+    rows: Mutex<HashMap<String, (Vec<u8>, Vec<String>)>>,
+    pub(super) calls: AtomicU64,
+    pub(super) away: AtomicBool,
+}
+
+impl Memory {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(super) fn clear(&self) {
+        self.rows.lock().unwrap().clear();
+    }
+
+    /// Changes the bytes of every row whose key contains `part`.
+    pub(super) fn edit(&self, part: &str, edit: impl Fn(&str) -> String) {
+        for (key, (value, _)) in self.rows.lock().unwrap().iter_mut() {
+            if key.contains(part) {
+                *value = edit(std::str::from_utf8(value).unwrap()).into_bytes();
+            }
+        }
+    }
+
+    /// The only row whose key contains `part`.
+    pub(super) fn row(&self, part: &str) -> String {
+        let rows = self.rows.lock().unwrap();
+        let found: Vec<_> = rows.iter().filter(|(key, _)| key.contains(part)).collect();
+        assert_eq!(found.len(), 1, "{part}");
+        String::from_utf8(found[0].1.0.clone()).unwrap()
+    }
+
+    fn answer(&self) -> Result<()> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(anyhow!("connection refused").context(Unavailable("the store"))),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Memory {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], _keep: Duration) -> Result<()> {
+        self.answer()?;
+        self.rows.lock().unwrap().insert(key.into(), (value.into(), groups.into()));
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.answer()?;
+        // A real store is a journey away; others get their turn meanwhile.
+        tokio::task::yield_now().await;
+        Ok(self.rows.lock().unwrap().get(key).map(|(value, _)| value.clone()))
+    }
+
+    async fn consume(&self, _key: &str) -> Result<Option<(u64, Vec<u8>)>> {
+        Err(anyhow!("signing keys are not consumed"))
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        _keep: Option<Duration>,
+    ) -> Result<bool> {
+        self.answer()?;
+        tokio::task::yield_now().await;
+        let mut rows = self.rows.lock().unwrap();
+        if rows.get(key).map(|(value, _)| value.as_slice()) != expected {
+            return Ok(false);
+        }
+        rows.insert(key.into(), (new.into(), Vec::new()));
+        Ok(true)
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
+        self.answer()?;
+        let rows = self.rows.lock().unwrap();
+        Ok(rows
+            .values()
+            .filter(|(_, groups)| groups.iter().any(|name| name == group))
+            .map(|row| row.0.clone())
+            .collect())
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<()> {
+        self.answer()?;
+        self.rows.lock().unwrap().retain(|_, (_, groups)| !groups.iter().any(|name| name == group));
+        Ok(())
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        self.answer()?;
+        self.rows.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.answer()
+    }
+}

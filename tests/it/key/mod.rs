@@ -1,0 +1,5 @@
+//! The life of signing keys: `src/key`.
+
+mod harness;
+mod memory;
+mod signing;

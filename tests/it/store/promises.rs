@@ -1,0 +1,258 @@
+//! What every backend promises, written once and run on each of them.
+
+use std::time::Duration;
+
+use super::fixture::Fixture;
+
+const SHORT: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_secs(60);
+
+macro_rules! promises {
+    ($($name:ident),* $(,)?) => {
+        promises!(@on memory: $($name)*);
+        promises!(@on file: $($name)*);
+        promises!(@on redis: $($name)*);
+    };
+    (@on $backend:ident: $($name:ident)*) => {
+        mod $backend {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&super::Fixture::$backend().await).await;
+            })*
+        }
+    };
+}
+
+promises![
+    it_answers,
+    what_is_put_is_found,
+    a_put_replaces_value_groups_and_uses,
+    consume_counts_and_shows_the_value,
+    two_thousand_consumers_have_exactly_one_first,
+    one_of_a_hundred_writers_replaces_the_value,
+    one_of_a_hundred_writers_creates_the_value,
+    compare_and_set_keeps_for_good_without_an_end,
+    compare_and_set_keeps_groups_and_uses,
+    a_group_shows_its_members_and_goes_together,
+    a_group_outlives_its_longest_member,
+    a_later_shorter_member_does_not_shorten_the_group,
+    a_member_that_is_prolonged_prolongs_its_group,
+    what_is_removed_is_gone_from_its_groups,
+    what_is_over_is_gone_for_every_verb,
+    any_bytes_can_be_stored,
+    keys_may_hold_odd_characters,
+    a_big_group_goes_in_one_step,
+];
+
+fn groups(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("{{t}}group:{name}")).collect()
+}
+
+async fn sorted_members(store: &Fixture, group: &str) -> Vec<String> {
+    let values = store.backend.members(&groups(&[group])[0]).await.unwrap();
+    let mut values: Vec<String> = values.into_iter().map(|value| String::from_utf8(value).unwrap()).collect();
+    values.sort();
+    values
+}
+
+async fn it_answers(store: &Fixture) {
+    store.backend.ping().await.unwrap();
+}
+
+async fn what_is_put_is_found(store: &Fixture) {
+    assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
+    store.backend.put("{t}a", b"one", &[], LONG).await.unwrap();
+    store.backend.put("{u}a", b"two", &[], LONG).await.unwrap();
+    assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"one");
+    assert_eq!(store.backend.get("{u}a").await.unwrap().unwrap(), b"two");
+}
+
+async fn a_put_replaces_value_groups_and_uses(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &groups(&["old", "both"]), LONG).await.unwrap();
+    store.backend.consume("{t}a").await.unwrap();
+    store.backend.put("{t}a", b"two", &groups(&["new", "both"]), LONG).await.unwrap();
+    assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap(), (1, b"two".to_vec()));
+    assert!(sorted_members(store, "old").await.is_empty());
+    assert_eq!(sorted_members(store, "both").await, ["two"]);
+    assert_eq!(sorted_members(store, "new").await, ["two"]);
+}
+
+async fn consume_counts_and_shows_the_value(store: &Fixture) {
+    assert_eq!(store.backend.consume("{t}a").await.unwrap(), None);
+    store.backend.put("{t}a", b"code", &[], LONG).await.unwrap();
+    for count in 1..=3 {
+        assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap(), (count, b"code".to_vec()));
+    }
+    assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"code");
+}
+
+async fn two_thousand_consumers_have_exactly_one_first(store: &Fixture) {
+    store.backend.put("{t}a", b"code", &[], LONG).await.unwrap();
+    let consumers: Vec<_> = (0..2000)
+        .map(|_| {
+            let backend = store.backend.clone();
+            tokio::spawn(async move { backend.consume("{t}a").await.unwrap().unwrap().0 })
+        })
+        .collect();
+    let mut counts = Vec::new();
+    for consumer in consumers {
+        counts.push(consumer.await.unwrap());
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=2000).collect::<Vec<u64>>());
+}
+
+async fn winners(store: &Fixture, expected: Option<&'static [u8]>) -> Vec<usize> {
+    let writers: Vec<_> = (0..100)
+        .map(|writer: usize| {
+            let backend = store.backend.clone();
+            let value = format!("writer {writer}");
+            tokio::spawn(async move {
+                backend.compare_and_set("{t}a", expected, value.as_bytes(), Some(LONG)).await.unwrap()
+            })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for (writer, outcome) in writers.into_iter().enumerate() {
+        if outcome.await.unwrap() {
+            winners.push(writer);
+        }
+    }
+    winners
+}
+
+async fn one_of_a_hundred_writers_replaces_the_value(store: &Fixture) {
+    assert!(winners(store, Some(b"start")).await.is_empty(), "nothing is not the expected value");
+    store.backend.put("{t}a", b"start", &[], LONG).await.unwrap();
+    let winners = winners(store, Some(b"start")).await;
+    assert_eq!(winners.len(), 1);
+    let value = store.backend.get("{t}a").await.unwrap().unwrap();
+    assert_eq!(value, format!("writer {}", winners[0]).as_bytes());
+}
+
+async fn one_of_a_hundred_writers_creates_the_value(store: &Fixture) {
+    assert_eq!(winners(store, None).await.len(), 1);
+    assert!(winners(store, None).await.is_empty());
+    assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap().0, 1);
+}
+
+async fn compare_and_set_keeps_for_good_without_an_end(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", None).await.unwrap());
+    store.let_pass(SHORT).await;
+    assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"two");
+    assert_eq!(sorted_members(store, "g").await, ["two"]);
+    assert!(store.backend.compare_and_set("{t}a", Some(b"two"), b"three", Some(SHORT)).await.unwrap());
+    store.let_pass(SHORT).await;
+    assert_eq!(store.backend.get("{t}a").await.unwrap(), None, "it has an end again");
+}
+
+async fn compare_and_set_keeps_groups_and_uses(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &groups(&["g"]), LONG).await.unwrap();
+    store.backend.consume("{t}a").await.unwrap();
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", Some(LONG)).await.unwrap());
+    assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"three", Some(LONG)).await.unwrap());
+    assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap(), (2, b"two".to_vec()));
+    assert_eq!(sorted_members(store, "g").await, ["two"]);
+}
+
+async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {
+    assert!(sorted_members(store, "g").await.is_empty());
+    for (key, value, names) in [("{t}a", "a", &["g"][..]), ("{t}b", "b", &["g", "h"]), ("{t}c", "c", &["h"])] {
+        store.backend.put(key, value.as_bytes(), &groups(names), LONG).await.unwrap();
+    }
+    assert_eq!(sorted_members(store, "g").await, ["a", "b"]);
+    assert_eq!(sorted_members(store, "h").await, ["b", "c"]);
+    store.backend.remove_group(&groups(&["g"])[0]).await.unwrap();
+    assert!(sorted_members(store, "g").await.is_empty());
+    assert_eq!(sorted_members(store, "h").await, ["c"]);
+    assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
+    assert_eq!(store.backend.get("{t}b").await.unwrap(), None);
+    assert_eq!(store.backend.get("{t}c").await.unwrap().unwrap(), b"c");
+    store.backend.put("{t}b", b"again", &[], LONG).await.unwrap();
+    assert_eq!(sorted_members(store, "h").await, ["c"], "a removed key does not remember its groups");
+}
+
+async fn a_group_outlives_its_longest_member(store: &Fixture) {
+    store.backend.put("{t}short", b"short", &groups(&["g"]), SHORT).await.unwrap();
+    store.backend.put("{t}long", b"long", &groups(&["g"]), LONG).await.unwrap();
+    store.let_pass(SHORT).await;
+    assert_eq!(sorted_members(store, "g").await, ["long"]);
+    store.backend.remove_group(&groups(&["g"])[0]).await.unwrap();
+    assert_eq!(store.backend.get("{t}long").await.unwrap(), None);
+}
+
+async fn a_later_shorter_member_does_not_shorten_the_group(store: &Fixture) {
+    store.backend.put("{t}long", b"long", &groups(&["g"]), LONG).await.unwrap();
+    store.backend.put("{t}short", b"short", &groups(&["g"]), SHORT).await.unwrap();
+    assert_eq!(sorted_members(store, "g").await, ["long", "short"]);
+    store.let_pass(SHORT).await;
+    assert_eq!(sorted_members(store, "g").await, ["long"]);
+}
+
+async fn a_member_that_is_prolonged_prolongs_its_group(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", Some(LONG)).await.unwrap());
+    store.let_pass(SHORT).await;
+    assert_eq!(sorted_members(store, "g").await, ["two"]);
+}
+
+async fn what_is_removed_is_gone_from_its_groups(store: &Fixture) {
+    store.backend.remove("{t}a").await.unwrap();
+    store.backend.put("{t}a", b"one", &groups(&["g"]), LONG).await.unwrap();
+    store.backend.remove("{t}a").await.unwrap();
+    assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
+    assert_eq!(store.backend.consume("{t}a").await.unwrap(), None);
+    store.backend.put("{t}a", b"two", &[], LONG).await.unwrap();
+    assert!(sorted_members(store, "g").await.is_empty());
+}
+
+async fn what_is_over_is_gone_for_every_verb(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
+    assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"one");
+    store.let_pass(SHORT).await;
+    assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
+    assert_eq!(store.backend.consume("{t}a").await.unwrap(), None);
+    assert!(sorted_members(store, "g").await.is_empty());
+    assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"two", None).await.unwrap());
+    assert!(store.backend.compare_and_set("{t}a", None, b"two", None).await.unwrap());
+    assert!(sorted_members(store, "g").await.is_empty(), "a new record is not in the groups of an old one");
+}
+
+async fn any_bytes_can_be_stored(store: &Fixture) {
+    let big: Vec<u8> = (0..1 << 20).map(|index: u32| (index % 251) as u8).collect();
+    for value in [&b""[..], b"\0", b"\xff\xfe\r\n$-1\r\n", &big] {
+        store.backend.put("{t}a", value, &groups(&["g"]), LONG).await.unwrap();
+        assert!(store.backend.get("{t}a").await.unwrap().as_deref() == Some(value));
+        assert!(store.backend.members(&groups(&["g"])[0]).await.unwrap() == [value]);
+        assert!(store.backend.consume("{t}a").await.unwrap().unwrap().1 == value);
+        assert!(store.backend.compare_and_set("{t}a", Some(value), value, Some(LONG)).await.unwrap());
+        assert!(!store.backend.compare_and_set("{t}a", None, value, Some(LONG)).await.unwrap());
+    }
+}
+
+async fn keys_may_hold_odd_characters(store: &Fixture) {
+    for odd in ["", " ", "*", "[a-z]?", "\"quoted\"\\", "new\nline", "null\0", "äöü 漢字 🦀", "a:b/c{d}e"] {
+        let (key, group) = (format!("{{t}}key {odd}"), format!("{{t}}group {odd}"));
+        store.backend.put(&key, odd.as_bytes(), std::slice::from_ref(&group), LONG).await.unwrap();
+        assert_eq!(store.backend.get(&key).await.unwrap().unwrap(), odd.as_bytes(), "{odd:?}");
+        assert_eq!(store.backend.members(&group).await.unwrap(), [odd.as_bytes()], "{odd:?}");
+        store.backend.remove(&key).await.unwrap();
+        assert!(store.backend.members(&group).await.unwrap().is_empty(), "{odd:?}");
+    }
+}
+
+async fn a_big_group_goes_in_one_step(store: &Fixture) {
+    let puts = (0..3000).map(|index| {
+        let backend = store.backend.clone();
+        tokio::spawn(async move { backend.put(&format!("{{t}}{index}"), b"v", &groups(&["g"]), LONG).await.unwrap() })
+    });
+    for put in puts.collect::<Vec<_>>() {
+        put.await.unwrap();
+    }
+    let group = &groups(&["g"])[0];
+    assert_eq!(store.backend.members(group).await.unwrap().len(), 3000);
+    store.backend.remove_group(group).await.unwrap();
+    assert!(store.backend.members(group).await.unwrap().is_empty());
+    assert_eq!(store.backend.get("{t}0").await.unwrap(), None);
+}
