@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod key;
+pub mod login;
 pub mod protocol;
 pub mod random;
 pub mod registry;

@@ -43,7 +43,10 @@ impl KeyStore {
     pub async fn replace(&self, tenant: &str, expected: Option<&Loaded<KeySet>>, mut new: KeySet) -> Result<bool> {
         new.version = expected.map_or(0, |loaded| loaded.record.version).max(new.version) + 1;
         let store = self.store.within(tenant);
-        store.replace(ID, expected, &new, None).await.with_context(|| format!("the signing keys of tenant {tenant}"))
+        store
+            .replace(ID, expected, &new, &[], None)
+            .await
+            .with_context(|| format!("the signing keys of tenant {tenant}"))
     }
 
     /// Changes the set of `tenant` until nobody is faster: `change` says whether there is something to write.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Longer spans are taken for a slip of the pen.
 const LONGEST: u64 = 100 * 366 * 86_400;
 
@@ -42,14 +44,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// Reads a number that counts units of `unit` seconds and may have a fraction, as in `access_token_hours: 0.5`.
 ///
 /// Errors: a sentence that says what is expected, also for a span shorter than a second.
-pub fn scaled(text: &str, unit: u64) -> Result<Duration, String> {
+pub fn scaled(text: &str, unit: u32) -> Result<Duration, String> {
     let plain = text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .filter(|_| plain)
-        .and_then(|number| Duration::try_from_secs_f64(number * unit as f64).ok());
-    match seconds.map(|span| span.as_secs()) {
+    let number = text.parse::<f64>().ok().filter(|_| plain);
+    let span = number.and_then(|number| Duration::try_from_secs_f64(number * f64::from(unit)).ok());
+    match span.map(|span| span.as_secs()) {
         Some(seconds @ 1..=LONGEST) => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("{text:?} must be a number above 0")),
     }
@@ -59,9 +58,25 @@ pub fn scaled(text: &str, unit: u64) -> Result<Duration, String> {
 pub fn write(span: Duration) -> String {
     let seconds = span.as_secs();
     let units = [("d", 86_400), ("h", 3600), ("m", 60)];
-    match units.into_iter().find(|(_, factor)| seconds >= *factor && seconds % factor == 0) {
+    match units.into_iter().find(|(_, factor)| seconds >= *factor && seconds.is_multiple_of(*factor)) {
         Some((unit, factor)) => format!("{}{unit}", seconds / factor),
         None => format!("{seconds}s"),
+    }
+}
+
+/// A span in a document: read by [`parse`], written by [`write()`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse(&String::deserialize(deserializer)?).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&write(self.0))
     }
 }
 

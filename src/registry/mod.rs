@@ -9,8 +9,11 @@ use tokio::sync::watch;
 
 pub mod client;
 mod client_spec;
+pub mod demo;
 pub mod document;
+pub mod file;
 mod host_table;
+pub mod reload;
 pub mod snapshot;
 pub mod spelling;
 pub mod tenant;

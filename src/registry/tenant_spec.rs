@@ -8,7 +8,8 @@ use yaml_serde::Value as Yaml;
 use super::client::check_argon2id;
 use super::document::{Findings, Title, unknown_keys};
 use super::tenant::{HostPattern, Informations, Interceptor, SigningOverrides, Templates, Tenant, User};
-use super::written::{Flag, List, Span, Text};
+use super::written::{Flag, List, Text};
+use crate::protocol::duration::Span;
 
 /// The keys under `config:` or `spec:` of a tenant.
 #[derive(Default, Deserialize)]

@@ -114,14 +114,3 @@ impl<'de> Deserialize<'de> for Hours {
         duration::scaled(&text, 3600).map(Self).map_err(D::Error::custom)
     }
 }
-
-/// A span of time: `90d`, `24h`, `10m`, `30s`, or plain seconds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span(pub(super) Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Text(text) = Text::deserialize(deserializer)?;
-        duration::parse(&text).map(Self).map_err(D::Error::custom)
-    }
-}

@@ -58,11 +58,18 @@ impl Backend for Memory {
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        groups: &[String],
         keep: Option<Duration>,
     ) -> Result<bool> {
         let now = self.clock.now();
         let deadline = keep.map(|keep| rows::deadline(now, keep));
-        rows::compare_and_set(&mut *self.tables(), key, expected, new.to_vec(), deadline, now)
+        rows::compare_and_set(
+            &mut *self.tables(),
+            key,
+            expected,
+            rows::New { value: new.to_vec(), groups: groups.to_vec(), deadline },
+            now,
+        )
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

@@ -82,12 +82,14 @@ pub trait Backend: Send + Sync {
     /// Marks one more use of `key`: how often it has been used by now (1 for the first), and what is under it.
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
     /// Puts `new` if what is there equals `expected` (`None`: if nothing is there); answers whether it did.
-    /// `keep` counts from now, and `None` keeps it for good. Its groups and the count of its uses stay as they are.
+    /// As with [`Backend::put`] it is then a member of `groups` and no others; the count of its uses stays as it is.
+    /// `keep` counts from now, and `None` keeps it for good.
     async fn compare_and_set(
         &self,
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        groups: &[String],
         keep: Option<Duration>,
     ) -> Result<bool>;
     /// All values in `group` that are still there, in no order.
@@ -157,8 +159,7 @@ impl Store {
     /// Stores `record` under `id` until `expires_at`, as a member of `groups` (see [`group`]).
     pub async fn put<R: Record>(&self, id: &str, record: &R, groups: &[String], expires_at: Timestamp) -> Result<()> {
         let value = serde_json::to_vec(&Envelope { expires_at: Some(expires_at), record })?;
-        let groups: Vec<String> = groups.iter().map(|group| self.prefixed(group)).collect();
-        self.backend.put(&self.key::<R>(id), &value, &groups, self.keep(expires_at)).await
+        self.backend.put(&self.key::<R>(id), &value, &self.grouped(groups), self.keep(expires_at)).await
     }
 
     /// The record under `id`, unless it has expired.
@@ -187,13 +188,15 @@ impl Store {
         id: &str,
         expected: Option<&Loaded<R>>,
         new: &R,
+        groups: &[String],
         expires_at: Option<Timestamp>,
     ) -> Result<bool> {
         let value = serde_json::to_vec(&Envelope { expires_at, record: new })?;
         let keep = expires_at.map(|at| self.keep(at));
         let key = self.key::<R>(id);
         let expected_raw = expected.map(|loaded| loaded.raw.as_slice());
-        let replaced = self.backend.compare_and_set(&key, expected_raw, &value, keep).await?;
+        let groups = self.grouped(groups);
+        let replaced = self.backend.compare_and_set(&key, expected_raw, &value, &groups, keep).await?;
         if replaced || expected.is_some() {
             return Ok(replaced);
         }
@@ -202,7 +205,7 @@ impl Store {
         if self.open::<R>(&raw)?.is_some() {
             return Ok(false);
         }
-        self.backend.compare_and_set(&key, Some(&raw), &value, keep).await
+        self.backend.compare_and_set(&key, Some(&raw), &value, &groups, keep).await
     }
 
     /// Removes the record under `id`.
@@ -247,6 +250,10 @@ impl Store {
         self.prefixed(&format!("{}:{}", R::KIND, digest(id)))
     }
 
+    fn grouped(&self, groups: &[String]) -> Vec<String> {
+        groups.iter().map(|group| self.prefixed(group)).collect()
+    }
+
     fn prefixed(&self, name: &str) -> String {
         // The braces are Redis Cluster's hash tag. A tenant's name cannot contain them (registry/tenant.rs).
         format!("{{{}}}{name}", self.space)
@@ -258,6 +265,12 @@ pub fn group(kind: &str, id: &str) -> String {
     format!("group:{kind}:{}", digest(id))
 }
 
-fn digest(id: &str) -> String {
-    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes()))
+/// The name under which the store keeps an id: its SHA-256, so that what leaks from a store opens nothing.
+pub fn digest(id: &str) -> String {
+    digest_of(id.as_bytes())
+}
+
+/// SHA-256 as unpadded base64url: 43 characters.
+pub fn digest_of(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
 }

@@ -26,6 +26,13 @@ impl Row {
     }
 }
 
+/// What takes the place of a row whose uses go on being counted.
+pub(super) struct New {
+    pub(super) value: Vec<u8>,
+    pub(super) groups: Vec<String>,
+    pub(super) deadline: Option<Timestamp>,
+}
+
 /// Rows to look at.
 pub(super) trait Look {
     /// The row under `key`, dead or alive.
@@ -75,16 +82,15 @@ pub(super) fn compare_and_set(
     rows: &mut impl Rows,
     key: &str,
     expected: Option<&[u8]>,
-    new: Vec<u8>,
-    deadline: Option<Timestamp>,
+    new: New,
     now: Timestamp,
 ) -> Result<bool> {
     let current = rows.row(key)?.filter(|row| row.lives(now));
     if current.as_ref().map(|row| row.value.as_slice()) != expected {
         return Ok(false);
     }
-    let (uses, groups) = current.map(|row| (row.uses, row.groups)).unwrap_or_default();
-    put(rows, key, Row { value: new, uses, deadline, groups })?;
+    let uses = current.map(|row| row.uses).unwrap_or_default();
+    put(rows, key, Row { value: new.value, uses, deadline: new.deadline, groups: new.groups })?;
     Ok(true)
 }
 

@@ -1,9 +1,22 @@
-//! What several endpoints need of HTTP and of HTML.
+//! What several endpoints need of HTTP.
 
 pub mod assets;
+pub mod bearer;
+pub mod callback;
+pub mod client_request;
 pub mod colour;
+pub mod cookies;
+pub mod cors;
+pub mod document;
+pub mod error;
+pub mod form;
+pub mod forwarded;
+mod host;
 pub mod locale;
 pub mod look;
 mod page;
+pub mod page_context;
 mod page_policy;
 pub mod pages;
+pub mod steps;
+pub mod trace;

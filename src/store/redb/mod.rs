@@ -183,12 +183,14 @@ impl Backend for Embedded {
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        groups: &[String],
         keep: Option<Duration>,
     ) -> Result<bool> {
         let now = self.clock.now();
         let deadline = keep.map(|keep| rows::deadline(now, keep));
-        let (key, expected, new) = (key.to_owned(), expected.map(<[u8]>::to_vec), new.to_vec());
-        self.write(move |rows| rows::compare_and_set(rows, &key, expected.as_deref(), new, deadline, now)).await
+        let (key, expected) = (key.to_owned(), expected.map(<[u8]>::to_vec));
+        let new = rows::New { value: new.to_vec(), groups: groups.to_vec(), deadline };
+        self.write(move |rows| rows::compare_and_set(rows, &key, expected.as_deref(), new, now)).await
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

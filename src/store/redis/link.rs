@@ -230,8 +230,10 @@ impl Fate {
 }
 
 async fn wait_or_give_up(error: RedisError, name: &str, deadline: Instant) -> Result<()> {
-    // A login or a database that Redis refuses will not be accepted a second later.
-    let hopeless = error.kind() == ErrorKind::AuthenticationFailed || Fate::of(&error) == Fate::Wrong;
+    // A login, a database or a certificate that is refused will not be accepted a second later.
+    let hopeless = error.kind() == ErrorKind::AuthenticationFailed
+        || Fate::of(&error) == Fate::Wrong
+        || error.to_string().contains("invalid peer certificate");
     if hopeless || Instant::now() >= deadline {
         return Err(anyhow::Error::from(error).context(format!("{name} cannot be used as the store")));
     }

@@ -58,6 +58,10 @@ impl Shared {
         }
     }
 
+    fn names(&self, key: &str, groups: &[String]) -> Vec<String> {
+        std::iter::once(key).chain(groups.iter().map(String::as_str)).map(|key| self.name(key)).collect()
+    }
+
     async fn change<T: FromRedisValue>(&self, script: &Script, key: &str, arguments: &[&[u8]]) -> Result<T> {
         self.run(script, Effect::Change, &[self.name(key)], arguments).await
     }
@@ -71,9 +75,7 @@ fn milliseconds(keep: Duration) -> String {
 #[async_trait]
 impl Backend for Shared {
     async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
-        let keys: Vec<String> =
-            std::iter::once(key).chain(groups.iter().map(String::as_str)).map(|key| self.name(key)).collect();
-        self.run(&scripts::PUT, Effect::Change, &keys, &[value, milliseconds(keep).as_bytes()]).await
+        self.run(&scripts::PUT, Effect::Change, &self.names(key, groups), &[value, milliseconds(keep).as_bytes()]).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -91,11 +93,12 @@ impl Backend for Shared {
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        groups: &[String],
         keep: Option<Duration>,
     ) -> Result<bool> {
         let keep = keep.map(milliseconds).unwrap_or_default();
         let arguments: Vec<&[u8]> = [new, keep.as_bytes()].into_iter().chain(expected).collect();
-        self.change(&scripts::COMPARE_AND_SET, key, &arguments).await
+        self.run(&scripts::COMPARE_AND_SET, Effect::Change, &self.names(key, groups), &arguments).await
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

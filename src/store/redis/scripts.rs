@@ -96,13 +96,14 @@ return {redis.call('HINCRBY', KEYS[1], 'uses', 1), redis.call('HGET', KEYS[1], '
     )
 });
 
-/// Key; new value, milliseconds to keep or nothing, then the expected value unless nothing is expected.
+/// Key, groups; new value, milliseconds to keep or nothing, then the expected value unless nothing is expected.
 pub(super) static COMPARE_AND_SET: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local key = KEYS[1]
+local key, groups = KEYS[1], {unpack(KEYS, 2)}
 if redis.call('HGET', key, 'value') ~= (ARGV[3] or false) then return 0 end
-redis.call('HSET', key, 'value', ARGV[1])
+local before = groups_of(key)
+redis.call('HSET', key, 'value', ARGV[1], 'groups', cjson.encode(groups))
 local ends = '+inf'
 if ARGV[2] == '' then
   redis.call('PERSIST', key)
@@ -110,7 +111,8 @@ else
   ends = string.format('%.0f', now + ARGV[2])
   redis.call('PEXPIREAT', key, ends)
 end
-join(key, groups_of(key), ends)
+leave(key, before)
+join(key, groups, ends)
 return 1
 ",
     )

@@ -32,7 +32,7 @@ async fn what_was_acknowledged_survives_a_restart() {
     let store = open_at(&path, &clock).await.unwrap();
     store.put("{t}a", b"one", &["{t}g".to_owned()], LONG).await.unwrap();
     store.consume("{t}a").await.unwrap();
-    assert!(store.compare_and_set("{t}good", None, b"kept", None).await.unwrap());
+    assert!(store.compare_and_set("{t}good", None, b"kept", &[], None).await.unwrap());
     drop(store);
 
     let store = open_at(&path, &clock).await.unwrap();

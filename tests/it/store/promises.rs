@@ -108,7 +108,7 @@ async fn winners(store: &Fixture, expected: Option<&'static [u8]>) -> Vec<usize>
             let backend = store.backend.clone();
             let value = format!("writer {writer}");
             tokio::spawn(async move {
-                backend.compare_and_set("{t}a", expected, value.as_bytes(), Some(LONG)).await.unwrap()
+                backend.compare_and_set("{t}a", expected, value.as_bytes(), &[], Some(LONG)).await.unwrap()
             })
         })
         .collect();
@@ -138,11 +138,11 @@ async fn one_of_a_hundred_writers_creates_the_value(store: &Fixture) {
 
 async fn compare_and_set_keeps_for_good_without_an_end(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
-    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", None).await.unwrap());
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], None).await.unwrap());
     store.let_pass(SHORT).await;
     assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"two");
     assert_eq!(sorted_members(store, "g").await, ["two"]);
-    assert!(store.backend.compare_and_set("{t}a", Some(b"two"), b"three", Some(SHORT)).await.unwrap());
+    assert!(store.backend.compare_and_set("{t}a", Some(b"two"), b"three", &[], Some(SHORT)).await.unwrap());
     store.let_pass(SHORT).await;
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None, "it has an end again");
 }
@@ -150,8 +150,8 @@ async fn compare_and_set_keeps_for_good_without_an_end(store: &Fixture) {
 async fn compare_and_set_keeps_groups_and_uses(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), LONG).await.unwrap();
     store.backend.consume("{t}a").await.unwrap();
-    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", Some(LONG)).await.unwrap());
-    assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"three", Some(LONG)).await.unwrap());
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], Some(LONG)).await.unwrap());
+    assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"three", &[], Some(LONG)).await.unwrap());
     assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap(), (2, b"two".to_vec()));
     assert_eq!(sorted_members(store, "g").await, ["two"]);
 }
@@ -192,9 +192,13 @@ async fn a_later_shorter_member_does_not_shorten_the_group(store: &Fixture) {
 
 async fn a_member_that_is_prolonged_prolongs_its_group(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
-    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", Some(LONG)).await.unwrap());
+    let changed = store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &groups(&["g", "h"]), Some(LONG)).await;
+    assert!(changed.unwrap());
     store.let_pass(SHORT).await;
     assert_eq!(sorted_members(store, "g").await, ["two"]);
+    assert_eq!(sorted_members(store, "h").await, ["two"], "a change may join a group");
+    assert!(store.backend.compare_and_set("{t}a", Some(b"two"), b"three", &[], Some(LONG)).await.unwrap());
+    assert!(sorted_members(store, "g").await.is_empty(), "a change may leave a group");
 }
 
 async fn what_is_removed_is_gone_from_its_groups(store: &Fixture) {
@@ -214,8 +218,8 @@ async fn what_is_over_is_gone_for_every_verb(store: &Fixture) {
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
     assert_eq!(store.backend.consume("{t}a").await.unwrap(), None);
     assert!(sorted_members(store, "g").await.is_empty());
-    assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"two", None).await.unwrap());
-    assert!(store.backend.compare_and_set("{t}a", None, b"two", None).await.unwrap());
+    assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], None).await.unwrap());
+    assert!(store.backend.compare_and_set("{t}a", None, b"two", &[], None).await.unwrap());
     assert!(sorted_members(store, "g").await.is_empty(), "a new record is not in the groups of an old one");
 }
 
@@ -226,8 +230,8 @@ async fn any_bytes_can_be_stored(store: &Fixture) {
         assert!(store.backend.get("{t}a").await.unwrap().as_deref() == Some(value));
         assert!(store.backend.members(&groups(&["g"])[0]).await.unwrap() == [value]);
         assert!(store.backend.consume("{t}a").await.unwrap().unwrap().1 == value);
-        assert!(store.backend.compare_and_set("{t}a", Some(value), value, Some(LONG)).await.unwrap());
-        assert!(!store.backend.compare_and_set("{t}a", None, value, Some(LONG)).await.unwrap());
+        assert!(store.backend.compare_and_set("{t}a", Some(value), value, &[], Some(LONG)).await.unwrap());
+        assert!(!store.backend.compare_and_set("{t}a", None, value, &[], Some(LONG)).await.unwrap());
     }
 }
 

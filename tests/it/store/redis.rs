@@ -34,7 +34,7 @@ async fn assert_unavailable(store: &Arc<dyn Backend>, within: Duration) {
             store.put("{t}a", b"one", &groups, LONG),
             Box::pin(async { store.get("{t}a").await.map(drop) }),
             Box::pin(async { store.consume("{t}a").await.map(drop) }),
-            Box::pin(async { store.compare_and_set("{t}a", None, b"one", None).await.map(drop) }),
+            Box::pin(async { store.compare_and_set("{t}a", None, b"one", &[], None).await.map(drop) }),
             Box::pin(async { store.members("{t}g").await.map(drop) }),
             store.remove_group("{t}g"),
             store.remove("{t}a"),

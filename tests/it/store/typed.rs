@@ -45,8 +45,8 @@ async fn the_clock_decides_what_has_expired_though_the_backend_still_has_it() {
         assert!(store.consume::<Cheese>("id").await.unwrap().is_none());
         assert_eq!(store_behind.get::<Cheese>("id").await.unwrap(), Some(cheese("gouda")), "the backend has it");
 
-        assert!(store.replace("id", None, &cheese("edam"), None).await.unwrap(), "an expired record is no record");
-        assert!(!store.replace("id", None, &cheese("brie"), None).await.unwrap());
+        assert!(store.replace("id", None, &cheese("edam"), &[], None).await.unwrap(), "an expired record is no record");
+        assert!(!store.replace("id", None, &cheese("brie"), &[], None).await.unwrap());
         assert_eq!(store.get::<Cheese>("id").await.unwrap(), Some(cheese("edam")));
     }
 }
@@ -89,10 +89,10 @@ async fn a_replacement_needs_what_was_loaded() {
     for fixture in fixtures().await {
         let clock = ManualClock::default();
         let store = Store::new(fixture.backend.clone(), Arc::new(clock.clone())).within("t");
-        assert!(store.replace("id", None, &cheese("gouda"), None).await.unwrap());
+        assert!(store.replace("id", None, &cheese("gouda"), &[], None).await.unwrap());
         let loaded = store.load::<Cheese>("id").await.unwrap().unwrap();
-        assert!(store.replace("id", Some(&loaded), &cheese("edam"), None).await.unwrap());
-        assert!(!store.replace("id", Some(&loaded), &cheese("brie"), None).await.unwrap());
+        assert!(store.replace("id", Some(&loaded), &cheese("edam"), &[], None).await.unwrap());
+        assert!(!store.replace("id", Some(&loaded), &cheese("brie"), &[], None).await.unwrap());
         assert_eq!(store.get::<Cheese>("id").await.unwrap(), Some(cheese("edam")));
     }
 }

@@ -1,0 +1,102 @@
+//! Every long-lived part, once.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use crate::clock::Clock;
+use crate::issuer::{Issuer, Lifetimes};
+use crate::key::signer_manager::SignerManager;
+use crate::login::provider::LoginProvider;
+use crate::random::Random;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::store::{self, Store};
+use crate::web::forwarded::Origin;
+use crate::web::pages::Pages;
+
+/// The server without its socket. Cheap to clone; tests build a real one with their own clock and chance.
+#[derive(Clone)]
+pub struct App {
+    /// What the process was told.
+    pub settings: Arc<Settings>,
+    /// What operators declare.
+    pub registry: Registry,
+    /// What outlives a request.
+    pub store: Store,
+    /// Who signs.
+    pub keys: SignerManager,
+    /// Who knows the people.
+    pub login: LoginProvider,
+    /// What people see.
+    pub pages: Pages,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    lifetimes: Lifetimes,
+}
+
+impl App {
+    /// Opens the store and readies everything. Starts no task and listens to nothing.
+    pub async fn open(
+        settings: Settings,
+        registry: Registry,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self> {
+        let backend = store::open(&settings.store, clock.clone()).await?;
+        let store = Store::new(backend, clock.clone());
+        let keys = SignerManager::open(store.clone(), settings.signing.clone(), clock.clone(), random.clone())
+            .await
+            .context("the signing keys cannot be used")?;
+        Ok(Self {
+            login: LoginProvider::new(settings.script.clone(), settings.allow_missing_providers),
+            pages: Pages::new()?,
+            lifetimes: Lifetimes {
+                access_token: settings.lifetimes.access_token,
+                refresh_token: settings.lifetimes.refresh_token,
+                refresh_absolute: settings.lifetimes.refresh_absolute,
+                session: settings.lifetimes.session,
+            },
+            settings: Arc::new(settings),
+            registry,
+            store,
+            keys,
+            clock,
+            random,
+        })
+    }
+
+    /// The issuer that answers under this origin; `None` when no tenant has the host.
+    pub fn issuer(&self, origin: &Origin) -> Option<Issuer> {
+        let snapshot = self.registry.current();
+        let tenant = snapshot.tenant_by_host(origin.host())?.clone();
+        let url = match &tenant.issuer {
+            Some(fixed) => fixed.as_str().trim_end_matches('/').into(),
+            None => format!("{}://{}", origin.scheme, origin.authority).into(),
+        };
+        Some(Issuer {
+            url,
+            store: self.store.within(&tenant.name),
+            tenant,
+            snapshot,
+            login: self.login.clone(),
+            keys: self.keys.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            lifetimes: self.lifetimes,
+        })
+    }
+
+    /// The domain for which the session's cookie is set on this host; `None`: for the host alone.
+    pub fn cookie_domain(&self, host: &str) -> Option<String> {
+        let snapshot = self.registry.current();
+        let tenant = snapshot.tenant_by_host(host)?;
+        let configured = self.settings.cookie_domains.get(host).or(tenant.interceptor.cookie.as_ref())?;
+        // `*.example.com` is how operators write it. A domain that is not the host's own would be refused by browsers.
+        let domain = configured.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
+        let covers = host == domain || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
+        covers.then_some(domain)
+    }
+}

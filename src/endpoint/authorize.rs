@@ -1,0 +1,187 @@
+//! `GET POST /authorize`: RFC 6749 §3.1, OIDC Core §3.1.2. The way in and the way out: every page returns here.
+
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+
+use crate::grant::authorization_code;
+use crate::issuer::Issuer;
+use crate::login::consent::Consent;
+use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
+use crate::login::session::Session;
+use crate::protocol::authorization::{AuthorizationRequest, Prompt};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::store::Consumed;
+use crate::token::id_token;
+use crate::web::callback::Callback;
+use crate::web::cookies::Cookies;
+use crate::web::form::Form;
+use crate::web::page_context::PageContext;
+use crate::web::steps;
+
+/// What has happened on the pages of this very request.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    signed_in: bool,
+    consented: bool,
+}
+
+/// What comes next.
+enum Step {
+    Login,
+    Consent,
+    Code(Session),
+}
+
+/// A request from a client, or the return from a page.
+pub async fn get(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    Form(parameters): Form,
+) -> Result<Response> {
+    if let Some(id) = parameters.one("interaction")? {
+        let (pending, done) = resume(&issuer, &cookies, id).await?;
+        let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;
+        let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
+        return answer(&issuer, &cookies, &page, callback, request, done).await;
+    }
+    let callback = Callback::from_parameters(&issuer, &parameters)?;
+    check_referrer(&callback, &headers)?;
+    match AuthorizationRequest::from_parameters(&parameters) {
+        Ok(request) => answer(&issuer, &cookies, &page, callback, request, Done::default()).await,
+        Err(error) => Ok(callback.error(&page, error)),
+    }
+}
+
+/// OIDC Core §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is sent
+/// round once by GET before anything is decided.
+pub async fn post(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    Form(parameters): Form,
+) -> Result<Response> {
+    let callback = Callback::from_parameters(&issuer, &parameters)?;
+    check_referrer(&callback, &headers)?;
+    match AuthorizationRequest::from_parameters(&parameters) {
+        Ok(request) => steps::begin(&issuer, &cookies, "/authorize", pending(callback, request)).await,
+        Err(error) => Ok(callback.error(&page, error)),
+    }
+}
+
+async fn resume(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<(PendingAuthorization, Done)> {
+    let gone = || OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application");
+    // Looked at before it is used up, so that nobody else can use it up.
+    let interaction = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
+    let Resume::Authorize(_) = interaction.resume else { return Err(gone()) };
+    match issuer.store.consume::<Interaction>(id).await? {
+        Some(Consumed::First(Interaction { resume: Resume::Authorize(pending), signed_in, consented, .. })) => {
+            Ok((*pending, Done { signed_in, consented }))
+        }
+        _ => Err(gone()),
+    }
+}
+
+async fn answer(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    page: &PageContext,
+    callback: Callback,
+    request: AuthorizationRequest,
+    done: Done,
+) -> Result<Response> {
+    match decide(issuer, cookies, &callback, &request, done).await {
+        Ok(Step::Login) => steps::begin(issuer, cookies, "/login", pending(callback, request)).await,
+        Ok(Step::Consent) => {
+            steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
+        }
+        Ok(Step::Code(session)) => {
+            match authorization_code::issue(issuer, &callback.client, &callback.redirect_uri, &request, &session).await {
+                Ok(code) => Ok(callback.success(page, &code)),
+                Err(error) => Ok(callback.error(page, error)),
+            }
+        }
+        Err(error) => Ok(callback.error(page, error)),
+    }
+}
+
+/// The checks, in order. Every error from here on goes back to the client.
+async fn decide(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    callback: &Callback,
+    request: &AuthorizationRequest,
+    done: Done,
+) -> Result<Step> {
+    let scope = authorization_code::check_request(&callback.client, request)?;
+    let silent = request.prompts(Prompt::None);
+    let hint = match &request.id_token_hint {
+        Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
+        None => None,
+    };
+    let session = cookies.session(issuer).await?.map(|(_, session)| session);
+    let good_enough = |session: &Session| done.signed_in || !needs_credentials(issuer, request, session);
+    let is_hinted = |session: &Session| hint.as_ref().is_none_or(|subject| *subject == session.identity.subject);
+    match session.filter(good_enough) {
+        Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session, &scope).await,
+        // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
+        Some(_) if done.signed_in => Err(OAuthError::login_required("another person than the one of id_token_hint signed in")),
+        _ if silent => Err(OAuthError::login_required("nobody is signed in and prompt is none")),
+        _ => Ok(Step::Login),
+    }
+}
+
+/// OIDC Core §3.1.2.1: `prompt` and `max_age`; and tenants that want to see the password at every application.
+fn needs_credentials(issuer: &Issuer, request: &AuthorizationRequest, session: &Session) -> bool {
+    let asked = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
+    let too_old = request.max_age.is_some_and(|max_age| max_age == 0 || session.age(issuer.now()).as_secs() > max_age);
+    asked || too_old || !(issuer.tenant.silent_login || request.prompts(Prompt::None))
+}
+
+async fn consent(
+    issuer: &Issuer,
+    callback: &Callback,
+    request: &AuthorizationRequest,
+    done: Done,
+    session: Session,
+    scope: &Scope,
+) -> Result<Step> {
+    let asked_again = request.prompts(Prompt::Consent);
+    if done.consented || !(callback.client.consent_required || asked_again) {
+        return Ok(Step::Code(session));
+    }
+    let subject = &session.identity.subject;
+    if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, scope).await? {
+        return Ok(Step::Code(session));
+    }
+    if request.prompts(Prompt::None) {
+        return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));
+    }
+    Ok(Step::Consent)
+}
+
+fn pending(callback: Callback, request: AuthorizationRequest) -> Resume {
+    Resume::Authorize(Box::new(PendingAuthorization {
+        client_id: callback.client.ident.to_string(),
+        redirect_uri: callback.redirect_uri,
+        state: callback.state,
+        response_mode: callback.response_mode,
+        request,
+    }))
+}
+
+/// A client with `referrers` must be entered from one of them. An error is a page: the way back is not in doubt, but
+/// whoever sent the browser here is.
+fn check_referrer(callback: &Callback, headers: &HeaderMap) -> Result<()> {
+    let referrers = &callback.client.referrers;
+    let sent = headers.get(header::REFERER).and_then(|value| value.to_str().ok());
+    let is_registered = |sent: &str| referrers.iter().any(|referrer| referrer.matches(sent));
+    if referrers.is_empty() || sent.is_some_and(is_registered) {
+        Ok(())
+    } else {
+        Err(OAuthError::invalid_request("this client must be entered from one of its registered pages"))
+    }
+}

@@ -1,0 +1,78 @@
+//! `GET POST /consent`: may the client have this? OIDC Core §3.1.2.4.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::grant::permitted_scope;
+use crate::issuer::Issuer;
+use crate::login::consent::Consent;
+use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
+use crate::login::session::Session;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::registry::client::Client;
+use crate::web::callback::Callback;
+use crate::web::cookies::Cookies;
+use crate::web::form::Form;
+use crate::web::page_context::PageContext;
+use crate::web::pages::Page;
+use crate::web::steps;
+
+/// A consent that waits for its person.
+struct Question {
+    interaction: Interaction,
+    pending: PendingAuthorization,
+    client: Arc<Client>,
+    scope: Scope,
+    session: Session,
+}
+
+/// The question.
+pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+    let id = parameters.required("interaction")?;
+    let question = find(&issuer, &cookies, id).await?;
+    let scopes: Vec<&str> = question.scope.iter().collect();
+    let page = page.with_ui_locales(question.pending.request.ui_locales.as_deref());
+    let consent = Page::Consent {
+        action: "/consent",
+        client: &question.client.name,
+        scopes: &scopes,
+        name: Some(question.session.identity.display_name()),
+        fields: &[("interaction", id)],
+    };
+    Ok(page.respond_towards(StatusCode::OK, &consent, &[&question.pending.redirect_uri]))
+}
+
+/// The answer.
+pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+    let id = parameters.required("interaction")?;
+    let mut question = find(&issuer, &cookies, id).await?;
+    match parameters.required("decision")? {
+        "allow" => {
+            let subject = &question.session.identity.subject;
+            Consent::remember(&issuer.store, subject, &question.client.ident, question.scope, issuer.now()).await?;
+            question.interaction.consented = true;
+            steps::update(&issuer, id, &question.interaction).await?;
+            Ok(Redirect::to(&steps::location(&question.interaction.resume, id)).into_response())
+        }
+        "deny" => {
+            issuer.store.consume::<Interaction>(id).await?;
+            let PendingAuthorization { client_id, redirect_uri, state, response_mode, .. } = question.pending;
+            let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
+            Ok(callback.error(&page, OAuthError::access_denied("the person did not consent")))
+        }
+        _ => Err(OAuthError::invalid_request("decision must be allow or deny")),
+    }
+}
+
+async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Question> {
+    let gone = || OAuthError::invalid_request("this question is too old, start again at the application");
+    let interaction = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
+    let Resume::Authorize(pending) = interaction.resume.clone() else { return Err(gone()) };
+    let client = issuer.client(&pending.client_id).ok_or_else(gone)?;
+    let (_, session) = cookies.session(issuer).await?.ok_or_else(gone)?;
+    let scope = permitted_scope(&client, &pending.request.scope)?;
+    Ok(Question { interaction, pending: *pending, client, scope, session })
+}

@@ -1,0 +1,75 @@
+//! `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: OIDC Discovery, RFC 8414.
+
+use std::collections::BTreeSet;
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use crate::issuer::Issuer;
+use crate::protocol::error::Result;
+use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::token::GrantType;
+use crate::token::claims;
+use crate::web::document;
+use crate::web::locale::Locale;
+
+/// The tenant's document, aggregated from its clients. Nothing of another tenant is in it.
+pub async fn get(issuer: Issuer, headers: HeaderMap) -> Result<Response> {
+    let body = serde_json::to_vec(&metadata(&issuer).await?)?;
+    let etag = document::etag(&body);
+    Ok(document::respond(&headers, body.into(), &etag, issuer.keys.jwks_max_age()))
+}
+
+async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
+    let signer = issuer.signer().await?;
+    let with_secret = vec!["client_secret_basic", "client_secret_post"];
+    Ok(ServerMetadata {
+        issuer: issuer.url.to_string(),
+        authorization_endpoint: issuer.endpoint("/authorize"),
+        token_endpoint: issuer.endpoint("/token"),
+        userinfo_endpoint: issuer.endpoint("/userinfo"),
+        jwks_uri: issuer.endpoint("/.well-known/jwks.json"),
+        revocation_endpoint: issuer.endpoint("/revoke"),
+        introspection_endpoint: issuer.endpoint("/introspect"),
+        end_session_endpoint: issuer.endpoint("/logout"),
+        scopes_supported: scopes(issuer),
+        response_types_supported: vec!["code"],
+        response_modes_supported: vec!["query", "form_post"],
+        grant_types_supported: grant_types(issuer),
+        acr_values_supported: vec!["0", "1"],
+        subject_types_supported: vec!["public"],
+        id_token_signing_alg_values_supported: signer
+            .supported_algorithms()
+            .into_iter()
+            .filter(|algorithm| algorithm.is_asymmetric())
+            .map(|algorithm| algorithm.as_str())
+            .collect(),
+        token_endpoint_auth_methods_supported: with_secret.iter().copied().chain(["none"]).collect(),
+        revocation_endpoint_auth_methods_supported: with_secret.iter().copied().chain(["none"]).collect(),
+        introspection_endpoint_auth_methods_supported: with_secret,
+        code_challenge_methods_supported: vec!["S256"],
+        claims_supported: claims::supported(),
+        claims_parameter_supported: true,
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+        authorization_response_iss_parameter_supported: true,
+        ui_locales_supported: Locale::ALL.iter().map(|locale| locale.tag()).collect(),
+        op_policy_uri: issuer.tenant.informations.privacy_url.clone(),
+        service_documentation: issuer.tenant.informations.imprint_url.clone(),
+    })
+}
+
+/// Patterns are left out: they name no scope.
+fn scopes(issuer: &Issuer) -> Vec<String> {
+    let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
+    let literal = clients.flat_map(|client| client.scopes.iter()).filter_map(|pattern| pattern.literal());
+    let all: BTreeSet<&str> = literal.chain(["openid"]).collect();
+    all.into_iter().map(str::to_owned).collect()
+}
+
+fn grant_types(issuer: &Issuer) -> Vec<&'static str> {
+    let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
+    let all: BTreeSet<GrantType> = clients.flat_map(|client| client.grant_types.iter().copied()).collect();
+    let built = |grant: &GrantType| !matches!(grant, GrantType::DeviceCode | GrantType::TokenExchange);
+    all.into_iter().filter(built).map(GrantType::as_str).collect()
+}

@@ -1,0 +1,32 @@
+//! `GET /health` and `/health/ready`: is the process alive, and may it get requests?
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::App;
+
+/// Liveness: the process answers. Depends on nothing else, or an outage of the store would restart every replica.
+pub async fn live() -> Response {
+    Json(json!({ "status": "alive" })).into_response()
+}
+
+/// Readiness: store, tenants and keys are there, and the server is not about to stop.
+pub async fn ready(State(app): State<App>) -> Response {
+    let store = app.store.ping().await.is_ok();
+    let tenants = !app.registry.current().is_empty();
+    let keys = app.keys.is_usable().await;
+    let serving = !app.is_stopping();
+    let ready = store && tenants && keys && serving;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "status": if ready { "ready" } else { "not ready" },
+        "store": store,
+        "tenants": tenants,
+        "keys": keys,
+        "serving": serving,
+    });
+    (status, [("cache-control", "no-store")], Json(body)).into_response()
+}

@@ -1,0 +1,70 @@
+//! `POST /introspect`: RFC 7662.
+
+use axum::Json;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use crate::issuer::Issuer;
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::parameters::Parameters;
+use crate::token::{access_token, refresh_token};
+use crate::web::client_request::{ClientForm, ClientRequest};
+
+/// §2.1. The hint is not needed: a token tells what it is.
+pub struct IntrospectionRequest {
+    token: String,
+}
+
+impl ClientForm for IntrospectionRequest {
+    fn from_parameters(parameters: &Parameters) -> Result<Self> {
+        parameters.refuse_duplicates()?;
+        Ok(Self { token: parameters.required("token")?.to_owned() })
+    }
+}
+
+/// §2.2: everything about a living token of the tenant, and of any other one nothing but that it is not active.
+pub async fn post(
+    ClientRequest { issuer, client, form }: ClientRequest<IntrospectionRequest>,
+) -> Result<impl IntoResponse + use<>> {
+    // §2.1: without authentication the endpoint would let strangers try tokens.
+    if client.secret.is_none() {
+        return Err(OAuthError::invalid_client("a public client cannot introspect tokens"));
+    }
+    let answer = match access(&issuer, &form.token).await? {
+        Some(answer) => answer,
+        None => refresh(&issuer, &client.ident, &form.token).await?.unwrap_or_else(|| json!({ "active": false })),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
+}
+
+async fn access(issuer: &Issuer, token: &str) -> Result<Option<Value>> {
+    let living = match access_token::verify(issuer, token).await {
+        Ok(living) => living,
+        Err(error) if error.code == ErrorCode::InvalidToken => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Value::Object(mut answer) = serde_json::to_value(&living.claims)? else { return Ok(None) };
+    answer.insert("active".into(), true.into());
+    answer.insert("token_type".into(), "Bearer".into());
+    if let Some(grant) = living.grant {
+        answer.insert("username".into(), grant.person.identity.username.into());
+    }
+    Ok(Some(answer.into()))
+}
+
+/// A refresh token is told about to the client that holds it alone.
+async fn refresh(issuer: &Issuer, client_id: &str, token: &str) -> Result<Option<Value>> {
+    let living = refresh_token::living(issuer, token).await?;
+    Ok(living.filter(|(grant, _)| grant.client_id == client_id).map(|(grant, expires_at)| {
+        json!({
+            "active": true,
+            "iss": grant.issuer,
+            "sub": grant.person.identity.subject,
+            "client_id": grant.client_id,
+            "username": grant.person.identity.username,
+            "scope": grant.scope,
+            "exp": expires_at,
+        })
+    }))
+}

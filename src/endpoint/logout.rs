@@ -1,0 +1,131 @@
+//! `GET POST /logout`: OIDC RP-Initiated Logout.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use url::Url;
+
+use crate::issuer::Issuer;
+use crate::login::interaction::{Interaction, Resume};
+use crate::login::session::Session;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::parameters::Parameters;
+use crate::store::Consumed;
+use crate::token::id_token::{self, Hint};
+use crate::web::cookies::{Cookies, SetCookies};
+use crate::web::form::Form;
+use crate::web::page_context::PageContext;
+use crate::web::pages::Page;
+use crate::web::steps;
+
+/// A request to sign out, checked.
+struct LogoutRequest {
+    /// Proof that a client of the person's asks; without it the person is asked.
+    hint: Option<Hint>,
+    /// Registered for the client that asks.
+    post_logout_redirect_uri: Option<String>,
+    state: Option<String>,
+}
+
+/// From a client by redirect, or from a person.
+pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+    answer(&issuer, &cookies, page, &parameters).await
+}
+
+/// From a client by form, or the person's confirmation.
+pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+    let Some(id) = parameters.one("interaction")? else { return answer(&issuer, &cookies, page, &parameters).await };
+    let confirmed = match steps::find(&issuer, &cookies, id).await? {
+        Some(Interaction { resume: Resume::Logout { .. }, .. }) => issuer.store.consume::<Interaction>(id).await?,
+        _ => None,
+    };
+    match confirmed {
+        Some(Consumed::First(Interaction { resume: Resume::Logout { post_logout_redirect_uri, state }, .. })) => {
+            let session = cookies.session(&issuer).await?;
+            sign_out(&issuer, &cookies, &page, session, post_logout_redirect_uri, state).await
+        }
+        _ => Err(OAuthError::invalid_request("this question is too old, sign out again")),
+    }
+}
+
+async fn answer(issuer: &Issuer, cookies: &Cookies, page: PageContext, parameters: &Parameters) -> Result<Response> {
+    parameters.refuse_duplicates()?;
+    let page = page.with_ui_locales(parameters.one("ui_locales")?);
+    let request = read(issuer, parameters).await?;
+    let session = cookies.session(issuer).await?;
+    let (redirect_uri, state) = (request.post_logout_redirect_uri, request.state);
+    match session {
+        // §2: the hint must speak of the person who is signed in; otherwise, or without one, that person is asked.
+        Some((_, session)) if !request.hint.is_some_and(|hint| hint.speaks_of(&session)) => {
+            confirm(issuer, cookies, &page, &session, redirect_uri, state).await
+        }
+        session => sign_out(issuer, cookies, &page, session, redirect_uri, state).await,
+    }
+}
+
+/// §2: which client asks is told by the hint or by `client_id`, which must not contradict each other.
+async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest> {
+    let hint = match parameters.one("id_token_hint")? {
+        Some(token) => Some(id_token::verify_hint(issuer, token).await?),
+        None => None,
+    };
+    let client_id = match (parameters.one("client_id")?, &hint) {
+        (Some(named), Some(hint)) if named != hint.aud => {
+            return Err(OAuthError::invalid_request("client_id is not the one of id_token_hint"));
+        }
+        (Some(named), _) => Some(named.to_owned()),
+        (None, hint) => hint.as_ref().map(|hint| hint.aud.clone()),
+    };
+    let post_logout_redirect_uri = parameters.owned("post_logout_redirect_uri")?;
+    if let Some(uri) = &post_logout_redirect_uri {
+        let client = client_id.and_then(|client_id| issuer.client(&client_id));
+        let registered = client.is_some_and(|client| client.post_logout_redirect_uris.contains(uri));
+        if !registered {
+            return Err(OAuthError::invalid_request("post_logout_redirect_uri is not registered for this client"));
+        }
+    }
+    Ok(LogoutRequest { hint, post_logout_redirect_uri, state: parameters.owned("state")? })
+}
+
+async fn confirm(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    page: &PageContext,
+    session: &Session,
+    post_logout_redirect_uri: Option<String>,
+    state: Option<String>,
+) -> Result<Response> {
+    let (browser, set_cookie) = cookies.browser(issuer);
+    let targets: Vec<String> = post_logout_redirect_uri.iter().cloned().collect();
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+    let resume = Resume::Logout { post_logout_redirect_uri, state };
+    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: false, consented: false }).await?;
+    let question = Page::Logout { name: Some(session.identity.display_name()), fields: &[("interaction", &id)] };
+    Ok((set_cookie, page.respond_towards(StatusCode::OK, &question, &targets)).into_response())
+}
+
+/// §3: ends the session and what was granted in it, removes the cookie, and goes where the client wants.
+async fn sign_out(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    page: &PageContext,
+    session: Option<(String, Session)>,
+    post_logout_redirect_uri: Option<String>,
+    state: Option<String>,
+) -> Result<Response> {
+    if let Some((cookie, session)) = session {
+        Session::end(&issuer.store, &cookie, &session).await?;
+        tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
+    }
+    let removal = SetCookies(cookies.end_session());
+    // Registered, so it parses; if it did not, the person still is signed out.
+    let target = post_logout_redirect_uri.and_then(|uri| Url::parse(&uri).ok());
+    Ok(match target {
+        Some(mut url) => {
+            if let Some(state) = state {
+                url.query_pairs_mut().append_pair("state", &state);
+            }
+            (removal, [("cache-control", "no-store")], Redirect::to(url.as_str())).into_response()
+        }
+        None => (removal, page.respond(StatusCode::OK, &Page::SignedOut {})).into_response(),
+    })
+}

@@ -1,0 +1,83 @@
+//! The route table. People's routes answer with pages, machines' routes with JSON; nothing is both.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+
+use crate::app::App;
+use crate::web::error::{draw_pages, method_not_allowed, not_found};
+use crate::web::form::MAX_BODY;
+use crate::web::{cors, trace};
+
+mod assets;
+mod authorize;
+mod consent;
+mod discovery;
+mod health;
+mod index;
+mod introspect;
+mod jwks;
+mod login;
+mod logout;
+mod revoke;
+mod token;
+mod userinfo;
+mod versions;
+
+/// All routes of the server.
+pub fn router(app: App) -> Router {
+    let routes = Router::new()
+        .merge(people(&app))
+        .merge(documents())
+        .merge(machines(&app))
+        .method_not_allowed_fallback(method_not_allowed);
+    routes
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(tower_http::catch_panic::CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), trace::trace))
+        .with_state(app)
+}
+
+/// Errors are pages.
+fn people(app: &App) -> Router<App> {
+    Router::new()
+        .route("/", get(index::get))
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/login", get(login::get).post(login::post))
+        .route("/consent", get(consent::get).post(consent::post))
+        .route("/logout", get(logout::get).post(logout::post))
+        .fallback(not_found)
+        .layer(from_fn_with_state(app.clone(), draw_pages))
+}
+
+/// Public: caches and browsers of any origin may read them.
+fn documents() -> Router<App> {
+    Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::get).options(preflight))
+        .route("/.well-known/oauth-authorization-server", get(discovery::get).options(preflight))
+        .route("/.well-known/jwks.json", get(jwks::get).options(preflight))
+        .layer(from_fn(cors::anyone))
+}
+
+/// Errors are JSON.
+fn machines(app: &App) -> Router<App> {
+    let from_browsers = Router::new()
+        .route("/token", post(token::post).options(preflight))
+        .route("/token/info", get(userinfo::get).post(userinfo::get).options(preflight))
+        .route("/userinfo", get(userinfo::get).post(userinfo::get).options(preflight))
+        .route("/revoke", post(revoke::post).options(preflight))
+        .layer(from_fn_with_state(app.clone(), cors::clients));
+    Router::new()
+        .merge(from_browsers)
+        .route("/introspect", post(introspect::post))
+        .route("/static/{name}", get(assets::get))
+        .route("/versions", get(versions::get))
+        .route("/health", get(health::live))
+        .route("/health/ready", get(health::ready))
+}
+
+/// Answered by the CORS layer before it gets here.
+async fn preflight() -> axum::http::StatusCode {
+    axum::http::StatusCode::NO_CONTENT
+}

@@ -1,0 +1,17 @@
+//! `GET /versions`: which version runs here, unless the operator keeps it to themselves.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::App;
+use crate::web::error::not_found;
+
+/// Name and version of the program.
+pub async fn get(State(app): State<App>) -> Response {
+    match app.settings.display_version {
+        true => Json(json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") })).into_response(),
+        false => not_found().await,
+    }
+}

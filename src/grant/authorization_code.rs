@@ -1,0 +1,195 @@
+//! Authorization codes: RFC 6749 §4.1, RFC 7636, RFC 9700 §4.8.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{check_grant, permitted_scope, with_provider_scopes};
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::login::session::{Session, everything_of};
+use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest};
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::pkce::{ChallengeMethod, CodeChallenge};
+use crate::protocol::scope::Scope;
+use crate::protocol::token::GrantType;
+use crate::registry::client::Client;
+use crate::store::{Consumed, Record};
+use crate::token::{Authorization, Grant, Person, PersonalAuthorization, refresh_token};
+
+/// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// How long a used code is remembered: as long as its reuse should end what it gave.
+const MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// What a code stands for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthorizationCode {
+    client_id: String,
+    redirect_uri: String,
+    code_challenge: Option<CodeChallenge>,
+    nonce: Option<String>,
+    issuer: String,
+    scope: Scope,
+    person: Person,
+    claims: ClaimsRequest,
+    audience: Vec<String>,
+    /// The id of the grant that its redemption makes; known in advance, so that a second use can end it.
+    grant_id: String,
+    issued_at: Timestamp,
+}
+
+impl Record for AuthorizationCode {
+    const KIND: &'static str = "code";
+}
+
+/// Checks what a client asks of `/authorize`, before anybody signs in: grant, PKCE and scope.
+pub fn check_request(client: &Client, request: &AuthorizationRequest) -> Result<Scope> {
+    check_grant(client, GrantType::AuthorizationCode)?;
+    match &request.code_challenge {
+        // RFC 9700 §2.1.1: public clients must, and others may be told to.
+        None if client.secret.is_none() || client.pkce_only => {
+            return Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE with S256"));
+        }
+        Some(challenge) if challenge.method == ChallengeMethod::Plain && !client.allow_plain_pkce => {
+            return Err(OAuthError::invalid_request("code_challenge_method must be S256"));
+        }
+        _ => {}
+    }
+    permitted_scope(client, &request.scope)
+}
+
+/// Issues a code for a person who is signed in and agreed.
+pub async fn issue(
+    issuer: &Issuer,
+    client: &Client,
+    redirect_uri: &str,
+    request: &AuthorizationRequest,
+    session: &Session,
+) -> Result<String> {
+    let scope = check_request(client, request)?;
+    let now = issuer.now();
+    let code = AuthorizationCode {
+        client_id: client.ident.to_string(),
+        redirect_uri: redirect_uri.to_owned(),
+        code_challenge: request.code_challenge.clone(),
+        nonce: request.nonce.clone(),
+        issuer: issuer.url.to_string(),
+        scope: with_provider_scopes(client, scope, &session.identity.scopes),
+        person: Person {
+            identity: session.identity.clone(),
+            auth_time: session.auth_time,
+            sid: Some(session.sid.clone()),
+            acr: acr(&request.acr_values),
+            amr: vec!["pwd".into()],
+        },
+        claims: request.claims.clone(),
+        audience: request.resource.clone(),
+        grant_id: issuer.random.identifier(),
+        issued_at: now,
+    };
+    let value = issuer.random.token();
+    issuer.store.put(&value, &code, &[everything_of(&session.identity.subject)], now + MEMORY).await?;
+    Ok(value)
+}
+
+/// OIDC Core §2: a password is level 1, and the client's first wish is met where it is that.
+fn acr(wishes: &[String]) -> String {
+    wishes.iter().find(|wish| matches!(wish.as_str(), "0" | "1")).cloned().unwrap_or_else(|| "1".into())
+}
+
+/// Redeems a code: RFC 6749 §4.1.3.
+///
+/// Everything is checked before the code is consumed, so that a stranger who holds it can neither use nor burn it;
+/// it is consumed before anything is minted, so that it gives tokens once at most.
+pub async fn redeem(
+    issuer: &Issuer,
+    client: Arc<Client>,
+    value: &str,
+    redirect_uri: Option<&str>,
+    verifier: Option<&str>,
+) -> Result<Authorization> {
+    let refused = || OAuthError::invalid_grant("the authorization code is not valid");
+    let code = issuer.store.get::<AuthorizationCode>(value).await?.ok_or_else(refused)?;
+    code.check(&client, redirect_uri, verifier)?;
+    match issuer.store.consume::<AuthorizationCode>(value).await? {
+        Some(Consumed::First(code)) => {
+            // A used code is remembered longer than it is good.
+            if issuer.now().since(code.issued_at) >= LIFETIME {
+                return Err(refused());
+            }
+            code.into_authorization(issuer, client).await
+        }
+        // §4.1.2: a second use revokes what the first one gave, also when it has not given it yet.
+        Some(Consumed::Again(code)) => {
+            let grant_id = code.grant_id.clone();
+            code.into_grant(issuer, &client).forbid(issuer, &grant_id).await?;
+            tracing::warn!(
+                tenant = &*issuer.tenant.name,
+                client = &*client.ident,
+                "an authorization code was used twice; what it gave was revoked"
+            );
+            Err(OAuthError::invalid_grant("the authorization code was already used"))
+        }
+        None => Err(refused()),
+    }
+}
+
+impl AuthorizationCode {
+    /// RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.8.2.
+    fn check(&self, client: &Client, redirect_uri: Option<&str>, verifier: Option<&str>) -> Result<()> {
+        if self.client_id != *client.ident {
+            return Err(OAuthError::invalid_grant("the authorization code is not valid"));
+        }
+        match redirect_uri {
+            Some(uri) if uri == self.redirect_uri => {}
+            Some(_) => return Err(OAuthError::invalid_grant("redirect_uri is not the one of the authorization request")),
+            None => return Err(OAuthError::invalid_grant("redirect_uri is missing")),
+        }
+        match (&self.code_challenge, verifier) {
+            (None, None) => Ok(()),
+            (Some(challenge), Some(verifier)) if challenge.verify(verifier) => Ok(()),
+            (Some(_), Some(_)) => Err(OAuthError::invalid_grant("code_verifier does not match the code_challenge")),
+            (Some(_), None) => Err(OAuthError::invalid_grant("code_verifier is missing")),
+            // Downgrade: a verifier for a code that was asked without a challenge.
+            (None, Some(_)) => Err(OAuthError::invalid_grant("code_verifier was not expected")),
+        }
+    }
+
+    fn into_grant(self, issuer: &Issuer, client: &Client) -> Grant {
+        let now = issuer.now();
+        Grant {
+            client_id: self.client_id,
+            issuer: self.issuer,
+            person: self.person,
+            scope: self.scope,
+            claims: self.claims,
+            audience: self.audience,
+            expires_at: now + issuer.access_token_lifetime(client),
+            absolute_expiry: now + issuer.lifetimes.refresh_absolute,
+            generation: 0,
+            current: None,
+            revoked: false,
+        }
+    }
+
+    async fn into_authorization(self, issuer: &Issuer, client: Arc<Client>) -> Result<Authorization> {
+        let (grant_id, nonce) = (self.grant_id.clone(), self.nonce.clone());
+        let mut grant = self.into_grant(issuer, &client);
+        let refresh_token = match check_grant(&client, GrantType::RefreshToken) {
+            Ok(()) => Some(refresh_token::first(issuer, &client, &grant_id, &mut grant).await?),
+            Err(_) => None,
+        };
+        if !grant.begin(issuer, &grant_id).await? {
+            return Err(OAuthError::invalid_grant("the authorization code was already used"));
+        }
+        Ok(Authorization {
+            client,
+            issuer_url: grant.issuer.as_str().into(),
+            scope: grant.scope.clone(),
+            person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
+        })
+    }
+}

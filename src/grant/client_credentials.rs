@@ -1,0 +1,21 @@
+//! The client credentials grant: RFC 6749 §4.4. Touches neither the store nor a person.
+
+use std::sync::Arc;
+
+use super::permitted_scope;
+use crate::issuer::Issuer;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::registry::client::Client;
+use crate::token::Authorization;
+
+/// Authorizes a confidential client to act for itself; `openid` means a person and is not granted.
+pub fn redeem(issuer: &Issuer, client: Arc<Client>, scope: Option<Scope>) -> Result<Authorization> {
+    // §4.4: must only be used by confidential clients.
+    if client.secret.is_none() {
+        return Err(OAuthError::unauthorized_client("a public client cannot use client_credentials"));
+    }
+    let personal = |token: &str| matches!(token, "openid" | "offline_access");
+    let scope = permitted_scope(&client, &scope.unwrap_or_default())?.narrowed(|token| !personal(token));
+    Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, person: None })
+}

@@ -1,0 +1,62 @@
+//! The ways to an authorization: one file per grant, one entrance for all.
+
+use std::sync::Arc;
+
+use crate::issuer::Issuer;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::protocol::token::{GrantType, TokenRequest};
+use crate::registry::client::Client;
+use crate::token::Authorization;
+
+pub mod authorization_code;
+mod client_credentials;
+mod password;
+mod refresh_token;
+
+/// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
+pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest) -> Result<Authorization> {
+    check_grant(&client, request.grant_type())?;
+    match request {
+        TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            authorization_code::redeem(issuer, client, &code, redirect_uri.as_deref(), code_verifier.as_deref()).await
+        }
+        TokenRequest::RefreshToken { refresh_token, scope } => {
+            refresh_token::redeem(issuer, client, refresh_token, scope).await
+        }
+        TokenRequest::ClientCredentials { scope } => client_credentials::redeem(issuer, client, scope),
+        TokenRequest::Password { username, password, scope } => {
+            password::redeem(issuer, client, username, password, scope).await
+        }
+    }
+}
+
+/// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.
+pub fn check_grant(client: &Client, grant: GrantType) -> Result<()> {
+    if client.grant_types.contains(&grant) {
+        Ok(())
+    } else {
+        Err(OAuthError::unauthorized_client("the client is not allowed to use this grant_type"))
+    }
+}
+
+/// RFC 6749 §3.3: narrows what was asked to what the client may ask for.
+///
+/// `openid` needs no listing: it asks for nothing but the fact of the sign-in, and without it there is no OpenID
+/// Connect. Errors: `invalid_scope` when something was asked and nothing is left.
+pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
+    let listed = |token: &str| client.scopes.iter().any(|pattern| pattern.matches(token));
+    let granted = asked.narrowed(|token| token == "openid" || listed(token));
+    if granted.is_empty() && !asked.is_empty() {
+        return Err(OAuthError::invalid_scope("nothing of the scope may be granted to this client"));
+    }
+    Ok(granted)
+}
+
+/// Adds the scopes that the login provider gave to the person, as far as the client accepts them.
+pub fn with_provider_scopes(client: &Client, mut granted: Scope, provided: &[String]) -> Scope {
+    let acceptable = Scope::from(provided.join(" "))
+        .narrowed(|token| client.provider_scopes.iter().any(|pattern| pattern.matches(token)));
+    acceptable.iter().for_each(|token| granted.add(token));
+    granted
+}

@@ -1,0 +1,52 @@
+//! The password grant: RFC 6749 §4.3. Only for clients that list it, because RFC 9700 §2.4 advises against it.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::{permitted_scope, with_provider_scopes};
+use crate::issuer::Issuer;
+use crate::login::Credentials;
+use crate::protocol::authorization::ClaimsRequest;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::registry::client::Client;
+use crate::token::{Authorization, Grant, Person, PersonalAuthorization};
+
+/// Signs a person in with the credentials that the client collected. Gives no refresh token.
+pub async fn redeem(
+    issuer: &Issuer,
+    client: Arc<Client>,
+    username: String,
+    password: Zeroizing<String>,
+    scope: Option<Scope>,
+) -> Result<Authorization> {
+    let scope = permitted_scope(&client, &scope.unwrap_or_default())?;
+    let credentials = Credentials { username, password, grant_type: "password" };
+    let Some(identity) = issuer.login.login(&issuer.tenant, credentials).await? else {
+        return Err(OAuthError::invalid_grant("username or password is wrong"));
+    };
+    let now = issuer.now();
+    let grant_id = issuer.random.identifier();
+    let expires_at = now + issuer.access_token_lifetime(&client);
+    let grant = Grant {
+        client_id: client.ident.to_string(),
+        issuer: issuer.url.to_string(),
+        scope: with_provider_scopes(&client, scope, &identity.scopes),
+        person: Person { identity, auth_time: now, sid: None, acr: "1".into(), amr: vec!["pwd".into()] },
+        claims: ClaimsRequest::default(),
+        audience: Vec::new(),
+        expires_at,
+        absolute_expiry: expires_at,
+        generation: 0,
+        current: None,
+        revoked: false,
+    };
+    grant.begin(issuer, &grant_id).await?;
+    Ok(Authorization {
+        client,
+        issuer_url: issuer.url.clone(),
+        scope: grant.scope.clone(),
+        person: Some(PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None }),
+    })
+}

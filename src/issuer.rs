@@ -1,0 +1,94 @@
+//! The server as one tenant's clients see it: the context of every rule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::key::signer::TenantSigner;
+use crate::key::signer_manager::SignerManager;
+use crate::key::TenantSigning;
+use crate::login::provider::LoginProvider;
+use crate::protocol::error::{OAuthError, Result};
+use crate::random::Random;
+use crate::registry::client::Client;
+use crate::registry::tenant::Tenant;
+use crate::registry::Snapshot;
+use crate::store::Store;
+
+/// How long things live, where no client says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Access and ID tokens.
+    pub access_token: Duration,
+    /// A refresh token that is not used.
+    pub refresh_token: Duration,
+    /// A family of refresh tokens, however busily used.
+    pub refresh_absolute: Duration,
+    /// A single-sign-on session.
+    pub session: Duration,
+}
+
+/// One tenant at one moment. A request takes it once and keeps it.
+#[derive(Clone)]
+pub struct Issuer {
+    /// `iss`: scheme, host and port, without a slash at the end.
+    pub url: Arc<str>,
+    /// The tenant whose host was asked.
+    pub tenant: Arc<Tenant>,
+    /// All tenants and clients as of this request.
+    pub snapshot: Arc<Snapshot>,
+    /// The tenant's part of the store.
+    pub store: Store,
+    /// The tenant's people.
+    pub login: LoginProvider,
+    /// Who knows the keys.
+    pub keys: SignerManager,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+impl Issuer {
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The absolute URL of a path of this server.
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The tenant's hand that signs; the key is made at its first use.
+    pub async fn signer(&self) -> Result<Arc<TenantSigner>> {
+        let tenant = TenantSigning {
+            name: &self.tenant.name,
+            algorithm: self.tenant.algorithm,
+            overrides: Some(&self.tenant.signing),
+        };
+        Ok(self.keys.tenant(&tenant).await?)
+    }
+
+    /// The client with this id, if it is one of this tenant's.
+    pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
+        self.snapshot.client(&self.tenant.name, client_id).cloned()
+    }
+
+    /// The client with this id, or `invalid_client`.
+    pub fn known_client(&self, client_id: &str) -> Result<Arc<Client>> {
+        self.client(client_id).ok_or_else(|| OAuthError::invalid_client("client_id is not known here"))
+    }
+
+    /// How long an access token of this client is good.
+    pub fn access_token_lifetime(&self, client: &Client) -> Duration {
+        client.access_token_lifetime.unwrap_or(self.lifetimes.access_token)
+    }
+
+    /// How long an unused refresh token of this client is good.
+    pub fn refresh_token_lifetime(&self, client: &Client) -> Duration {
+        client.refresh_token_lifetime.unwrap_or(self.lifetimes.refresh_token)
+    }
+}

@@ -1,0 +1,42 @@
+//! What a person has agreed to before, so that the question is asked once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::session::everything_of;
+use crate::clock::Timestamp;
+use crate::protocol::scope::Scope;
+use crate::store::{Record, Store};
+
+/// A consent is asked for again after a year.
+const LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// One person's consent to one client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Consent {
+    scope: Scope,
+}
+
+impl Record for Consent {
+    const KIND: &'static str = "consent";
+}
+
+impl Consent {
+    /// Whether the person has agreed to all of `scope`.
+    pub async fn covers(store: &Store, subject: &str, client_id: &str, scope: &Scope) -> Result<bool> {
+        let consent = store.get::<Consent>(&id(subject, client_id)).await?;
+        Ok(consent.is_some_and(|consent| scope.is_within(&consent.scope)))
+    }
+
+    /// Remembers that the person agreed to `scope`.
+    pub async fn remember(store: &Store, subject: &str, client_id: &str, scope: Scope, now: Timestamp) -> Result<()> {
+        store.put(&id(subject, client_id), &Consent { scope }, &[everything_of(subject)], now + LIFETIME).await
+    }
+}
+
+/// A subject has no control characters, so the pair cannot be read in two ways.
+fn id(subject: &str, client_id: &str) -> String {
+    format!("{subject}\n{client_id}")
+}

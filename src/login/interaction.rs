@@ -1,0 +1,65 @@
+//! What a login interrupted: stored on our side, bound to one browser, resumed once.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::authorization::{AuthorizationRequest, ResponseMode};
+use crate::store::Record;
+
+/// How long a person may take to sign in.
+pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// A pending step of a person. Whoever presents its id must also be the browser it was made for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Interaction {
+    /// The value of the browser's own cookie, so that one person cannot finish another's step.
+    pub browser: String,
+    /// Where to go on.
+    pub resume: Resume,
+    /// Whether credentials were entered for this very step, which is what `prompt=login` asks for. Kept here, where
+    /// nobody can edit it.
+    #[serde(default)]
+    pub signed_in: bool,
+    /// Whether the person agreed on the consent page to this very request.
+    #[serde(default)]
+    pub consented: bool,
+}
+
+impl Record for Interaction {
+    const KIND: &'static str = "interaction";
+}
+
+/// Where a person goes on after a page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// Back to `/authorize`.
+    Authorize(Box<PendingAuthorization>),
+    /// To the index page.
+    Home,
+    /// To a page of an application behind the proxy; checked when it was stored.
+    Location(String),
+    /// Back to `/logout`, once the person has confirmed.
+    Logout {
+        /// Where the client wants the browser to go, already checked.
+        post_logout_redirect_uri: Option<String>,
+        /// Returned to the client.
+        state: Option<String>,
+    },
+}
+
+/// An authorization request that waits for a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingAuthorization {
+    /// Who asks.
+    pub client_id: String,
+    /// Where the answer goes.
+    pub redirect_uri: String,
+    /// Returned to the client as it came.
+    pub state: Option<String>,
+    /// How the answer travels.
+    pub response_mode: ResponseMode,
+    /// The rest.
+    pub request: AuthorizationRequest,
+}

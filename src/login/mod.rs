@@ -1,0 +1,46 @@
+//! Logging in: what a person offers, who the tenant says that person is, and the ways to ask.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+pub mod password;
+pub mod script;
+
+/// What a person typed in, and which way led to the question.
+pub struct Credentials {
+    /// The name as typed.
+    pub username: String,
+    /// The password as typed; wiped from memory when dropped.
+    pub password: Zeroizing<String>,
+    /// `authorization_code`, `interceptor`, `password` or `device_code`.
+    pub grant_type: &'static str,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("username", &self.username)
+            .field("password", &"***")
+            .field("grant_type", &self.grant_type)
+            .finish()
+    }
+}
+
+/// A person who may log in, as the tenant describes them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// The `sub` of all tokens (OpenID Connect Core §2): never empty, at most 255 characters.
+    pub subject: String,
+    /// The name as typed at the login.
+    pub username: String,
+    /// The claim `role`.
+    pub role: String,
+    /// Scopes that the tenant wants to add; the client decides which of them it lets through.
+    pub scopes: Vec<String>,
+    /// The claim `profile`.
+    pub profile: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The role of everybody for whom the tenant names none.
+pub const DEFAULT_ROLE: &str = "default";

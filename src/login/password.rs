@@ -1,0 +1,117 @@
+//! Password hashes in PHC form (`$argon2id$v=19$m=..,t=..,p=..$salt$hash`): check, verify, make.
+
+use std::num::NonZero;
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::random::Random;
+
+/// Belongs to no password. Its parameters are those of [`hash`], so that an unknown user costs what a known one does.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Tm9ib2R5J3MgczRsdA$Tm9ib2R5J3MgcGFzc3dvcmQgaGFzaCBub3Q/IQAAAAA";
+
+/// Most memory of one computation: 1 GiB, in KiB.
+const MAX_MEMORY: u32 = 1 << 20;
+/// Most work of one computation: memory in KiB times passes, a few seconds on one core.
+const MAX_WORK: u64 = 1 << 22;
+
+/// Verifies passwords on blocking threads, no more at once than the machine has cores.
+#[derive(Clone, Debug)]
+pub struct PasswordChecker {
+    gate: Arc<Semaphore>,
+}
+
+impl PasswordChecker {
+    /// A checker with one place per core.
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self { gate: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Whether `password` belongs to `hash`. Without a hash (an unknown user) the same work is done and the answer is no.
+    pub async fn verify(&self, hash: Option<&str>, password: &str) -> bool {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or(NOBODY).to_owned();
+        let password = Zeroizing::new(password.to_owned());
+        let Ok(place) = Arc::clone(&self.gate).acquire_owned().await else { return false };
+        // The place goes along, so that a caller who gave up does not let in one more computation than there are cores.
+        let work = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            verify(&hash, &password)
+        });
+        known & matches!(work.await, Ok(Ok(true)))
+    }
+}
+
+impl Default for PasswordChecker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a user entry may carry `hash`: argon2id, complete, and not heavier than a login may be.
+///
+/// # Errors
+/// Says what is wrong with it, without repeating it.
+pub fn check_hash(hash: &str) -> Result<(), String> {
+    let parsed = parse(hash)?;
+    if parsed.algorithm.as_str() != "argon2id" {
+        return Err(format!("{} is not argon2id", parsed.algorithm));
+    }
+    Ok(())
+}
+
+/// Hashes `password` with a fresh salt and the default parameters (argon2id, 19 MiB, 2 passes, 1 lane).
+pub fn hash(password: &str, random: &dyn Random) -> String {
+    let mut salt = [0; 16];
+    random.fill(&mut salt);
+    Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .expect("the default parameters and a salt of 16 bytes are valid")
+        .to_string()
+}
+
+/// Computes on the calling thread whether `password` belongs to `hash`, which may be argon2id, argon2i or argon2d.
+///
+/// # Errors
+/// Says what is wrong with the hash, without repeating it.
+pub(super) fn verify(hash: &str, password: &str) -> Result<bool, String> {
+    match Argon2::default().verify_password(password.as_bytes(), &parse(hash)?) {
+        Ok(()) => Ok(true),
+        Err(Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(format!("argon2: {error}")),
+    }
+}
+
+fn parse(hash: &str) -> Result<PasswordHash, String> {
+    let parsed = PasswordHash::new(hash).map_err(|error| format!("not a password hash in PHC form: {error}"))?;
+    argon2::Algorithm::try_from(parsed.algorithm.as_str())
+        .map_err(|_| format!("{} is not argon2", parsed.algorithm))?;
+    if parsed.salt.is_none() || parsed.hash.is_none() {
+        return Err("the salt or the hash is missing".to_owned());
+    }
+    let params = Params::try_from(&parsed).map_err(|error| format!("parameters of argon2: {error}"))?;
+    if params.m_cost() > MAX_MEMORY || u64::from(params.m_cost()) * u64::from(params.t_cost()) > MAX_WORK {
+        return Err(format!("m={},t={} costs too much for a login", params.m_cost(), params.t_cost()));
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_user_costs_what_a_fresh_hash_costs() {
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        check_hash(NOBODY).unwrap();
+        let fresh = PasswordHash::new(&hash("x", &crate::random::SystemRandom)).unwrap();
+        assert_eq!(nobody.params, fresh.params);
+        assert_eq!(nobody.salt.unwrap().len(), fresh.salt.unwrap().len());
+        assert_eq!(nobody.hash.unwrap().len(), fresh.hash.unwrap().len());
+    }
+}

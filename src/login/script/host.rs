@@ -1,0 +1,129 @@
+//! What a script may call: the native functions behind `prelude.js`.
+
+use std::rc::Rc;
+
+use rquickjs::context::EvalOptions;
+use rquickjs::convert::List;
+use rquickjs::function::{Func, Rest};
+use rquickjs::{Coerced, Ctx, Exception, Function, Object, Result, TypedArray, Value};
+
+use super::digest;
+use super::fetch::Request;
+use super::run::{Arrival, Run};
+use crate::random::{Random, SystemRandom};
+
+/// The JavaScript side of the functions below.
+const PRELUDE: &str = include_str!("prelude.js");
+
+/// Puts all functions that scripts may call into the global scope; gives the object by which the run drives the script.
+pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
+    let mut options = EvalOptions::default();
+    options.filename = Some("prelude".to_owned());
+    let prelude: Function<'js> = ctx.eval_with_options(PRELUDE, options)?;
+    prelude.call((native(ctx, run)?,))
+}
+
+/// What scripts hand over where text is meant.
+type Text = Coerced<String>;
+/// A name and a value, in JavaScript an array of two.
+type Pair = List<(String, String)>;
+
+fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
+    let host = Object::new(ctx.clone())?;
+    let this = run.clone();
+    host.set("commit", Func::from(move |values: Rest<Value<'js>>| this.commit(&values.0)))?;
+    let this = run.clone();
+    host.set("log", Func::from(move |level: String, text: String| this.log(&level, &text)))?;
+    let this = run.clone();
+    host.set("stopTimer", Func::from(move |id: u32| this.stop_timer(id)))?;
+    let this = run.clone();
+    let start_timer = move |ctx: Ctx<'js>, id: u32, millis: f64| this.start_timer(&ctx, id, millis);
+    host.set("startTimer", Func::from(start_timer))?;
+    let this = run.clone();
+    let fetch = move |ctx: Ctx<'js>, id: u32, url: String, method: String, headers: Vec<Pair>, body| {
+        let headers = headers.into_iter().map(|List(pair)| pair).collect();
+        this.fetch(&ctx, id, Request { url, method, headers, body })
+    };
+    host.set("fetch", Func::from(fetch))?;
+
+    host.set("md5", Func::from(|text: Text| digest::md5(&text.0)))?;
+    host.set("sha256", Func::from(|text: Text| digest::sha256(&text.0)))?;
+    host.set("sha512", Func::from(|text: Text| digest::sha512(&text.0)))?;
+    let hmac = |ctx: Ctx<'js>, algorithm: Text, key: Text, message: Text| {
+        or_throw(&ctx, digest::hmac(&algorithm.0, &key.0, &message.0))
+    };
+    host.set("hmac", Func::from(hmac))?;
+    let bcrypt =
+        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::bcrypt_verify(&password.0, &hash.0));
+    host.set("bcryptVerify", Func::from(bcrypt))?;
+    let argon2 =
+        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::argon2_verify(&password.0, &hash.0));
+    host.set("argon2Verify", Func::from(argon2))?;
+    host.set("randomUUID", Func::from(random_uuid))?;
+
+    host.set("encode", Func::from(|ctx: Ctx<'js>, text: String| TypedArray::<u8>::new(ctx, text.into_bytes())))?;
+    host.set("decode", Func::from(|bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned()))?;
+    host.set("parseUrl", Func::from(parse_url))?;
+    host.set("parseQuery", Func::from(parse_query))?;
+    host.set("writeQuery", Func::from(write_query))?;
+    Ok(host)
+}
+
+fn or_throw<T>(ctx: &Ctx<'_>, outcome: std::result::Result<T, String>) -> Result<T> {
+    outcome.map_err(|message| Exception::throw_message(ctx, &message))
+}
+
+fn random_uuid() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom.fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// The members of the URL interface by name.
+fn parse_url(ctx: Ctx<'_>, text: String, base: Option<String>) -> Result<Vec<List<(&'static str, String)>>> {
+    let parsed = match base {
+        Some(base) => url::Url::parse(&base).and_then(|base| base.join(&text)),
+        None => url::Url::parse(&text),
+    };
+    let url = parsed.map_err(|error| Exception::throw_type(&ctx, &format!("URL: {error}")))?;
+    use url::quirks;
+    let members = [
+        ("href", quirks::href(&url).to_owned()),
+        ("origin", quirks::origin(&url)),
+        ("protocol", quirks::protocol(&url).to_owned()),
+        ("username", quirks::username(&url).to_owned()),
+        ("password", quirks::password(&url).to_owned()),
+        ("host", quirks::host(&url).to_owned()),
+        ("hostname", quirks::hostname(&url).to_owned()),
+        ("port", quirks::port(&url).to_owned()),
+        ("pathname", quirks::pathname(&url).to_owned()),
+        ("search", quirks::search(&url).to_owned()),
+        ("hash", quirks::hash(&url).to_owned()),
+    ];
+    Ok(members.into_iter().map(List).collect())
+}
+
+fn parse_query(text: String) -> Vec<Pair> {
+    let query = text.strip_prefix('?').unwrap_or(&text);
+    form_urlencoded::parse(query.as_bytes()).into_owned().map(List).collect()
+}
+
+fn write_query(pairs: Vec<Pair>) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs.into_iter().map(|List(pair)| pair)).finish()
+}
+
+/// Hands to the script what it waited for.
+pub(super) fn deliver(driver: &Object<'_>, arrival: Arrival) -> Result<()> {
+    let call = |name: &str| driver.get::<_, Function<'_>>(name);
+    match arrival {
+        Arrival::Timer(id) => call("ring")?.call((id,)),
+        Arrival::Fetch(id, Ok(response)) => {
+            let headers: Vec<Pair> = response.headers.into_iter().map(List).collect();
+            call("resolve")?.call((id, response.code, response.url, headers, response.body))
+        }
+        Arrival::Fetch(id, Err(failure)) => {
+            let (code, body) = failure.answer.unzip();
+            call("reject")?.call((id, failure.message, code, body))
+        }
+    }
+}

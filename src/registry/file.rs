@@ -1,0 +1,114 @@
+//! A folder of YAML becomes a snapshot, at start and again whenever something in it changes.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::document::{Document, Kind};
+
+/// A larger file is not something that a person declares; reading it would only cost memory.
+const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// `<DIRECTORY>/Resources/Configurations` with its folders `Tenants` and `Clients`.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder below `directory`. It need not exist.
+    pub fn below(directory: &Path) -> Self {
+        Self(directory.join("Resources").join("Configurations"))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// All documents, sorted by path; a file or folder that cannot be read is one document that says why.
+    pub fn documents(&self) -> Vec<Document> {
+        let mut documents = Vec::new();
+        for (name, kind) in [("Tenants", Kind::Tenant), ("Clients", Kind::Client)] {
+            let folder = self.0.join(name);
+            match files(&folder) {
+                Ok(files) => files.iter().for_each(|file| read(file, kind, &mut documents)),
+                Err(error) => documents.push(Document::unreadable(
+                    &shown(&folder),
+                    Some(kind),
+                    format!("the folder cannot be read ({error}); check its permissions"),
+                )),
+            }
+        }
+        documents
+    }
+
+    /// The folders whose changes matter: the two with their sub-folders, and those on the way to them.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = self.0.ancestors().take(3).map(Path::to_path_buf).collect();
+        for name in ["Tenants", "Clients"] {
+            let folder = self.0.join(name);
+            folders.extend(entries(&folder).unwrap_or_default().into_iter().filter(|entry| entry.is_dir()));
+            folders.push(folder);
+        }
+        folders
+    }
+}
+
+/// The YAML files of a folder and of its sub-folders, one level deep. A folder that is not there has none.
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        if entry.is_dir() {
+            files.extend(entries(&entry)?.into_iter().filter(|inner| !inner.is_dir()));
+        } else {
+            files.push(entry);
+        }
+    }
+    let is_yaml =
+        |extension: &std::ffi::OsStr| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml");
+    files.retain(|file| file.extension().is_some_and(is_yaml));
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// What is in a folder, except what is hidden: `..data` and its like are how a ConfigMap swaps its files at once.
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let reading = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        reading => reading?,
+    };
+    let mut entries = Vec::new();
+    for entry in reading {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            entries.push(entry.path());
+        }
+    }
+    Ok(entries)
+}
+
+fn read(file: &Path, kind: Kind, documents: &mut Vec<Document>) {
+    match text(file) {
+        Ok(text) => documents.extend(Document::split(&shown(file), Some(kind), &text)),
+        // Deleted since the folder was listed; a link that leads nowhere is another matter.
+        Err(_) if fs::symlink_metadata(file).is_err() => {}
+        Err(reason) => documents.push(Document::unreadable(&shown(file), Some(kind), reason)),
+    }
+}
+
+fn text(file: &Path) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| format!("the file cannot be read ({error}); check its permissions");
+    let metadata = fs::metadata(file).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("it is not a file".into());
+    }
+    if metadata.len() > LARGEST {
+        return Err(format!("it is larger than {} MiB; spread its documents over several files", LARGEST >> 20));
+    }
+    let bytes = fs::read(file).map_err(unreadable)?;
+    String::from_utf8(bytes)
+        .map_err(|error| format!("byte {} is not UTF-8; save the file in UTF-8", error.utf8_error().valid_up_to()))
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}

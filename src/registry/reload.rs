@@ -1,0 +1,173 @@
+//! Keeps the registry in step with its folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::document::{Document, Kind};
+use super::file::Folder;
+use super::{Problem, Registry, Severity, Snapshot};
+
+/// Says whether a login script is well-formed, and if not, why. The engine that knows lives a floor above.
+pub type CheckScript = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+/// Changes that follow each other this closely are read together: an editor writes, renames and deletes in one go.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Someone who never stops writing is not waited for longer than this.
+const SETTLE_AT_MOST: Duration = Duration::from_secs(2);
+/// Some file systems tell nothing; this is how long a change then goes unseen.
+const POLL: Duration = Duration::from_secs(30);
+
+/// Reads the folder into a registry, as often as asked.
+pub struct Loader {
+    folder: Folder,
+    check_script: CheckScript,
+    demo: Vec<Document>,
+    /// What was read last. Locked while reading, so that two readers do not overtake each other.
+    last: Mutex<Option<[u8; 32]>>,
+}
+
+impl Loader {
+    /// A loader of `folder`. `demo` is what is served as long as no tenant is declared; empty for nothing.
+    pub fn new(folder: Folder, check_script: CheckScript, demo: Vec<Document>) -> Self {
+        Self { folder, check_script, demo, last: Mutex::new(None) }
+    }
+
+    /// Reads everything for the first time. Does I/O: not for a thread that serves requests.
+    pub fn load(&self) -> (Snapshot, Vec<Problem>) {
+        let documents = self.documents();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest(&documents));
+        Snapshot::build(&documents, None, &*self.check_script)
+    }
+
+    /// Reads everything again and replaces what the registry has, if anything changed. Says whether it did.
+    /// Does I/O: not for a thread that serves requests.
+    pub fn reload(&self, registry: &Registry) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let documents = self.documents();
+        let digest = digest(&documents);
+        if last.replace(digest) == Some(digest) {
+            return false;
+        }
+        let (snapshot, problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
+        let known = registry.problems();
+        log(problems.iter().filter(|problem| !known.contains(problem)));
+        tracing::info!(
+            tenants = snapshot.tenant_count(),
+            clients = snapshot.client_count(),
+            "tenants and clients were read again"
+        );
+        registry.replace(snapshot, problems);
+        true
+    }
+
+    fn documents(&self) -> Vec<Document> {
+        let mut documents = self.folder.documents();
+        if !documents.iter().any(|document| document.kind == Some(Kind::Tenant)) {
+            documents.extend_from_slice(&self.demo);
+        }
+        documents
+    }
+
+    fn arm(&self, changes: UnboundedSender<()>) -> notify::Result<RecommendedWatcher> {
+        let base = self.folder.path().to_path_buf();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.map_or(true, |event| matters(&event, &base)) {
+                // The other end is gone only when nobody waits any more.
+                let _ = changes.send(());
+            }
+        })?;
+        for folder in self.folder.folders() {
+            let watched = watcher.watch(&folder, RecursiveMode::NonRecursive);
+            if let Err(error) = watched
+                && folder.exists()
+            {
+                return Err(error);
+            }
+        }
+        Ok(watcher)
+    }
+}
+
+/// Watches the folder for as long as the future is polled, and reloads the registry after each change.
+pub async fn watch(loader: Arc<Loader>, registry: Registry) {
+    let mut blind = false;
+    loop {
+        let (sender, mut changes) = unbounded_channel();
+        let (loader, registry) = (loader.clone(), registry.clone());
+        // Armed first and read second, so that nothing is missed in between; armed anew each time, because folders and
+        // links may have been replaced by others of the same name.
+        let reading = tokio::task::spawn_blocking(move || {
+            let watcher = loader.arm(sender);
+            loader.reload(&registry);
+            watcher
+        });
+        let watcher = match reading.await {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                tracing::error!(%error, "reading tenants and clients failed");
+                sleep(POLL).await;
+                continue;
+            }
+        };
+        if let Err(error) = &watcher
+            && !std::mem::replace(&mut blind, true)
+        {
+            tracing::warn!(%error, "the folder of tenants and clients cannot be watched; it is read every {POLL:?} instead");
+        }
+        tokio::select! {
+            () = settled(&mut changes), if watcher.is_ok() => {}
+            () = sleep(POLL) => {}
+        }
+    }
+}
+
+async fn settled(changes: &mut UnboundedReceiver<()>) {
+    if changes.recv().await.is_none() {
+        return std::future::pending().await;
+    }
+    let end = Instant::now() + SETTLE_AT_MOST;
+    while let Ok(Some(())) = timeout_at(end.min(Instant::now() + SETTLE), changes.recv()).await {}
+}
+
+/// Whether something changed in the folder, or on the way to it. Our own reading is an event too, and so is every write
+/// of a store whose file lies beside the folder.
+fn matters(event: &Event, base: &Path) -> bool {
+    let changed = match event.kind {
+        EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+        _ => true,
+    };
+    let near = |path: &PathBuf| path.starts_with(base) || base.starts_with(path);
+    changed && (event.paths.is_empty() || event.paths.iter().any(near))
+}
+
+fn digest(documents: &[Document]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for document in documents {
+        context.update(document.place().as_bytes());
+        context.update(&[0]);
+        context.update(&document.digest());
+        if let Err(reason) = &document.text {
+            context.update(reason.as_bytes());
+        }
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}
+
+/// Writes problems to the log, errors louder than warnings.
+pub fn log<'a>(problems: impl Iterator<Item = &'a Problem>) {
+    for Problem { severity, source, entity, message } in problems {
+        match severity {
+            Severity::Error => tracing::error!(%source, %entity, "{message}"),
+            Severity::Warning => tracing::warn!(%source, %entity, "{message}"),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The whole: router, listener, background tasks, and a stop that loses no request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::app::App;
+use crate::endpoint;
+use crate::registry::reload::{self, Loader};
+
+/// How often the policy looks at the keys.
+const TICK: Duration = Duration::from_secs(30);
+/// How often news of other replicas are read.
+const NEWS: Duration = Duration::from_secs(1);
+/// How often expired records are dropped, where the store does not do so by itself.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How long requests under way may take to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(25);
+/// How long a client may take to send the head of a request.
+const HEADER_READ: Duration = Duration::from_secs(15);
+
+/// Serves until the process is told to stop. `ready` is called once the address is bound.
+pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
+    let tasks = background(&app, loader);
+    let handle = Handle::new();
+    let stopping = tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
+    let bound = announce(&handle, ready);
+    let outcome = tokio::join!(listen(&app, handle.clone()), bound).0;
+    stopping.abort();
+    drop(tasks);
+    app.keys.retire().await;
+    outcome
+}
+
+async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
+    let address = app.settings.listen;
+    let routes = endpoint::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
+    match &app.settings.tls {
+        None => {
+            let mut server = axum_server::bind(address).handle(handle);
+            server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
+            server.serve(routes).await.with_context(cannot)
+        }
+        Some(tls) => {
+            let config = RustlsConfig::from_pem_file(&tls.cert_file, &tls.key_file).await.with_context(|| {
+                format!("the certificate {} or its key {} cannot be used", tls.cert_file.display(), tls.key_file.display())
+            })?;
+            let mut server = axum_server::bind_rustls(address, config).handle(handle);
+            server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
+            server.serve(routes).await.with_context(cannot)
+        }
+    }
+}
+
+async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
+    if let Some(address) = handle.listening().await {
+        ready(address);
+    }
+}
+
+fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(reload::watch(loader, app.registry.clone()));
+    let keys = app.keys.clone();
+    tasks.spawn(every(TICK, move || {
+        let keys = keys.clone();
+        async move { keys.tick().await }
+    }));
+    let keys = app.keys.clone();
+    tasks.spawn(every(NEWS, move || {
+        let keys = keys.clone();
+        async move { keys.follow_news().await }
+    }));
+    let store = app.store.clone();
+    tasks.spawn(every(SWEEP, move || {
+        let store = store.clone();
+        async move { store.sweep().await }
+    }));
+    tasks
+}
+
+/// Runs `job` now and then; an error is logged when it is another than the time before.
+async fn every<F: Future<Output = Result<()>>>(period: Duration, job: impl Fn() -> F) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = None;
+    loop {
+        ticks.tick().await;
+        let outcome = job().await.err().map(|error| format!("{error:#}"));
+        if let Some(error) = outcome.as_ref().filter(|_| outcome != last) {
+            tracing::warn!(cause = error, "a background task failed and goes on trying");
+        }
+        last = outcome;
+    }
+}
+
+/// SIGTERM and SIGINT: readiness goes first, then the listener, then what is under way finishes.
+async fn stop_on_signal(app: App, handle: Handle<SocketAddr>) -> Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: no new requests, those under way may finish");
+    app.stop();
+    sleep(app.settings.stop_delay).await;
+    handle.graceful_shutdown(Some(DRAIN));
+    Ok(())
+}

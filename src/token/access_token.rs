@@ -1,0 +1,167 @@
+//! Access tokens: RFC 9068, with the claims that users of the server know besides.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Authorization, Grant};
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::key::TokenType;
+use crate::key::{Expired, TenantSigner};
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::store::Record;
+
+/// RFC 9068 §2.2.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    exp: Timestamp,
+    iat: Timestamp,
+    jti: String,
+    client_id: String,
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
+    scope: Scope,
+    tenant: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile: Option<Map<String, Value>>,
+    /// The stored grant without which the token is dead where the server is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grant_id: Option<String>,
+}
+
+/// RFC 7519 §4.1.3: one string or several.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+/// An access token that was revoked by itself, until it would have expired: RFC 7009.
+#[derive(Serialize, Deserialize)]
+struct RevokedToken {}
+
+impl Record for RevokedToken {
+    const KIND: &'static str = "revoked";
+}
+
+impl Claims {
+    /// The claims for an authorization.
+    pub fn new(issuer: &Issuer, authorization: &Authorization, now: Timestamp, expires_at: Timestamp) -> Self {
+        let person = authorization.person.as_ref();
+        let identity = person.map(|person| &person.grant.person.identity);
+        let audience = person.map(|person| person.grant.audience.as_slice()).unwrap_or_default();
+        Self {
+            iss: authorization.issuer_url.to_string(),
+            sub: authorization.subject().to_owned(),
+            aud: match audience {
+                [] => Audience::One(authorization.client.ident.to_string()),
+                [one] => Audience::One(one.clone()),
+                several => Audience::Several(several.to_vec()),
+            },
+            exp: expires_at,
+            iat: now,
+            jti: issuer.random.identifier(),
+            client_id: authorization.client.ident.to_string(),
+            scope: authorization.scope.clone(),
+            tenant: issuer.tenant.name.to_string(),
+            auth_time: person.map(|person| person.grant.person.auth_time),
+            role: identity.map(|identity| identity.role.clone()),
+            user: identity.map(|identity| identity.username.clone()),
+            profile: identity.map(|identity| identity.profile.clone()).filter(|profile| !profile.is_empty()),
+            grant_id: person.map(|person| person.grant_id.clone()),
+        }
+    }
+
+    /// Whom it speaks of.
+    pub fn sub(&self) -> &str {
+        &self.sub
+    }
+
+    /// Its name.
+    pub fn jti(&self) -> &str {
+        &self.jti
+    }
+
+    /// Who holds it.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// What it is good for.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The grant it names.
+    pub fn grant_id(&self) -> Option<&str> {
+        self.grant_id.as_deref()
+    }
+}
+
+/// Signs with the tenant's algorithm; no I/O.
+pub fn sign(signer: &TenantSigner, claims: &Claims) -> Result<String> {
+    Ok(signer.sign(TokenType::Access, claims, claims.exp)?)
+}
+
+/// An access token that is good right now, with the grant it names.
+pub struct Living {
+    /// What it says.
+    pub claims: Claims,
+    /// What the person granted; `None` for a client that acts for itself.
+    pub grant: Option<Grant>,
+}
+
+/// Verifies signature, type, tenant and issuer, then asks the store whether token and grant still live.
+///
+/// Errors: `invalid_token` for everything that is not a living access token of this tenant.
+pub async fn verify(issuer: &Issuer, token: &str) -> Result<Living> {
+    let claims = verify_signature(issuer, token).await?;
+    if issuer.store.get::<RevokedToken>(&claims.jti).await?.is_some() {
+        return Err(OAuthError::invalid_token("the access token was revoked"));
+    }
+    let grant = match &claims.grant_id {
+        None => None,
+        Some(id) => match Grant::find(issuer, id).await? {
+            Some(loaded) => Some(loaded.record),
+            None => return Err(OAuthError::invalid_token("the access token was revoked")),
+        },
+    };
+    Ok(Living { claims, grant })
+}
+
+/// Verifies what can be verified without the store.
+async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
+    let refused = || OAuthError::invalid_token("the access token is not valid");
+    let signer = issuer.signer().await?;
+    let claims: Claims = signer
+        .verify(token, TokenType::Access, Expired::Refuse)
+        .await
+        .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;
+    // Keys may be shared by all tenants, so the signature alone does not say whose token it is.
+    if claims.tenant != *issuer.tenant.name || !issuer.is_own(&claims.iss) {
+        return Err(refused());
+    }
+    Ok(claims)
+}
+
+/// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway, or another client's, are left as they are.
+pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
+    if let Ok(claims) = verify_signature(issuer, token).await
+        && claims.client_id == client_id
+    {
+        issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+    }
+    Ok(())
+}

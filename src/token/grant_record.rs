@@ -1,0 +1,116 @@
+//! What a person granted to a client: the record that every token of a person names, and that ends them all.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::Authorization;
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::login::Identity;
+use crate::login::session::{everything_of, grants_of_session};
+use crate::protocol::authorization::ClaimsRequest;
+use crate::protocol::scope::Scope;
+use crate::store::{Loaded, Record};
+
+/// A living grant. As long as it is in the store, its tokens are good; whoever removes it ends them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Grant {
+    /// To whom.
+    pub client_id: String,
+    /// The issuer under which it was asked; its tokens keep it.
+    pub issuer: String,
+    /// By whom.
+    pub person: Person,
+    /// What.
+    pub scope: Scope,
+    /// OIDC Core §5.5.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
+    /// `aud` of the access tokens; empty: the client.
+    #[serde(default)]
+    pub audience: Vec<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When its refresh tokens end, however busily they are used.
+    pub absolute_expiry: Timestamp,
+    /// How often a refresh token has taken the place of its predecessor.
+    #[serde(default)]
+    pub generation: u64,
+    /// Digest of the refresh token that did so last (see `token/refresh_token.rs`).
+    #[serde(default)]
+    pub current: Option<String>,
+    /// Set when the code was used twice before the grant was there: nothing may bring it to life.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+impl Record for Grant {
+    const KIND: &'static str = "grant";
+}
+
+/// The person behind a grant, as the sign-in left it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Person {
+    /// What the login provider said.
+    pub identity: Identity,
+    /// When credentials were entered.
+    pub auth_time: Timestamp,
+    /// The session in which it was granted, where there was one.
+    pub sid: Option<String>,
+    /// How strongly the person was authenticated (OIDC Core §2, `acr`).
+    pub acr: String,
+    /// By which means (RFC 8176).
+    pub amr: Vec<String>,
+}
+
+impl Grant {
+    /// Stores a new grant, unless something is already there under its id.
+    ///
+    /// Gives `false` when it must not live because its code has been used twice.
+    pub async fn begin(&self, issuer: &Issuer, id: &str) -> Result<bool> {
+        issuer.store.replace(id, None, self, &self.groups(), Some(self.expires_at)).await
+    }
+
+    /// Changes a grant, unless somebody changed or ended it meanwhile (then gives `false`).
+    pub async fn change(&self, issuer: &Issuer, id: &str, from: &Loaded<Grant>) -> Result<bool> {
+        issuer.store.replace(id, Some(from), self, &self.groups(), Some(self.expires_at)).await
+    }
+
+    /// The living grant under `id`.
+    pub async fn find(issuer: &Issuer, id: &str) -> Result<Option<Loaded<Grant>>> {
+        Ok(issuer.store.load::<Grant>(id).await?.filter(|loaded| !loaded.record.revoked))
+    }
+
+    /// Ends a grant and with it every token that names it.
+    pub async fn end(issuer: &Issuer, id: &str) -> Result<()> {
+        issuer.store.remove::<Grant>(id).await
+    }
+
+    /// Ends a grant that may not be stored yet, and sees to it that it cannot be stored later.
+    pub async fn forbid(mut self, issuer: &Issuer, id: &str) -> Result<()> {
+        self.revoked = true;
+        issuer.store.put(id, &self, &[], self.expires_at + Duration::from_secs(60)).await
+    }
+
+    /// The groups in which it ends: all of the person, and the session unless it was given for offline use
+    /// (OIDC Core §11).
+    fn groups(&self) -> Vec<String> {
+        let mut groups = vec![everything_of(&self.person.identity.subject)];
+        if let (Some(sid), false) = (&self.person.sid, self.scope.contains("offline_access")) {
+            groups.push(grants_of_session(sid));
+        }
+        groups
+    }
+}
+
+impl Authorization {
+    /// `sub` of the tokens: the person, or the client that acts for itself.
+    pub fn subject(&self) -> &str {
+        match &self.person {
+            Some(person) => &person.grant.person.identity.subject,
+            None => &self.client.ident,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! ID tokens: OIDC Core §2 and §3.1.3.6.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Authorization, PersonalAuthorization};
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::key::TokenType;
+use crate::key::{Expired, TenantSigner};
+use crate::login::session::Session;
+use crate::protocol::error::{OAuthError, Result};
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    azp: &'a str,
+    exp: Timestamp,
+    iat: Timestamp,
+    auth_time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    at_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    acr: &'a str,
+    amr: &'a [String],
+    #[serde(flatten)]
+    requested: Map<String, Value>,
+}
+
+/// Signs the ID token that goes with `access_token`; no I/O.
+pub fn sign(
+    signer: &TenantSigner,
+    authorization: &Authorization,
+    personal: &PersonalAuthorization,
+    access_token: &str,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<String> {
+    let grant = &personal.grant;
+    let claims = Claims {
+        iss: &authorization.issuer_url,
+        sub: &grant.person.identity.subject,
+        aud: &authorization.client.ident,
+        azp: &authorization.client.ident,
+        exp: expires_at,
+        iat: now,
+        auth_time: grant.person.auth_time,
+        nonce: personal.nonce.as_deref(),
+        at_hash: at_hash(access_token),
+        sid: grant.person.sid.as_deref(),
+        acr: &grant.person.acr,
+        amr: &grant.person.amr,
+        // §5.5: members of the profile appear here only when the client asked for them by name.
+        requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
+    };
+    Ok(signer.sign(TokenType::Id, &claims, expires_at)?)
+}
+
+/// §3.1.3.6: the left half of the token's hash. Every algorithm here hashes with SHA-256, and Ed25519 tokens use the
+/// same half so that clients need one rule only.
+fn at_hash(access_token: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, access_token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
+}
+
+/// What an ID token says when a client sends it back.
+#[derive(Debug, Deserialize)]
+pub struct Hint {
+    iss: String,
+    /// Whom it speaks of.
+    pub sub: String,
+    /// For which client it was made.
+    pub aud: String,
+    /// In which session.
+    pub sid: Option<String>,
+}
+
+impl Hint {
+    /// Whether it was made in this session, or at least for this person.
+    pub fn speaks_of(&self, session: &Session) -> bool {
+        self.sub == session.identity.subject && self.sid.as_ref().is_none_or(|sid| *sid == session.sid)
+    }
+}
+
+/// Reads `id_token_hint`; an expired one is fine (OIDC Core §3.1.2.1, RP-Initiated Logout §2).
+///
+/// Errors: `invalid_request` for anything that this tenant did not sign as an ID token.
+pub async fn verify_hint(issuer: &Issuer, token: &str) -> Result<Hint> {
+    let refused = || OAuthError::invalid_request("id_token_hint is not an ID token of this issuer");
+    let signer = issuer.signer().await?;
+    let hint: Hint = signer
+        .verify(token, TokenType::Id, Expired::Allow)
+        .await
+        .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;
+    // With keys shared by all tenants the issuer and the client say whose it is.
+    if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).is_some() { Ok(hint) } else { Err(refused()) }
+}

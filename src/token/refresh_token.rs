@@ -1,0 +1,175 @@
+//! Refresh tokens: RFC 6749 §6, RFC 9700 §4.14.2.
+//!
+//! A used token may be used again until a token issued from it has been used: an answer that was lost on the way costs
+//! nobody their session. Any other reuse ends the family. The grant counts generations and remembers which token
+//! advanced it last, so the rule is one compare-and-set, and of many parallel uses exactly one advances the family.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Authorization, Grant, PersonalAuthorization, earlier};
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::registry::client::Client;
+use crate::store::{Loaded, Record, digest};
+
+/// One refresh token. Its value is known to the client alone; the store has its digest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefreshToken {
+    grant_id: String,
+    /// 0 for the first of a family, else one more than that of the token it was issued from.
+    generation: u64,
+    /// Digest of the token it was issued from.
+    parent: Option<String>,
+}
+
+impl Record for RefreshToken {
+    const KIND: &'static str = "refresh";
+}
+
+/// How a token stands to its family.
+enum Standing {
+    /// It advanced the family last, or it is the first: nobody has used a token issued from it.
+    Current,
+    /// It was issued from the current one and is used for the first time.
+    Next,
+    /// A token issued from it, or from its parent in its place, has been used.
+    Superseded,
+}
+
+impl RefreshToken {
+    fn standing(&self, own: &str, grant: &Grant) -> Standing {
+        if self.generation == grant.generation && grant.current.as_deref() == Some(own) {
+            Standing::Current
+        } else if self.generation == grant.generation + 1 && self.parent == grant.current {
+            Standing::Next
+        } else {
+            Standing::Superseded
+        }
+    }
+}
+
+/// Makes the first refresh token of a grant that is about to be stored.
+pub async fn first(issuer: &Issuer, client: &Client, grant_id: &str, grant: &mut Grant) -> Result<String> {
+    let value = issuer.random.token();
+    let expires_at = issuer.now() + issuer.refresh_token_lifetime(client);
+    grant.current = Some(digest(&value));
+    grant.expires_at = earlier(expires_at, grant.absolute_expiry);
+    let token = RefreshToken { grant_id: grant_id.to_owned(), generation: 0, parent: None };
+    issuer.store.put(&value, &token, &[], grant.expires_at).await?;
+    Ok(value)
+}
+
+/// A refresh token that was presented and may be used, with its grant; nothing is stored yet.
+pub struct Presented {
+    value: String,
+    token: RefreshToken,
+    grant: Loaded<Grant>,
+}
+
+impl Presented {
+    /// What was granted.
+    pub fn grant(&self) -> &Grant {
+        &self.grant.record
+    }
+}
+
+/// Finds a presented token.
+///
+/// Errors: `invalid_grant` when it is unknown, expired or another client's (which cannot burn it), or when it was
+/// superseded, which ends the family.
+pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<Presented> {
+    let refused = || OAuthError::invalid_grant("the refresh token is not valid");
+    let token = issuer.store.get::<RefreshToken>(&value).await?.ok_or_else(refused)?;
+    let grant = Grant::find(issuer, &token.grant_id).await?.ok_or_else(refused)?;
+    if grant.record.client_id != *client.ident {
+        return Err(refused());
+    }
+    let presented = Presented { value, token, grant };
+    if let Standing::Superseded = presented.token.standing(&digest(&presented.value), presented.grant()) {
+        return Err(presented.reused(issuer).await?);
+    }
+    Ok(presented)
+}
+
+impl Presented {
+    /// Uses the token: advances the family if it is the first use, and issues the next token.
+    ///
+    /// Errors: `invalid_grant` when the family ended or moved on meanwhile.
+    pub async fn redeem(mut self, issuer: &Issuer, client: Arc<Client>, scope: Scope) -> Result<Authorization> {
+        let own = digest(&self.value);
+        let expires_at = issuer.now() + issuer.refresh_token_lifetime(&client);
+        let grant = loop {
+            let mut grant = self.grant.record.clone();
+            match self.token.standing(&own, &grant) {
+                Standing::Current => break grant,
+                Standing::Superseded => return Err(self.reused(issuer).await?),
+                Standing::Next => {
+                    grant.generation = self.token.generation;
+                    grant.current = Some(own.clone());
+                    grant.expires_at = earlier(expires_at, grant.absolute_expiry);
+                    if grant.change(issuer, &self.token.grant_id, &self.grant).await? {
+                        break grant;
+                    }
+                }
+            }
+            // Somebody was faster: look again.
+            self.grant = Grant::find(issuer, &self.token.grant_id)
+                .await?
+                .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
+        };
+        let next = issuer.random.token();
+        let token = RefreshToken {
+            grant_id: self.token.grant_id.clone(),
+            generation: self.token.generation + 1,
+            parent: Some(own),
+        };
+        issuer.store.put(&next, &token, &[], earlier(expires_at, grant.expires_at)).await?;
+        Ok(Authorization {
+            client,
+            issuer_url: grant.issuer.as_str().into(),
+            scope,
+            person: Some(PersonalAuthorization {
+                grant_id: self.token.grant_id,
+                grant,
+                nonce: None,
+                refresh_token: Some(next),
+            }),
+        })
+    }
+
+    /// RFC 9700 §4.14.2: somebody holds a copy, so nobody keeps it.
+    async fn reused(&self, issuer: &Issuer) -> Result<OAuthError> {
+        Grant::end(issuer, &self.token.grant_id).await?;
+        tracing::warn!(
+            tenant = &*issuer.tenant.name,
+            client = self.grant().client_id,
+            subject = self.grant().person.identity.subject,
+            "a refresh token was used again after its successor; its family was revoked"
+        );
+        Ok(OAuthError::invalid_grant("the refresh token was already used"))
+    }
+}
+
+/// RFC 7009 §2.1: a refresh token takes its grant along. Gives whether `value` was one of this client's.
+pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<bool> {
+    let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(false) };
+    match Grant::find(issuer, &token.grant_id).await? {
+        Some(grant) if grant.record.client_id == client_id => Grant::end(issuer, &token.grant_id).await?,
+        _ => {}
+    }
+    Ok(true)
+}
+
+/// RFC 7662: the grant of a refresh token that could be used right now, and when it ends.
+pub async fn living(issuer: &Issuer, value: &str) -> Result<Option<(Grant, Timestamp)>> {
+    let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(None) };
+    let Some(grant) = Grant::find(issuer, &token.grant_id).await? else { return Ok(None) };
+    Ok(match token.standing(&digest(value), &grant.record) {
+        Standing::Superseded => None,
+        Standing::Current | Standing::Next => Some((grant.record.clone(), grant.record.expires_at)),
+    })
+}

@@ -1,0 +1,101 @@
+//! The proven way back to the client: RFC 6749 §4.1.2, RFC 9207, OAuth 2.0 Form Post Response Mode.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use url::Url;
+
+use super::page_context::PageContext;
+use super::pages::Page;
+use crate::issuer::Issuer;
+use crate::protocol::authorization::ResponseMode;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::parameters::Parameters;
+use crate::registry::client::Client;
+
+/// Holding this means: the client is known and the redirect URI is registered for it. Only through it can a browser be
+/// sent back, so an unverified URI cannot be reached by mistake.
+pub struct Callback {
+    /// Who asked.
+    pub client: Arc<Client>,
+    /// Where the answer goes.
+    pub redirect_uri: String,
+    /// Returned as it came.
+    pub state: Option<String>,
+    /// How the answer travels.
+    pub response_mode: ResponseMode,
+    issuer_url: Arc<str>,
+}
+
+impl Callback {
+    /// Reads `client_id`, `redirect_uri`, `state` and `response_mode`.
+    ///
+    /// Errors: to be shown to the person, never redirected (RFC 6749 §4.1.2.1).
+    pub fn from_parameters(issuer: &Issuer, parameters: &Parameters) -> Result<Self> {
+        let client_id = parameters.required("client_id")?;
+        let redirect_uri = parameters.required("redirect_uri")?;
+        let state = parameters.owned("state")?;
+        let response_mode = ResponseMode::from_parameters(parameters)?;
+        Self::prove(issuer, client_id, redirect_uri.to_owned(), state, response_mode)
+    }
+
+    /// Proves a way back that was stored: the client may have changed since.
+    pub fn prove(
+        issuer: &Issuer,
+        client_id: &str,
+        redirect_uri: String,
+        state: Option<String>,
+        response_mode: ResponseMode,
+    ) -> Result<Self> {
+        // 400 and not 401: nobody tried to authenticate here.
+        let client =
+            issuer.client(client_id).ok_or_else(|| OAuthError::invalid_request("client_id is not known here"))?;
+        tracing::Span::current().record("client", &*client.ident);
+        if !client.redirect_uris.iter().any(|registered| registered.matches(&redirect_uri)) {
+            return Err(OAuthError::invalid_request("redirect_uri is not registered for this client"));
+        }
+        Ok(Self { client, redirect_uri, state, response_mode, issuer_url: issuer.url.clone() })
+    }
+
+    /// The answer of §4.1.2.
+    pub fn success(self, page: &PageContext, code: &str) -> Response {
+        self.answer(page, vec![("code", code.to_owned())])
+    }
+
+    /// The answer of §4.1.2.1.
+    pub fn error(self, page: &PageContext, error: OAuthError) -> Response {
+        match &error.cause {
+            Some(cause) => {
+                tracing::error!(error = error.code.as_str(), cause = format!("{cause:#}"), "authorization failed")
+            }
+            None => {
+                tracing::info!(error = error.code.as_str(), description = &*error.description, "authorization refused")
+            }
+        }
+        let fields =
+            vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.into_owned())];
+        self.answer(page, fields)
+    }
+
+    fn answer(self, page: &PageContext, mut fields: Vec<(&'static str, String)>) -> Response {
+        fields.extend(self.state.map(|state| ("state", state)));
+        fields.push(("iss", self.issuer_url.to_string()));
+        match self.response_mode {
+            ResponseMode::Query => {
+                // Proven by `prove`, so it parses.
+                let Ok(mut url) = Url::parse(&self.redirect_uri) else {
+                    return OAuthError::invalid_request("redirect_uri is not a URI").into_response();
+                };
+                url.query_pairs_mut().extend_pairs(&fields);
+                ([("cache-control", "no-store"), ("referrer-policy", "no-referrer")], Redirect::to(url.as_str()))
+                    .into_response()
+            }
+            ResponseMode::FormPost => {
+                let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let form = Page::FormPost { action: &self.redirect_uri, fields: &fields, nonce: page.nonce() };
+                page.respond(StatusCode::OK, &form)
+            }
+        }
+    }
+}

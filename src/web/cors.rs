@@ -1,0 +1,52 @@
+//! Who may call from a browser: everyone the public documents, a client's own origins the endpoints that take tokens.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::forwarded::Origin;
+use crate::app::App;
+
+/// The layer over discovery and keys: any origin may read them.
+pub async fn anyone(request: Request, next: Next) -> Response {
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    allow(response.headers_mut(), HeaderValue::from_static("*"), preflight);
+    response
+}
+
+/// The layer over token, userinfo and revocation: origins that a client of the tenant has.
+pub async fn clients(State(app): State<App>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let preflight = request.method() == Method::OPTIONS;
+    let (parts, body) = request.into_parts();
+    let permitted = origin.filter(|origin| is_permitted(&app, Origin::of(&parts, &app.settings), origin));
+    let mut response = match preflight {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => next.run(Request::from_parts(parts, body)).await,
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = permitted {
+        allow(response.headers_mut(), origin, preflight);
+    }
+    response
+}
+
+fn is_permitted(app: &App, server: Option<Origin>, origin: &HeaderValue) -> bool {
+    let (Some(server), Ok(origin)) = (server, origin.to_str()) else { return false };
+    let snapshot = app.registry.current();
+    let Some(tenant) = snapshot.tenant_by_host(server.host()) else { return false };
+    snapshot.clients_of(&tenant.name).any(|client| client.allowed_origins.iter().any(|allowed| allowed == origin))
+}
+
+fn allow(headers: &mut HeaderMap, origin: HeaderValue, preflight: bool) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    if preflight {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+    } else {
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("www-authenticate, etag"));
+    }
+}

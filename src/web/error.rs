@@ -1,0 +1,98 @@
+//! How an [`OAuthError`] is drawn: as JSON (RFC 6749 §5.2), or as a page on the routes that people visit.
+//!
+//! Who draws is decided by the route table, not by what a request claims to accept. A redirect to the client is
+//! neither: only a `Callback` can make one.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::page_context::PageContext;
+use super::pages::Page;
+use crate::app::App;
+use crate::protocol::error::{ErrorCode, OAuthError};
+
+/// What a drawn error said, kept beside the response so that a page can say it too.
+#[derive(Clone)]
+struct Said {
+    code: &'static str,
+    description: Arc<str>,
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        log(&self);
+        let body = json!({ "error": self.code.as_str(), "error_description": self.description });
+        let mut response = (self.code.status(), axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.code == ErrorCode::TemporarilyUnavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+            .extensions_mut()
+            .insert(Said { code: self.code.as_str(), description: self.description.as_ref().into() });
+        response
+    }
+}
+
+/// Once, where it is drawn. The description is ours and carries no input but parameter names.
+fn log(error: &OAuthError) {
+    match (&error.cause, error.code.status().is_server_error()) {
+        (Some(cause), true) => {
+            tracing::error!(error = error.code.as_str(), cause = format!("{cause:#}"), "request failed")
+        }
+        (Some(cause), false) => {
+            tracing::info!(
+                error = error.code.as_str(),
+                description = &*error.description,
+                cause = format!("{cause:#}"),
+                "request refused"
+            );
+        }
+        (None, _) => tracing::info!(error = error.code.as_str(), description = &*error.description, "request refused"),
+    }
+}
+
+/// The layer over people's routes: every error becomes a page in the person's language and the tenant's look.
+pub async fn draw_pages(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let context = PageContext::of(&app, &parts);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let Some(said) = response.extensions().get::<Said>().cloned() else { return response };
+    let page = Page::Error { code: said.code, description: &said.description, request_id: context.request_id() };
+    let mut drawn = context.respond(response.status(), &page);
+    for name in [header::RETRY_AFTER, header::SET_COOKIE] {
+        if let Some(value) = response.headers().get(&name) {
+            drawn.headers_mut().insert(name, value.clone());
+        }
+    }
+    drawn
+}
+
+/// The answer for a path that does not exist.
+pub async fn not_found() -> Response {
+    said(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+}
+
+/// The answer for a method that a path does not take.
+pub async fn method_not_allowed() -> Response {
+    said(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method")
+}
+
+/// The answer for a host that no tenant has.
+pub fn unknown_host() -> Response {
+    said(StatusCode::NOT_FOUND, "unknown_host", "no tenant is configured for this host")
+}
+
+/// An error that the specifications have no word for.
+pub fn said(status: StatusCode, code: &'static str, description: &'static str) -> Response {
+    let mut response = (status, axum::Json(json!({ "error": code, "error_description": description }))).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(Said { code, description: description.into() });
+    response
+}

@@ -1,0 +1,122 @@
+//! Under which scheme and host the server was asked, seen through the proxies it trusts.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use axum::http::{Extensions, header};
+
+use crate::settings::Settings;
+
+/// Scheme, host and port of a request, as the browser saw them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host in lower case, with a port if it is not the scheme's own.
+    pub authority: String,
+}
+
+impl Origin {
+    /// The host without its port.
+    pub fn host(&self) -> &str {
+        host_of(&self.authority)
+    }
+
+    /// The origin of a request; `None` when it names no usable host.
+    ///
+    /// `X-Forwarded-Host` and `X-Forwarded-Proto` count only when they come from a trusted proxy.
+    pub fn of(parts: &Parts, settings: &Settings) -> Option<Self> {
+        let trusted = is_trusted(peer(&parts.extensions), settings);
+        let forwarded = |name: &str| {
+            let value = parts.headers.get(name)?.to_str().ok()?;
+            // The first is the one that the outermost proxy wrote.
+            Some(value.split(',').next().unwrap_or_default().trim()).filter(|_| trusted)
+        };
+        let scheme = match forwarded("x-forwarded-proto") {
+            Some("https") => "https",
+            Some("http") => "http",
+            _ if settings.secure => "https",
+            _ => "http",
+        };
+        let host = match forwarded("x-forwarded-host") {
+            Some(host) => host,
+            None => parts
+                .uri
+                .host()
+                .and_then(|_| parts.uri.authority())
+                .map(|authority| authority.as_str())
+                .or_else(|| parts.headers.get(header::HOST)?.to_str().ok())?,
+        };
+        Some(Self { scheme, authority: canonical(host, scheme)? })
+    }
+}
+
+/// The host part of `host:port` or `[v6]:port`.
+fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, _)) => authority.rsplit_once(']').map_or(authority, |(host, _)| &authority[..=host.len()]),
+        None => authority.split(':').next().unwrap_or(authority),
+    }
+}
+
+/// Lower case, without a trailing dot and without the scheme's own port; `None` for what is no host.
+fn canonical(authority: &str, scheme: &str) -> Option<String> {
+    let url = url::Url::parse(&format!("{scheme}://{authority}/")).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
+    if !plain || authority.contains(['/', '\\', '?', '#', '@', ' ']) {
+        return None;
+    }
+    let host = url.host_str()?.trim_end_matches('.');
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
+/// The address that the request came from, if it came over a socket.
+pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
+}
+
+fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
+    peer.is_some_and(|peer| settings.trusted_proxies.iter().any(|network| network.contains(&peer)))
+}
+
+/// The person's address: behind trusted proxies the last one that they did not add themselves.
+pub fn client_address(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
+    let peer = peer(&parts.extensions)?;
+    let chain = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> =
+        chain.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    let mut address = peer;
+    for hop in hops.into_iter().rev() {
+        if !is_trusted(Some(address), settings) {
+            break;
+        }
+        address = hop;
+    }
+    Some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_read_as_a_browser_reads_it() {
+        assert_eq!(canonical("Login.Example.com.:443", "https").as_deref(), Some("login.example.com"));
+        assert_eq!(canonical("localhost:8080", "http").as_deref(), Some("localhost:8080"));
+        assert_eq!(canonical("[::1]:8080", "http").as_deref(), Some("[::1]:8080"));
+        for bad in ["", "a@b", "a/b", "a\\b", "a?b", "a b", "a:b:c", "a:99999"] {
+            assert_eq!(canonical(bad, "https"), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_compared_without_its_port() {
+        assert_eq!(host_of("localhost:8080"), "localhost");
+        assert_eq!(host_of("[::1]:8080"), "[::1]");
+        assert_eq!(host_of("example.com"), "example.com");
+    }
+}

@@ -1,0 +1,21 @@
+//! Host → tenant → [`Issuer`]: the first thing that almost every request needs.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+
+use super::error::unknown_host;
+use super::forwarded::Origin;
+use crate::app::App;
+use crate::issuer::Issuer;
+
+impl FromRequestParts<App> for Issuer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let origin = Origin::of(parts, &app.settings).ok_or_else(unknown_host)?;
+        let issuer = app.issuer(&origin).ok_or_else(unknown_host)?;
+        tracing::Span::current().record("tenant", &*issuer.tenant.name);
+        Ok(issuer)
+    }
+}

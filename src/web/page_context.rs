@@ -1,0 +1,108 @@
+//! For whom a page is drawn, and the headers that go with every page.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::forwarded::Origin;
+use super::locale::Locale;
+use super::look::Look;
+use super::pages::{Page, Pages, View, content_security_policy};
+use super::trace::RequestId;
+use crate::app::App;
+use crate::protocol::error::OAuthError;
+
+/// The person's language, the tenant's look, and the pages.
+#[derive(Clone)]
+pub struct PageContext {
+    pages: Pages,
+    look: Look,
+    locale: Locale,
+    accept_language: Option<String>,
+    request_id: Option<RequestId>,
+    https: bool,
+    nonce: String,
+}
+
+impl FromRequestParts<App> for PageContext {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(app, parts))
+    }
+}
+
+impl PageContext {
+    /// The context of a request; also of one that leads to no tenant.
+    pub fn of(app: &App, parts: &Parts) -> Self {
+        let origin = Origin::of(parts, &app.settings);
+        let tenant = origin.as_ref().and_then(|origin| app.registry.current().tenant_by_host(origin.host()).cloned());
+        let accept_language =
+            parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Self {
+            pages: app.pages.clone(),
+            look: tenant.map(|tenant| Look::of(&tenant)).unwrap_or_default(),
+            locale: Locale::negotiate(None, accept_language.as_deref()),
+            accept_language,
+            request_id: parts.extensions.get::<RequestId>().cloned(),
+            https: origin.is_some_and(|origin| origin.scheme == "https"),
+            nonce: app.random.identifier(),
+        }
+    }
+
+    /// The same, in a language that the client wished for (OIDC Core §3.1.2.1).
+    pub fn with_ui_locales(mut self, ui_locales: Option<&str>) -> Self {
+        self.locale = Locale::negotiate(ui_locales, self.accept_language.as_deref());
+        self
+    }
+
+    /// What the log calls this request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_ref().map(|id| &*id.0)
+    }
+
+    /// A value that lets one script of one answer run.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    /// Draws a page whose forms lead to ourselves.
+    pub fn respond(&self, status: StatusCode, page: &Page<'_>) -> Response {
+        self.respond_towards(status, page, &[])
+    }
+
+    /// Draws a page whose form may end at one of `form_targets`.
+    pub fn respond_towards(&self, status: StatusCode, page: &Page<'_>, form_targets: &[&str]) -> Response {
+        let view = View { locale: self.locale, look: &self.look };
+        let html = match self.pages.render(page, &view) {
+            Ok(html) => html,
+            Err(error) => return OAuthError::from(error).into_response(),
+        };
+        let policy = content_security_policy(page, &view, form_targets);
+        let mut response = (status, Html(html)).into_response();
+        let headers = response.headers_mut();
+        let fixed = [
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+            (header::VARY, "accept-language"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.https {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
+        match HeaderValue::try_from(policy) {
+            Ok(policy) => drop(headers.insert(header::CONTENT_SECURITY_POLICY, policy)),
+            // A page without its policy must not leave the house.
+            Err(error) => return OAuthError::from(error).into_response(),
+        }
+        response
+    }
+}

@@ -1,0 +1,55 @@
+//! One span and one line per request. Neither has the query, a body or a header: they carry codes and tokens.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+use super::forwarded::client_address;
+use crate::app::App;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the log calls a request: the id that the proxy gave, or one of ours.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
+
+/// The layer that gives every request its id, its span and its line.
+pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let id = RequestId(sent_id(&parts.headers).unwrap_or_else(|| app.random.identifier()).into());
+    // The route and not the path: what people put into a path is theirs.
+    let path = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let address = client_address(&parts, &app.settings).map(|address| address.to_string());
+    let span = tracing::info_span!(
+        "request",
+        request_id = &*id.0,
+        method = %parts.method,
+        path,
+        address,
+        tenant = tracing::field::Empty,
+        client = tracing::field::Empty,
+    );
+    parts.extensions.insert(id.clone());
+    let started = tokio::time::Instant::now();
+    async move {
+        let mut response = next.run(Request::from_parts(parts, body)).await;
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(status = response.status().as_u16(), milliseconds, "answered");
+        if let Ok(value) = HeaderValue::from_str(&id.0) {
+            response.headers_mut().insert(REQUEST_ID.clone(), value);
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn sent_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(&REQUEST_ID)?.to_str().ok()?;
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    ((8..=64).contains(&id.len()) && id.bytes().all(harmless)).then(|| id.to_owned())
+}

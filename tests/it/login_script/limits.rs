@@ -1,0 +1,202 @@
+//! Scripts that never end, never answer or take everything: they cost their own login, and nobody else's.
+
+use super::*;
+
+/// Built-in functions that the engine cannot interrupt.
+const HEAVY: &str = "const big = Array.from({ length: 60000 }, (_, i) => (i * 7919) % 60013);
+                     for (let i = 0; i < 4; i++) big.slice().sort(); commit(true)";
+
+async fn stops(source: &str) -> ScriptError {
+    let began = Instant::now();
+    let error = login_within(quick(), source).await.expect_err("no answer");
+    assert!(began.elapsed() < Duration::from_secs(3), "{source} took {:?}", began.elapsed());
+    error
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_ends_is_a_timeout() {
+    for endless in [
+        "while (true) {}",
+        "for (;;) { try { while (true) {} } catch { } finally { continue } }",
+        "(async () => { for (;;) await null })()",
+        "const again = () => Promise.resolve().then(again); again()",
+        "const again = () => setTimeout(again, 0); again()",
+        "setTimeout(() => commit(true), 60000)",
+        "/^(a+)+$/.test('a'.repeat(40) + 'b'); commit(true)",
+        "new Promise(() => setTimeout(() => 0, 5000))",
+    ] {
+        let error = stops(&provider(endless)).await;
+        assert!(matches!(error, ScriptError::Timeout(_)), "{endless}: {error}");
+    }
+    assert!(matches!(stops("while (true) {}").await, ScriptError::Timeout(_)), "at the top level");
+    let getter = "class UserLoginProvider { constructor() { commit(true) } get canLogin() { for (;;); } }";
+    assert!(matches!(stops(getter).await, ScriptError::Timeout(_)), "in a getter");
+    let json = "class UserLoginProvider { canLogin = true; constructor() { commit(true) }
+                get userProfile() { return { toJSON() { for (;;); } } } }";
+    assert!(matches!(stops(json).await, ScriptError::Timeout(_)), "in toJSON");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_after_the_limit_is_none() {
+    let backend = backend::start().await;
+    let late = provider(&format!("fetch('{backend}/slow/1000').finally(() => commit(true))"));
+    let limits = ScriptLimits { fetch: FetchLimits::default(), ..quick() };
+    assert!(matches!(login_within(limits, &late).await, Err(ScriptError::Timeout(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_only_computes_is_stopped_before_the_limit() {
+    let limits = ScriptLimits { busy: Duration::from_millis(100), ..patient() };
+    let began = Instant::now();
+    let error = login_within(limits, &provider("while (true) {}")).await.expect_err("no answer");
+    assert_eq!(error, ScriptError::Busy(Duration::from_millis(100)));
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_script_that_never_commits_ends_at_once() {
+    let began = Instant::now();
+    for silent in ["", "fetch('http://127.0.0.1:1/').catch(() => 0)", "new Promise(() => 0)", "setTimeout(() => 0, 1)"]
+    {
+        assert_eq!(error_of(&provider(silent)).await, ScriptError::NeverCommitted, "{silent}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "it did not wait for the time limit");
+}
+
+#[tokio::test]
+async fn memory_and_stack_have_an_end() {
+    for greedy in [
+        "const all = []; for (;;) all.push(new Array(1000).fill(1))",
+        "let s = 'x'; for (;;) s += s",
+        "new ArrayBuffer(1e9)",
+        "'x'.repeat(1e9)",
+        "const again = (x) => Promise.resolve([x]).then(again); for (;;) again(1)",
+        "const all = []; for (;;) { try { for (;;) all.push({}) } catch { all.push(1) } }",
+    ] {
+        let error = login(&provider(greedy)).await.expect_err(greedy);
+        let expected = matches!(&error, ScriptError::OutOfMemory | ScriptError::Busy(_))
+            || matches!(&error, ScriptError::Exception(m) if m.contains("invalid") || m.contains("InternalError"));
+        assert!(expected, "{greedy}: {error:?}");
+    }
+    for deep in [
+        "const f = () => f(); f()",
+        "const o = { get x() { return this.x } }; o.x",
+        "JSON.parse('['.repeat(1e5))",
+        "let o = {}; for (let i = 0; i < 1e5; i++) o = { o }; JSON.stringify(o)",
+        "eval('('.repeat(1e5))",
+    ] {
+        let error = error_of(&provider(deep)).await;
+        assert!(matches!(error, ScriptError::Exception(_)), "{deep}: {error:?}");
+    }
+    assert_eq!(identity(&provider("try { (function f() { f() })() } catch { } commit(true)")).await.username, "ada");
+}
+
+#[tokio::test]
+async fn what_is_thrown_is_reported() {
+    for (throw, message) in [
+        ("throw new Error('boom')", "exception: Error: boom (line 3)"),
+        ("throw 'text'", "exception: text"),
+        ("throw { code: 7 }", "exception: {\"code\":7}"),
+        ("throw undefined", "exception: a thrown undefined"),
+        ("undeclared()", "exception: ReferenceError: undeclared is not defined (line 3)"),
+        ("throw Object.assign(new Error(), { get message() { throw 1 } })", "exception: "),
+        ("throw new Proxy({}, { get() { throw 1 } })", "exception: "),
+    ] {
+        let error = error_of(&provider(throw)).await.to_string();
+        assert!(error.starts_with(message), "{throw}: {error}");
+    }
+    let getter = "class UserLoginProvider { constructor() { commit(true) } get canLogin() { throw new Error('no') } }";
+    assert_eq!(error_of(getter).await, ScriptError::Exception("Error: no (line 1)".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_tenants_loops_do_not_hold_up_another() {
+    let pool = ScriptPool::new(ScriptLimits { timeout: Duration::from_secs(4), ..quick() });
+    let looping = Script { tenant: "loop", ..script(&provider("while (true) {}")) };
+    let good = script(&provider("setTimeout(() => commit(true), 1)"));
+    // Far more than there are threads.
+    let loops = (0..12).map(|_| pool.login(&looping, credentials()));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let began = Instant::now();
+        for _ in 0..20 {
+            assert!(pool.login(&good, credentials()).await.unwrap().is_some());
+        }
+        began.elapsed()
+    };
+    let (loops, took) = tokio::join!(futures_util::future::join_all(loops), others);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    for outcome in loops {
+        assert!(matches!(outcome, Err(ScriptError::Timeout(_) | ScriptError::PoolExhausted)), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_built_in_that_cannot_be_interrupted_holds_up_nobody() {
+    let pool = ScriptPool::new(quick());
+    let heavy = Script { tenant: "heavy", ..script(&provider(&HEAVY.replace("i < 4", "i < 40"))) };
+    let good = script(&provider("commit(true)"));
+    let began = Instant::now();
+    let heavies = (0..3).map(|_| pool.login(&heavy, credentials()));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        pool.login(&good, credentials()).await
+    };
+    let (heavies, other) = tokio::join!(futures_util::future::join_all(heavies), others);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(other.unwrap().is_some());
+    for outcome in heavies {
+        assert!(matches!(outcome, Err(ScriptError::Timeout(_) | ScriptError::PoolExhausted)), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_pool_refuses_at_once() {
+    let pool = ScriptPool::new(ScriptLimits { max_runs: 2, ..patient() });
+    let waiting = script(&provider("setTimeout(() => commit(true), 300)"));
+    let logins = (0..3).map(|_| pool.login(&waiting, credentials()));
+    let outcomes = futures_util::future::join_all(logins).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+    assert!(outcomes.contains(&Err(ScriptError::PoolExhausted)));
+    assert!(pool.login(&waiting, credentials()).await.unwrap().is_some(), "there is room again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_leaves_takes_the_run_along() {
+    let backend = backend::start().await;
+    let pool = ScriptPool::new(ScriptLimits { max_runs: 4, ..patient() });
+    let waiting = script(&provider(&format!("fetch('{backend}/slow/5000').then(() => commit(true))")));
+    for _ in 0..20 {
+        let gone = tokio::time::timeout(Duration::from_millis(20), pool.login(&waiting, credentials())).await;
+        assert!(gone.is_err(), "{gone:?}");
+    }
+    assert!(pool.login(&script(&provider("commit(true)")), credentials()).await.unwrap().is_some());
+}
+
+/// `cargo test --release cost_of_a_login -- --ignored --nocapture` says what a login costs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "a measurement"]
+async fn cost_of_a_login() {
+    let pool = ScriptPool::new(ScriptLimits { threads: 1, ..patient() });
+    let source = "class UserLoginProvider {
+        isLoggedIn = false; profile = {};
+        constructor(credentials) {
+            Promise.resolve(sha256(credentials.password)).then((hash) => {
+                this.profile = { name: credentials.username, hash };
+                this.isLoggedIn = true;
+                commit(true, { subject: 'u-1' });
+            });
+        }
+        get canLogin() { return this.isLoggedIn }
+        get userProfile() { return this.profile }
+        get role() { return 'user' }
+    }";
+    let script = script(source);
+    for _ in 0..3 {
+        let began = Instant::now();
+        for _ in 0..1000 {
+            assert!(pool.login(&script, credentials()).await.unwrap().is_some());
+        }
+        println!("{:?} per login", began.elapsed() / 1000);
+    }
+}
