@@ -1,6 +1,7 @@
 //! Every long-lived part, once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -34,7 +35,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// The password of the demo's person, where there is a demo; shown on purpose.
+    pub demo_password: Option<Arc<str>>,
     lifetimes: Lifetimes,
+    stopping: Arc<AtomicBool>,
 }
 
 impl App {
@@ -58,7 +62,10 @@ impl App {
                 refresh_token: settings.lifetimes.refresh_token,
                 refresh_absolute: settings.lifetimes.refresh_absolute,
                 session: settings.lifetimes.session,
+                documents: settings.signing.policy.jwks_max_age,
             },
+            demo_password: None,
+            stopping: Arc::default(),
             settings: Arc::new(settings),
             registry,
             store,
@@ -66,6 +73,16 @@ impl App {
             clock,
             random,
         })
+    }
+
+    /// From here on the server is not ready any more.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is about to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// The issuer that answers under this origin; `None` when no tenant has the host.

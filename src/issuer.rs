@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
-use crate::key::signer::TenantSigner;
-use crate::key::signer_manager::SignerManager;
-use crate::key::TenantSigning;
+use crate::key::{PolicyOverrides, SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
+use crate::registry::Snapshot;
 use crate::registry::client::Client;
 use crate::registry::tenant::Tenant;
-use crate::registry::Snapshot;
 use crate::store::Store;
 
 /// How long things live, where no client says otherwise.
@@ -26,6 +24,8 @@ pub struct Lifetimes {
     pub refresh_absolute: Duration,
     /// A single-sign-on session.
     pub session: Duration,
+    /// Published keys and metadata in caches.
+    pub documents: Duration,
 }
 
 /// One tenant at one moment. A request takes it once and keeps it.
@@ -64,12 +64,20 @@ impl Issuer {
 
     /// The tenant's hand that signs; the key is made at its first use.
     pub async fn signer(&self) -> Result<Arc<TenantSigner>> {
-        let tenant = TenantSigning {
-            name: &self.tenant.name,
-            algorithm: self.tenant.algorithm,
-            overrides: Some(&self.tenant.signing),
-        };
-        Ok(self.keys.tenant(&tenant).await?)
+        Ok(signer(&self.keys, &self.tenant).await?)
+    }
+
+    /// Whether `iss` is a name under which this tenant's tokens are made: the one of this request, the fixed one, or
+    /// that of another of its hosts.
+    pub fn is_own(&self, iss: &str) -> bool {
+        let fixed = self.tenant.issuer.as_ref().is_some_and(|url| url.as_str().trim_end_matches('/') == iss);
+        let host = url::Url::parse(iss).ok().and_then(|url| url.host_str().map(str::to_owned));
+        iss == &*self.url || fixed || host.is_some_and(|host| self.serves_host(&host))
+    }
+
+    /// Whether `host` leads to this tenant.
+    pub fn serves_host(&self, host: &str) -> bool {
+        self.snapshot.tenant_by_host(host).is_some_and(|tenant| tenant.name == self.tenant.name)
     }
 
     /// The client with this id, if it is one of this tenant's.
@@ -91,4 +99,14 @@ impl Issuer {
     pub fn refresh_token_lifetime(&self, client: &Client) -> Duration {
         client.refresh_token_lifetime.unwrap_or(self.lifetimes.refresh_token)
     }
+}
+
+/// The hand that signs for `tenant`; its key is made at its first use.
+pub async fn signer(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Arc<TenantSigner>> {
+    let own = PolicyOverrides {
+        rotate_every: tenant.signing.rotate_every,
+        announce: tenant.signing.announce,
+        grace: tenant.signing.grace,
+    };
+    keys.tenant(&TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&own) }).await
 }

@@ -51,7 +51,11 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
         }
         Some(tls) => {
             let config = RustlsConfig::from_pem_file(&tls.cert_file, &tls.key_file).await.with_context(|| {
-                format!("the certificate {} or its key {} cannot be used", tls.cert_file.display(), tls.key_file.display())
+                format!(
+                    "the certificate {} or its key {} cannot be used",
+                    tls.cert_file.display(),
+                    tls.key_file.display()
+                )
             })?;
             let mut server = axum_server::bind_rustls(address, config).handle(handle);
             server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);

@@ -73,7 +73,9 @@ pub async fn post(
 }
 
 async fn resume(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<(PendingAuthorization, Done)> {
-    let gone = || OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application");
+    let gone = || {
+        OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
+    };
     // Looked at before it is used up, so that nobody else can use it up.
     let interaction = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
     let Resume::Authorize(_) = interaction.resume else { return Err(gone()) };
@@ -99,7 +101,8 @@ async fn answer(
             steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
         }
         Ok(Step::Code(session)) => {
-            match authorization_code::issue(issuer, &callback.client, &callback.redirect_uri, &request, &session).await {
+            match authorization_code::issue(issuer, &callback.client, &callback.redirect_uri, &request, &session).await
+            {
                 Ok(code) => Ok(callback.success(page, &code)),
                 Err(error) => Ok(callback.error(page, error)),
             }
@@ -128,7 +131,9 @@ async fn decide(
     match session.filter(good_enough) {
         Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session, &scope).await,
         // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
-        Some(_) if done.signed_in => Err(OAuthError::login_required("another person than the one of id_token_hint signed in")),
+        Some(_) if done.signed_in => {
+            Err(OAuthError::login_required("another person than the one of id_token_hint signed in"))
+        }
         _ if silent => Err(OAuthError::login_required("nobody is signed in and prompt is none")),
         _ => Ok(Step::Login),
     }

@@ -17,7 +17,7 @@ use crate::web::locale::Locale;
 pub async fn get(issuer: Issuer, headers: HeaderMap) -> Result<Response> {
     let body = serde_json::to_vec(&metadata(&issuer).await?)?;
     let etag = document::etag(&body);
-    Ok(document::respond(&headers, body.into(), &etag, issuer.keys.jwks_max_age()))
+    Ok(document::respond(&headers, body.into(), &etag, issuer.lifetimes.documents))
 }
 
 async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
@@ -62,14 +62,14 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
 /// Patterns are left out: they name no scope.
 fn scopes(issuer: &Issuer) -> Vec<String> {
     let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
-    let literal = clients.flat_map(|client| client.scopes.iter()).filter_map(|pattern| pattern.literal());
+    let literal = clients.iter().flat_map(|client| client.scopes.iter()).filter_map(|pattern| pattern.literal());
     let all: BTreeSet<&str> = literal.chain(["openid"]).collect();
     all.into_iter().map(str::to_owned).collect()
 }
 
 fn grant_types(issuer: &Issuer) -> Vec<&'static str> {
     let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
-    let all: BTreeSet<GrantType> = clients.flat_map(|client| client.grant_types.iter().copied()).collect();
+    let all: BTreeSet<GrantType> = clients.iter().flat_map(|client| client.grant_types.iter().copied()).collect();
     let built = |grant: &GrantType| !matches!(grant, GrantType::DeviceCode | GrantType::TokenExchange);
     all.into_iter().filter(built).map(GrantType::as_str).collect()
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::app::App;
+use crate::issuer::signer;
 
 /// Liveness: the process answers. Depends on nothing else, or an outage of the store would restart every replica.
 pub async fn live() -> Response {
@@ -16,8 +17,12 @@ pub async fn live() -> Response {
 /// Readiness: store, tenants and keys are there, and the server is not about to stop.
 pub async fn ready(State(app): State<App>) -> Response {
     let store = app.store.ping().await.is_ok();
-    let tenants = !app.registry.current().is_empty();
-    let keys = app.keys.is_usable().await;
+    let snapshot = app.registry.current();
+    let tenants = snapshot.tenant_count() > 0;
+    let keys = match snapshot.tenants().next() {
+        Some(tenant) => signer(&app.keys, tenant).await.is_ok(),
+        None => false,
+    };
     let serving = !app.is_stopping();
     let ready = store && tenants && keys && serving;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

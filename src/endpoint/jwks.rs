@@ -10,5 +10,5 @@ use crate::web::document;
 /// The tenant's public keys, the signing one first, as they were last written down: nothing is computed here.
 pub async fn get(issuer: Issuer, headers: HeaderMap) -> Result<Response> {
     let published = issuer.signer().await?.jwk_set();
-    Ok(document::respond(&headers, published.body.clone(), &published.etag, issuer.keys.jwks_max_age()))
+    Ok(document::respond(&headers, published.body.clone(), &published.etag, issuer.lifetimes.documents))
 }

@@ -22,7 +22,9 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
         return steps::begin(&issuer, &cookies, "/login", destination(&issuer, &parameters)?).await;
     };
     Ok(match steps::find(&issuer, &cookies, id).await? {
-        Some(interaction) => show(&issuer, &page, StatusCode::OK, Asked { id, interaction: &interaction, username: None, error: None }),
+        Some(interaction) => {
+            show(&issuer, &page, StatusCode::OK, Asked { id, interaction: &interaction, username: None, error: None })
+        }
         None => expired(&issuer, &cookies, &page).await?,
     })
 }
@@ -53,14 +55,18 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         }
         Ok(None) => Ok(again(StatusCode::UNAUTHORIZED, LoginError::InvalidCredentials)),
         Err(error) => {
-            tracing::error!(cause = error.cause.map(|cause| format!("{cause:#}")), "the login provider gave no answer");
+            tracing::error!(cause = format!("{error:#}"), "the login provider gave no answer");
             Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
         }
     }
 }
 
 /// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
-async fn begin_session(issuer: &Issuer, cookies: &Cookies, identity: Identity) -> Result<crate::web::cookies::SetCookie> {
+async fn begin_session(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    identity: Identity,
+) -> Result<crate::web::cookies::SetCookie> {
     let previous = cookies.session(issuer).await?;
     let mut sid = issuer.random.identifier();
     if let Some((cookie, session)) = previous {
@@ -127,5 +133,5 @@ fn destination(issuer: &Issuer, parameters: &Parameters) -> Result<Resume> {
 fn is_own_page(issuer: &Issuer, url: &url::Url) -> bool {
     let plain = url.username().is_empty() && url.password().is_none();
     let web = matches!(url.scheme(), "http" | "https");
-    plain && web && url.host_str().is_some_and(|host| issuer.tenant.has_host(host))
+    plain && web && url.host_str().is_some_and(|host| issuer.serves_host(host))
 }

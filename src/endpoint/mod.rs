@@ -10,20 +10,20 @@ use crate::web::error::{draw_pages, method_not_allowed, not_found};
 use crate::web::form::MAX_BODY;
 use crate::web::{cors, trace};
 
-mod assets;
-mod authorize;
-mod consent;
-mod discovery;
-mod health;
-mod index;
-mod introspect;
-mod jwks;
-mod login;
-mod logout;
-mod revoke;
-mod token;
-mod userinfo;
-mod versions;
+pub mod assets;
+pub mod authorize;
+pub mod consent;
+pub mod discovery;
+pub mod health;
+pub mod index;
+pub mod introspect;
+pub mod jwks;
+pub mod login;
+pub mod logout;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;
+pub mod versions;
 
 /// All routes of the server.
 pub fn router(app: App) -> Router {

@@ -145,7 +145,9 @@ impl AuthorizationCode {
         }
         match redirect_uri {
             Some(uri) if uri == self.redirect_uri => {}
-            Some(_) => return Err(OAuthError::invalid_grant("redirect_uri is not the one of the authorization request")),
+            Some(_) => {
+                return Err(OAuthError::invalid_grant("redirect_uri is not the one of the authorization request"));
+            }
             None => return Err(OAuthError::invalid_grant("redirect_uri is missing")),
         }
         match (&self.code_challenge, verifier) {

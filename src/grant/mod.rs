@@ -10,9 +10,9 @@ use crate::registry::client::Client;
 use crate::token::Authorization;
 
 pub mod authorization_code;
-mod client_credentials;
-mod password;
-mod refresh_token;
+pub mod client_credentials;
+pub mod password;
+pub mod refresh_token;
 
 /// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest) -> Result<Authorization> {

@@ -10,7 +10,12 @@ use crate::token::{Authorization, refresh_token};
 
 /// Redeems a refresh token. The scope may be narrowed for the new access token, never widened; the tenant's login
 /// provider is asked whether the person may still be here.
-pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: String, scope: Option<Scope>) -> Result<Authorization> {
+pub async fn redeem(
+    issuer: &Issuer,
+    client: Arc<Client>,
+    value: String,
+    scope: Option<Scope>,
+) -> Result<Authorization> {
     let presented = refresh_token::find(issuer, &client, value).await?;
     let granted = &presented.grant().scope;
     let scope = match scope {
@@ -18,7 +23,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: String, scope: 
         Some(narrower) if narrower.is_within(granted) => narrower,
         Some(_) => return Err(OAuthError::invalid_scope("the scope exceeds what was granted")),
     };
-    if !issuer.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await {
+    if !issuer.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await? {
         return Err(OAuthError::invalid_grant("the person may not sign in any more"));
     }
     presented.redeem(issuer, client, scope).await

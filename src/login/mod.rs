@@ -2,12 +2,18 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub mod consent;
+pub mod interaction;
 pub mod password;
+pub mod provider;
 pub mod script;
+pub mod session;
 
 /// What a person typed in, and which way led to the question.
+#[derive(Clone)]
 pub struct Credentials {
     /// The name as typed.
     pub username: String,
@@ -28,7 +34,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// A person who may log in, as the tenant describes them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
     /// The `sub` of all tokens (OpenID Connect Core §2): never empty, at most 255 characters.
     pub subject: String,
@@ -40,6 +46,17 @@ pub struct Identity {
     pub scopes: Vec<String>,
     /// The claim `profile`.
     pub profile: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Identity {
+    /// How to call the person on a page: by name, otherwise by what they typed.
+    pub fn display_name(&self) -> &str {
+        self.profile
+            .get("name")
+            .and_then(serde_json::Value::as_str)
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&self.username)
+    }
 }
 
 /// The role of everybody for whom the tenant names none.

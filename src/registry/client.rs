@@ -112,6 +112,13 @@ pub enum AuthMethod {
     None,
 }
 
+impl AuthMethod {
+    /// Whether a client that is registered with this method may use `used`.
+    pub fn accepts(self, used: AuthMethod) -> bool {
+        self == used || (self == Self::AnySecret && used != Self::None)
+    }
+}
+
 /// A secret as the server keeps it: never in clear. Compared in constant time.
 #[derive(Clone)]
 pub enum ClientSecret {

@@ -39,8 +39,24 @@ const STANDARD: [(&str, &str, Kind); 19] = [
 
 /// Claims that every ID token or userinfo answer has by itself; a profile cannot overwrite them.
 const RESERVED: [&str; 18] = [
-    "iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "auth_time", "at_hash", "c_hash", "sid", "acr", "amr",
-    "client_id", "events", "cnf",
+    "iss",
+    "sub",
+    "aud",
+    "azp",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "auth_time",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "acr",
+    "amr",
+    "client_id",
+    "events",
+    "cnf",
 ];
 
 /// The names of the claims that can be asked for, for discovery.
@@ -73,7 +89,9 @@ pub fn requested(claims: &Map<String, Value>, identity: &Identity) -> Map<String
 /// The members of the profile that are no standard claims, as users of `/token/info` expect them at top level.
 pub fn own(identity: &Identity) -> Map<String, Value> {
     let own = |(name, value): &(&String, &Value)| {
-        !RESERVED.contains(&name.as_str()) && !STANDARD.iter().any(|(standard, ..)| standard == name) && says_something(value)
+        !RESERVED.contains(&name.as_str())
+            && !STANDARD.iter().any(|(standard, ..)| standard == name)
+            && says_something(value)
     };
     identity.profile.iter().filter(own).map(|(name, value)| (name.clone(), value.clone())).collect()
 }

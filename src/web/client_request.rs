@@ -14,7 +14,7 @@ use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
 use crate::protocol::token::TokenRequest;
-use crate::registry::client::{AuthMethod, Client};
+use crate::registry::client::{AuthMethod, Client, ClientSecret};
 
 /// What an endpoint for authenticated clients reads.
 pub trait ClientForm: Sized + Send {
@@ -85,13 +85,22 @@ async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Paramet
             Err(OAuthError::invalid_client("the client must use its registered authentication method"))
         }
         (Some(secret), Some(presented)) => {
-            if secret.verify(presented).await {
+            if verify(secret, presented).await {
                 Ok(client)
             } else {
                 Err(refused())
             }
         }
     }
+}
+
+/// In constant time; argon2 on a thread that may take its time.
+async fn verify(secret: &ClientSecret, presented: String) -> bool {
+    if !secret.is_slow() {
+        return secret.verify(&presented);
+    }
+    let secret = secret.clone();
+    tokio::task::spawn_blocking(move || secret.verify(&presented)).await.unwrap_or(false)
 }
 
 /// RFC 6749 §2.3: one method per request.

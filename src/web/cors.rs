@@ -37,7 +37,10 @@ fn is_permitted(app: &App, server: Option<Origin>, origin: &HeaderValue) -> bool
     let (Some(server), Ok(origin)) = (server, origin.to_str()) else { return false };
     let snapshot = app.registry.current();
     let Some(tenant) = snapshot.tenant_by_host(server.host()) else { return false };
-    snapshot.clients_of(&tenant.name).any(|client| client.allowed_origins.iter().any(|allowed| allowed == origin))
+    snapshot
+        .clients_of(&tenant.name)
+        .iter()
+        .any(|client| client.allowed_origins.iter().any(|allowed| allowed == origin))
 }
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue, preflight: bool) {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
+use crate::registry::tenant::Tenant;
 use crate::web::colour::Colour;
 
 /// What a tenant may change by settings. Everything is optional.
@@ -21,6 +22,21 @@ pub struct Look {
     pub privacy_url: Option<WebUrl>,
     /// Link in the footer: where to get an account.
     pub register_url: Option<WebUrl>,
+}
+
+impl Look {
+    /// How a tenant's pages look by its settings. A link that is no web address is left out.
+    pub fn of(tenant: &Tenant) -> Self {
+        let link =
+            |text: &Option<String>| text.as_ref().and_then(|text| WebUrl::try_from(text.parse::<Url>().ok()?).ok());
+        let links = &tenant.informations;
+        Self {
+            imprint_url: link(&links.imprint_url),
+            privacy_url: link(&links.privacy_url),
+            register_url: link(&links.register_url),
+            ..Self::default()
+        }
+    }
 }
 
 /// An absolute URL with `http` or `https`: safe as a link, which `javascript:` is not.

@@ -9,7 +9,8 @@ use crate::web::pages::View;
 ///
 /// `form_targets` are the URLs that an answer to the page's form may redirect to, typically the client's redirect URI:
 /// browsers check `form-action` for every redirect that follows a form (CSP3 §4.2.5), so a login page that does not name
-/// the client's origin would end there. What is not an absolute URL is passed over.
+/// the client's origin would end there. That includes redirects of the client's own, which we cannot know: for a client
+/// that moves on to another origin, pass `https:` as well. What is neither that nor an absolute URL is passed over.
 pub fn content_security_policy(page: &Page<'_>, view: &View<'_>, form_targets: &[&str]) -> String {
     let mut policy = String::from("default-src 'none'; style-src 'self'; img-src 'self'");
     if let Some(logo) = view.look.logo_url.as_ref().and_then(|logo| source(logo.as_str())) {
@@ -39,6 +40,9 @@ pub fn content_security_policy(page: &Page<'_>, view: &View<'_>, form_targets: &
 
 /// The source expression for a URL: its origin, or its scheme alone where a policy cannot name the host.
 fn source(url: &str) -> Option<String> {
+    if url == "https:" {
+        return Some(url.to_owned());
+    }
     let url = Url::parse(url).ok()?;
     let scheme = url.scheme();
     match url.host() {

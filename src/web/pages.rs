@@ -17,7 +17,7 @@ use crate::web::assets;
 use crate::web::locale::{Locale, Translations, fill};
 use crate::web::look::Look;
 
-/// What one page may cost: a unit is an instruction or 64 bytes of text. The largest page of ours needs about 500.
+/// What one page may cost: a unit is an instruction or 64 bytes of text. Each page of ours needs less than 400.
 const FUEL: u64 = 50_000;
 /// How deep templates may include each other.
 const DEPTH: usize = 64;

@@ -5,4 +5,5 @@ mod key;
 mod login_script;
 mod pages;
 mod registry;
+mod settings;
 mod store;

@@ -1,4 +1,14 @@
-//! What the tests stand on.
+//! What the tests stand on: a whole server without a socket, and those who talk to it.
 
+pub(crate) mod browser;
 pub(crate) mod fakes;
+pub(crate) mod fixtures;
 pub(crate) mod redis;
+pub(crate) mod relying_party;
+pub(crate) mod response;
+pub(crate) mod server;
+
+pub(crate) use browser::Browser;
+pub(crate) use relying_party::RelyingParty;
+pub(crate) use response::Answer;
+pub(crate) use server::TestServer;

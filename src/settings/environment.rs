@@ -1,0 +1,175 @@
+//! The environment variables that operators use. Their names are API.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+
+use super::Environment;
+use super::resolve::network;
+use super::secret::Secret;
+use super::written::{LogFormat, LogLevel, Written};
+use crate::protocol::duration::{self, Span};
+use crate::protocol::jwk::Algorithm;
+
+type Set = fn(&mut Written, &str) -> Result<(), String>;
+
+/// Every variable that is read, besides `UITSMIJTER_CONFIG`, which names the file.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().map(|(name, _)| *name)
+}
+
+const VARIABLES: [(&str, Set); 35] = [
+    ("ENVIRONMENT", |w, v| {
+        one_of(
+            v,
+            &[("development", Environment::Development), ("production", Environment::Production)],
+            &mut w.environment,
+        )
+    }),
+    ("LISTEN", |w, v| parsed(v, ADDRESS).map(|address| w.listen = Some(address))),
+    ("METRICS_LISTEN", |w, v| parsed(v, ADDRESS).map(|address| w.metrics_listen = Some(address))),
+    ("TLS_CERT_FILE", |w, v| put(&mut w.tls.cert_file, v.into())),
+    ("TLS_KEY_FILE", |w, v| put(&mut w.tls.key_file, v.into())),
+    ("PUBLIC_DOMAIN", |w, v| put(&mut w.public_domain, v.into())),
+    ("SECURE", |w, v| flag(v).map(|on| w.secure = Some(on))),
+    ("TOKEN_EXPIRATION_IN_HOURS", |w, v| number(v).map(|hours| w.lifetimes.access_token_hours = hours)),
+    ("TOKEN_REFRESH_EXPIRATION_IN_HOURS", |w, v| number(v).map(|hours| w.lifetimes.refresh_token_hours = hours)),
+    ("COOKIE_EXPIRATION_IN_DAYS", |w, v| number(v).map(|days| w.lifetimes.session_days = days)),
+    ("COOKIE_DOMAINS", |w, v| {
+        let domains: BTreeMap<String, String> = serde_json::from_str(v).map_err(|_| {
+            "a JSON object of hosts and cookie domains, like {\"login.example.com\": \".example.com\"}".to_owned()
+        })?;
+        w.cookie_domains = domains;
+        Ok(())
+    }),
+    ("DIRECTORY", |w, v| {
+        w.directory = v.into();
+        Ok(())
+    }),
+    ("SUPPORT_KUBERNETES_CRD", |w, v| flag(v).map(|on| w.kubernetes.enabled = on)),
+    ("SCOPED_KUBERNETES_CRD", |w, v| flag(v).map(|on| w.kubernetes.scoped = on)),
+    ("UITSMIJTER_NAMESPACE", |w, v| put(&mut w.kubernetes.namespace, v.into())),
+    ("SCRIPT_TIMEOUT", |w, v| {
+        duration::parse(v).map(|span| w.script.timeout = Span(span)).map_err(|_| "seconds, like 30".into())
+    }),
+    ("ALLOW_MISSING_PROVIDERS", |w, v| flag(v).map(|on| w.allow_missing_providers = Some(on))),
+    ("DISPLAY_VERSION", |w, v| flag(v).map(|on| w.display_version = on)),
+    ("LOG_LEVEL", |w, v| one_of(v, &LEVELS, &mut w.log.level)),
+    ("LOG_FORMAT", |w, v| {
+        one_of(v, &[("console", LogFormat::Console), ("ndjson", LogFormat::Ndjson)], &mut w.log.format)
+    }),
+    ("TRUSTED_PROXIES", |w, v| {
+        let ranges = if v.eq_ignore_ascii_case("none") { Vec::new() } else { words(v) };
+        if ranges.iter().any(|range| network(range).is_err()) {
+            return Err("ranges of addresses with commas between them, like 10.0.0.0/8,::1, or none".into());
+        }
+        w.trusted_proxies = ranges;
+        Ok(())
+    }),
+    ("STORE_PATH", |w, v| put(&mut w.store.path, v.into())),
+    ("REDIS_URL", |w, v| match v.starts_with("redis://") || v.starts_with("rediss://") {
+        true => put(&mut w.store.redis.url, Secret::new(v)),
+        false => Err("a URL that begins with redis:// or rediss://".into()),
+    }),
+    ("REDIS_HOST", |w, v| put(&mut w.store.redis.host, v.into())),
+    // A Kubernetes service called `redis` puts its own `tcp://address:port` under this name.
+    ("REDIS_PORT", |w, v| match v.starts_with("tcp://") {
+        true => Ok(()),
+        false => parsed(v, "a port like 6379").map(|port| w.store.redis.port = port),
+    }),
+    ("REDIS_USERNAME", |w, v| put(&mut w.store.redis.username, v.into())),
+    ("REDIS_PASSWORD", |w, v| put(&mut w.store.redis.password, Secret::new(v))),
+    ("REDIS_DB", |w, v| parsed(v, "the number of a database, like 0").map(|db| w.store.redis.db = db)),
+    ("REDIS_TLS", |w, v| flag(v).map(|on| w.store.redis.tls = on)),
+    ("REDIS_SENTINEL_HOSTS", |w, v| {
+        w.store.redis.sentinel.hosts = words(v);
+        Ok(())
+    }),
+    ("REDIS_SENTINEL_MASTER", |w, v| put(&mut w.store.redis.sentinel.master, v.into())),
+    ("REDIS_CLUSTER_HOSTS", |w, v| {
+        w.store.redis.cluster_hosts = words(v);
+        Ok(())
+    }),
+    ("JWT_ALGORITHM", |w, v| {
+        v.parse::<Algorithm>().map_err(|_| "RS256, PS256, ES256, EdDSA or HS256".to_owned())?;
+        put(&mut w.signing.algorithm, v.into())
+    }),
+    ("JWT_SECRET", |w, v| put(&mut w.signing.hs256_secret, Secret::new(v))),
+    ("SIGNING_KEY_SECRET", |w, v| {
+        w.signing.seal_secrets = words(v).into_iter().map(Secret::new).collect();
+        Ok(())
+    }),
+];
+
+const ADDRESS: &str = "an address and a port, like 127.0.0.1:8080 or [::]:8080";
+
+const LEVELS: [(&str, LogLevel); 8] = [
+    ("trace", LogLevel::Trace),
+    ("debug", LogLevel::Debug),
+    ("info", LogLevel::Info),
+    ("notice", LogLevel::Notice),
+    ("warning", LogLevel::Warning),
+    ("warn", LogLevel::Warning),
+    ("error", LogLevel::Error),
+    ("critical", LogLevel::Critical),
+];
+
+/// Puts every variable that is set over what is written. An empty one counts as absent.
+///
+/// Errors: one line per variable that cannot be read, with what is expected; never a value, which may be a secret.
+pub(super) fn overlay(written: &mut Written, environment: &dyn Fn(&str) -> Option<String>) -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, set) in VARIABLES {
+        let Some(value) = environment(name) else { continue };
+        let value = value.trim();
+        if value.is_empty() {
+            continue;
+        }
+        if let Err(expected) = set(written, value) {
+            wrong.push(format!("the environment variable {name} cannot be read; expected {expected}"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+fn put<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
+    *place = Some(value);
+    Ok(())
+}
+
+fn parsed<T: FromStr>(value: &str, expected: &str) -> Result<T, String> {
+    value.parse().map_err(|_| expected.to_owned())
+}
+
+fn number(value: &str) -> Result<f64, String> {
+    // Whether the span is one that makes sense is found out with the file's settings.
+    duration::scaled(value, 3600).map_err(|_| "a number above 0".to_owned())?;
+    parsed(value, "a number above 0")
+}
+
+fn flag(value: &str) -> Result<bool, String> {
+    let mut on = false;
+    one_of(
+        value,
+        &[("true", true), ("1", true), ("yes", true), ("false", false), ("0", false), ("no", false)],
+        &mut on,
+    )?;
+    Ok(on)
+}
+
+fn one_of<T: Copy>(value: &str, words: &[(&str, T)], place: &mut T) -> Result<(), String> {
+    match words.iter().find(|(word, _)| word.eq_ignore_ascii_case(value)) {
+        Some((_, meant)) => {
+            *place = *meant;
+            Ok(())
+        }
+        None => Err(words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A list with commas or white space between its entries.
+fn words(value: &str) -> Vec<String> {
+    let parts = value.split(|c: char| c == ',' || c.is_whitespace());
+    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}

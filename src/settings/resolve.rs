@@ -1,0 +1,181 @@
+//! From what is written to what holds: unknown keys, defaults that depend on other settings, words that become values.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use anyhow::{Context, Result, bail};
+use ipnet::IpNet;
+use yaml_serde::Value as Yaml;
+
+use super::written::{Redis, Written, WrittenSigning, WrittenStore};
+use super::{Environment, Lifetimes, Settings, Signing, Store, Tls};
+use crate::protocol::duration;
+use crate::protocol::jwk::Algorithm;
+use crate::registry::spelling;
+
+impl Redis {
+    fn is_there(&self) -> bool {
+        self.url.is_some() || self.host.is_some() || !self.sentinel.hosts.is_empty() || !self.cluster_hosts.is_empty()
+    }
+}
+
+impl Written {
+    /// Reads a configuration file.
+    ///
+    /// Errors: what the reader stumbled over, or keys that nobody knows, each with the nearest one that is known.
+    pub fn parse(text: &str) -> Result<Self> {
+        let value: Yaml = yaml_serde::from_str(text).context("it is not YAML")?;
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        let known = yaml_serde::to_value(Self::default())?;
+        let mut unknown = Vec::new();
+        collect_unknown(&value, &known, "", &mut unknown);
+        if !unknown.is_empty() {
+            bail!(unknown.join("\n"));
+        }
+        yaml_serde::from_str(text).context("a setting cannot be read")
+    }
+
+    /// Every key of the file with dots between the levels, as `log.level`.
+    pub fn keys() -> Vec<String> {
+        let mut keys = Vec::new();
+        if let Ok(known) = yaml_serde::to_value(Self::default()) {
+            collect_keys(&known, "", &mut keys);
+        }
+        keys
+    }
+
+    /// Fills in what depends on other settings, and turns words into values.
+    pub(super) fn resolve(self) -> Result<Settings> {
+        let production = self.environment == Environment::Production;
+        let usual_host = if production { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let listen = self.listen.unwrap_or(SocketAddr::new(IpAddr::V4(usual_host), 8080));
+        let tls = match (self.tls.cert_file, self.tls.key_file) {
+            (Some(cert_file), Some(key_file)) => Some(Tls { cert_file, key_file }),
+            (None, None) => None,
+            (Some(_), None) => bail!("TLS_CERT_FILE is set, but TLS_KEY_FILE is missing; TLS needs both"),
+            (None, Some(_)) => bail!("TLS_KEY_FILE is set, but TLS_CERT_FILE is missing; TLS needs both"),
+        };
+        let units = |key: &str, number: f64, unit: u32| {
+            duration::scaled(&number.to_string(), unit).map_err(|error| anyhow::anyhow!("lifetimes.{key}: {error}"))
+        };
+        let lifetimes = Lifetimes {
+            access_token: units("access_token_hours", self.lifetimes.access_token_hours, 3600)?,
+            refresh_token: units("refresh_token_hours", self.lifetimes.refresh_token_hours, 3600)?,
+            refresh_absolute: match self.lifetimes.refresh_absolute_hours {
+                Some(hours) => Some(units("refresh_absolute_hours", hours, 3600)?),
+                None => None,
+            },
+            session: units("session_days", self.lifetimes.session_days, 86_400)?,
+        };
+        Ok(Settings {
+            listen,
+            metrics_listen: self.metrics_listen,
+            secure: self.secure.unwrap_or(production || tls.is_some()),
+            tls,
+            production,
+            public_domain: match self.public_domain.filter(|domain| !domain.is_empty()) {
+                Some(domain) => checked_domain(domain)?,
+                None => format!("localhost:{}", listen.port()),
+            },
+            lifetimes,
+            cookie_domains: self
+                .cookie_domains
+                .into_iter()
+                .map(|(host, domain)| (host.to_ascii_lowercase(), domain.trim_start_matches('*').to_ascii_lowercase()))
+                .collect(),
+            directory: self.directory,
+            kubernetes: self.kubernetes,
+            script_timeout: self.script.timeout.0,
+            allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
+            display_version: self.display_version,
+            log: self.log,
+            trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
+            store: self.store.resolve()?,
+            signing: self.signing.resolve()?,
+        })
+    }
+}
+
+impl WrittenStore {
+    fn resolve(self) -> Result<Store> {
+        let redis = self.redis.is_there().then_some(self.redis);
+        if redis.as_ref().is_some_and(|redis| !redis.sentinel.hosts.is_empty() && redis.sentinel.master.is_none()) {
+            bail!("REDIS_SENTINEL_HOSTS is set, but REDIS_SENTINEL_MASTER is missing; write the name of the master");
+        }
+        Ok(Store { path: self.path.filter(|path| !path.as_os_str().is_empty()), redis })
+    }
+}
+
+impl WrittenSigning {
+    fn resolve(self) -> Result<Signing> {
+        let named = self.algorithm.filter(|name| !name.is_empty());
+        let hs256_secret = self.hs256_secret.filter(|secret| !secret.expose().is_empty());
+        // A secret without an algorithm is an installation that shares it with its resource servers: go on as before.
+        let usual = if hs256_secret.is_some() { Algorithm::HS256 } else { Algorithm::RS256 };
+        Ok(Signing {
+            algorithm_is_named: named.is_some(),
+            algorithm: match named {
+                Some(name) => {
+                    name.parse().map_err(|error| anyhow::anyhow!("JWT_ALGORITHM (signing.algorithm): {error}"))?
+                }
+                None => usual,
+            },
+            rotate_every: self.rotate_every.0,
+            announce: self.announce.0,
+            grace: self.grace.0,
+            jwks_max_age: self.jwks_max_age.0,
+            scope: self.scope,
+            rsa_bits: self.rsa_bits,
+            hs256_secret,
+            seal_secrets: self.seal_secrets.into_iter().filter(|secret| !secret.expose().is_empty()).collect(),
+        })
+    }
+}
+
+/// A range of addresses, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet> {
+    let range = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    range.with_context(|| {
+        format!("TRUSTED_PROXIES (trusted_proxies): {text:?} is not a range of addresses like 10.0.0.0/8")
+    })
+}
+
+fn checked_domain(domain: String) -> Result<String> {
+    let url = url::Url::parse(&format!("http://{domain}/")).ok();
+    let plain = url.is_some_and(|url| {
+        url.host_str().is_some() && url.path() == "/" && url.query().is_none() && url.username().is_empty()
+    });
+    if !plain || domain.contains('/') {
+        bail!("PUBLIC_DOMAIN (public_domain): {domain:?} must be a host, perhaps with a port, like login.example.com");
+    }
+    Ok(domain.to_ascii_lowercase())
+}
+
+/// A mapping that is empty by default takes any key.
+fn collect_unknown(value: &Yaml, known: &Yaml, path: &str, unknown: &mut Vec<String>) {
+    let (Some(value), Some(known)) = (value.as_mapping(), known.as_mapping()) else { return };
+    if known.is_empty() {
+        return;
+    }
+    for (key, inner) in value {
+        let name = key.as_str().unwrap_or("?");
+        let place = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match known.get(name) {
+            Some(known) => collect_unknown(inner, known, &place, unknown),
+            None => {
+                let hint = spelling::hint(known.keys().filter_map(Yaml::as_str), name);
+                unknown.push(format!("{place} is not a setting{hint}"));
+            }
+        }
+    }
+}
+
+fn collect_keys(known: &Yaml, path: &str, keys: &mut Vec<String>) {
+    for (key, inner) in known.as_mapping().into_iter().flatten() {
+        let name = key.as_str().unwrap_or_default();
+        let place = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        collect_keys(inner, &place, keys);
+        keys.push(place);
+    }
+}

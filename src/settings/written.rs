@@ -1,0 +1,295 @@
+//! The settings as they are written, with the defaults that depend on nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Environment;
+use super::secret::Secret;
+use crate::protocol::duration::Span;
+
+/// The keys of the configuration file. What is `None` by default depends on other settings; see `config.example.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "config.example.yaml documents every key for its reader")]
+pub struct Written {
+    pub environment: Environment,
+    pub listen: Option<SocketAddr>,
+    pub metrics_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "or_default")]
+    pub tls: WrittenTls,
+    pub public_domain: Option<String>,
+    pub secure: Option<bool>,
+    #[serde(deserialize_with = "or_default")]
+    pub lifetimes: WrittenLifetimes,
+    #[serde(deserialize_with = "or_default")]
+    pub cookie_domains: BTreeMap<String, String>,
+    pub directory: PathBuf,
+    #[serde(deserialize_with = "or_default")]
+    pub kubernetes: Kubernetes,
+    #[serde(deserialize_with = "or_default")]
+    pub script: Script,
+    pub allow_missing_providers: Option<bool>,
+    pub display_version: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub log: Log,
+    pub trusted_proxies: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub store: WrittenStore,
+    #[serde(deserialize_with = "or_default")]
+    pub signing: WrittenSigning,
+}
+
+/// Files of the certificate and its key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenTls {
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
+/// Lives, in the units of their names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenLifetimes {
+    pub access_token_hours: f64,
+    pub refresh_token_hours: f64,
+    pub refresh_absolute_hours: Option<f64>,
+    pub session_days: f64,
+}
+
+/// Custom resources as a source of tenants and clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kubernetes {
+    /// Read custom resources.
+    pub enabled: bool,
+    /// Only from one namespace.
+    pub scoped: bool,
+    /// Which one; the process's own where it is left out.
+    pub namespace: Option<String>,
+}
+
+/// Limits of login scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Script {
+    pub timeout: Span,
+}
+
+/// What is logged and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "config.example.yaml documents every key for its reader")]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// The levels that operators of Swift servers know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the usual words")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    #[default]
+    Info,
+    Notice,
+    #[serde(alias = "warn")]
+    Warning,
+    Error,
+    Critical,
+}
+
+impl LogLevel {
+    /// The level for `tracing`, which has fewer.
+    pub fn tracing(self) -> tracing::Level {
+        match self {
+            Self::Trace => tracing::Level::TRACE,
+            Self::Debug => tracing::Level::DEBUG,
+            Self::Info | Self::Notice => tracing::Level::INFO,
+            Self::Warning => tracing::Level::WARN,
+            Self::Error | Self::Critical => tracing::Level::ERROR,
+        }
+    }
+}
+
+/// For people or for machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the usual words")]
+pub enum LogFormat {
+    #[default]
+    Console,
+    Ndjson,
+}
+
+/// Where state lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenStore {
+    pub path: Option<PathBuf>,
+    #[serde(deserialize_with = "or_default")]
+    pub redis: Redis,
+}
+
+/// How Redis is reached: one server (`url`, or `host` and `port`), or `sentinel`, or `cluster_hosts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Redis {
+    /// `redis://user:password@host:port/db`, or `rediss://`; may carry a password.
+    pub url: Option<Secret>,
+    /// Name or address of the server.
+    pub host: Option<String>,
+    /// Its port, also that of cluster nodes that name none.
+    pub port: u16,
+    /// The user of Redis' access control lists.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// The number of the database.
+    pub db: u16,
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// Authorities to trust in place of the usual ones.
+    pub ca_file: Option<PathBuf>,
+    /// Who knows the master.
+    #[serde(deserialize_with = "or_default")]
+    pub sentinel: Sentinel,
+    /// Some nodes of a Redis Cluster.
+    #[serde(deserialize_with = "or_default")]
+    pub cluster_hosts: Vec<String>,
+}
+
+/// Sentinels, which know the master.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sentinel {
+    /// Each `host` or `host:port`.
+    pub hosts: Vec<String>,
+    /// The name under which they know the master.
+    pub master: Option<String>,
+    /// The user for the sentinels themselves.
+    pub username: Option<String>,
+    /// The password for the sentinels themselves.
+    pub password: Option<Secret>,
+}
+
+/// How tokens are signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenSigning {
+    pub algorithm: Option<String>,
+    pub rotate_every: Span,
+    pub announce: Span,
+    pub grace: Span,
+    pub jwks_max_age: Span,
+    pub scope: KeyScope,
+    pub rsa_bits: u32,
+    pub hs256_secret: Option<Secret>,
+    #[serde(deserialize_with = "or_default")]
+    pub seal_secrets: Vec<Secret>,
+}
+
+/// Who shares a set of keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyScope {
+    /// Each tenant has its own.
+    #[default]
+    Tenant,
+    /// One for all, for people who move over from such a server.
+    Shared,
+}
+
+/// Loopback and private ranges: RFC 1918, RFC 4193, RFC 5735.
+const PRIVATE: [&str; 6] = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            environment: Environment::default(),
+            listen: None,
+            metrics_listen: None,
+            tls: WrittenTls::default(),
+            public_domain: None,
+            secure: None,
+            lifetimes: WrittenLifetimes::default(),
+            cookie_domains: BTreeMap::new(),
+            directory: ".".into(),
+            kubernetes: Kubernetes::default(),
+            script: Script::default(),
+            allow_missing_providers: None,
+            display_version: true,
+            log: Log::default(),
+            trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),
+            store: WrittenStore::default(),
+            signing: WrittenSigning::default(),
+        }
+    }
+}
+
+impl Default for WrittenLifetimes {
+    fn default() -> Self {
+        Self { access_token_hours: 2.0, refresh_token_hours: 720.0, refresh_absolute_hours: None, session_days: 7.0 }
+    }
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            url: None,
+            host: None,
+            port: 6379,
+            username: None,
+            password: None,
+            db: 0,
+            tls: false,
+            ca_file: None,
+            sentinel: Sentinel::default(),
+            cluster_hosts: Vec::new(),
+        }
+    }
+}
+
+impl Default for WrittenSigning {
+    fn default() -> Self {
+        let hours = |hours: u64| Span(Duration::from_secs(hours * 3600));
+        Self {
+            algorithm: None,
+            rotate_every: hours(90 * 24),
+            announce: hours(24),
+            grace: hours(7 * 24),
+            jwks_max_age: hours(1),
+            scope: KeyScope::Tenant,
+            rsa_bits: 2048,
+            hs256_secret: None,
+            seal_secrets: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for KeyScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "one key set per tenant",
+            Self::Shared => "one key set for all tenants",
+        })
+    }
+}
+
+/// A section whose lines are all comments is a section left out.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,114 @@
+//! A whole server in the test: the real `App`, its routes without a socket, its clock and its store.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use tower::ServiceExt;
+use uitsmijter::app::App;
+use uitsmijter::endpoint;
+use uitsmijter::random::SystemRandom;
+use uitsmijter::registry::Registry;
+use uitsmijter::registry::document::{self, Kind};
+use uitsmijter::registry::snapshot::Snapshot;
+use uitsmijter::settings::Settings;
+use uitsmijter::store::StoreSettings;
+
+use super::fakes::ManualClock;
+use super::fixtures;
+use super::redis::RedisServer;
+use super::response::Answer;
+
+/// The host of the tenant `acme`.
+pub(crate) const ACME: &str = "login.acme.example";
+/// The host of the tenant `globex`.
+pub(crate) const GLOBEX: &str = "login.globex.example";
+
+/// A server and what the test controls of it.
+pub(crate) struct TestServer {
+    pub(crate) app: App,
+    pub(crate) clock: ManualClock,
+    router: Router,
+    _redis: Option<RedisServer>,
+}
+
+impl TestServer {
+    /// A server with the tenants and clients of `fixtures`.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&fixtures::documents(), |_| {}).await
+    }
+
+    /// A server with these documents, and with settings of its own.
+    pub(crate) async fn start_with(documents: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = fixtures::settings();
+        let redis = match std::env::var("STORE").as_deref() {
+            Ok("redis") => Some(RedisServer::start().await),
+            _ => None,
+        };
+        settings.store = StoreSettings { path: None, redis: redis.as_ref().map(RedisServer::settings) };
+        change(&mut settings);
+        let clock = ManualClock::default();
+        let registry = registry(documents);
+        let app = App::open(settings, registry, Arc::new(clock.clone()), Arc::new(SystemRandom)).await.expect("an app");
+        Self { router: endpoint::router(app.clone()), app, clock, _redis: redis }
+    }
+
+    /// Sends a request as it is; without a `Host` header it goes to the tenant `acme`.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        if !request.headers().contains_key(header::HOST) {
+            request.headers_mut().insert(header::HOST, ACME.parse().expect("a host"));
+        }
+        Answer::of(self.router.clone().oneshot(request).await.expect("an answer")).await
+    }
+
+    /// `GET path`.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    }
+
+    /// `GET path` at another host.
+    pub(crate) async fn get_at(&self, host: &str, path: &str) -> Answer {
+        self.send(Request::get(path).header(header::HOST, host).body(Body::empty()).expect("a request")).await
+    }
+
+    /// `POST path` with a form.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(form(path, fields)).await
+    }
+
+    /// `GET path` with an access token.
+    pub(crate) async fn get_with_token(&self, path: &str, token: &str) -> Answer {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+}
+
+/// A form as a request.
+pub(crate) fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    Request::post(path)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(body))
+        .expect("a request")
+}
+
+/// Tenants and clients from YAML; a problem that is an error ends the test.
+pub(crate) fn registry(documents: &str) -> Registry {
+    let (snapshot, problems) = Snapshot::build(&read(documents), None, &|script| {
+        uitsmijter::login::script::check(script).map(drop).map_err(|error| error.to_string())
+    });
+    let broken = problems.iter().any(|problem| problem.severity == uitsmijter::registry::Severity::Error);
+    assert!(!broken, "{problems:#?}");
+    Registry::new(snapshot, problems)
+}
+
+fn read(documents: &str) -> Vec<document::Document> {
+    // In files, tenants and clients lie in folders of their own; here a client is what names its tenant.
+    let mut all = Vec::new();
+    for text in documents.split("\n---\n").filter(|text| !text.trim().is_empty()) {
+        let kind = if text.contains("tenantname:") { Kind::Client } else { Kind::Tenant };
+        all.extend(document::read("fixtures", Some(kind), text.as_bytes()));
+    }
+    all
+}
