@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -15,6 +16,9 @@ use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::web::forwarded::Origin;
 use crate::web::pages::Pages;
+
+/// A family of refresh tokens that is used all the time and has no cap: ten years.
+const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The server without its socket. Cheap to clone; tests build a real one with their own clock and chance.
 #[derive(Clone)]
@@ -49,20 +53,20 @@ impl App {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self> {
-        let backend = store::open(&settings.store, clock.clone()).await?;
+        let backend = store::open(&settings.store_settings(), clock.clone()).await?;
         let store = Store::new(backend, clock.clone());
-        let keys = SignerManager::open(store.clone(), settings.signing.clone(), clock.clone(), random.clone())
+        let keys = SignerManager::open(store.clone(), settings.signing_settings(), clock.clone(), random.clone())
             .await
             .context("the signing keys cannot be used")?;
         Ok(Self {
-            login: LoginProvider::new(settings.script.clone(), settings.allow_missing_providers),
+            login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             pages: Pages::new()?,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
                 refresh_token: settings.lifetimes.refresh_token,
-                refresh_absolute: settings.lifetimes.refresh_absolute,
+                refresh_absolute: settings.lifetimes.refresh_absolute.unwrap_or(UNCAPPED),
                 session: settings.lifetimes.session,
-                documents: settings.signing.policy.jwks_max_age,
+                documents: settings.signing.jwks_max_age,
             },
             demo_password: None,
             stopping: Arc::default(),
@@ -110,7 +114,7 @@ impl App {
     pub fn cookie_domain(&self, host: &str) -> Option<String> {
         let snapshot = self.registry.current();
         let tenant = snapshot.tenant_by_host(host)?;
-        let configured = self.settings.cookie_domains.get(host).or(tenant.interceptor.cookie.as_ref())?;
+        let configured = self.settings.cookie_domain(host).or(tenant.interceptor.cookie.as_deref())?;
         // `*.example.com` is how operators write it. A domain that is not the host's own would be refused by browsers.
         let domain = configured.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
         let covers = host == domain || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));

@@ -1,2 +1,92 @@
-//! x
-fn main() {}
+//! The program: `serve` (also without a word), `check`, `healthcheck`, `hash`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use uitsmijter::settings::{Flags, Settings};
+
+mod command;
+
+/// An authorization server for OAuth 2.0 and OpenID Connect.
+#[derive(Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+struct Command {
+    #[command(subcommand)]
+    word: Option<Word>,
+    #[command(flatten)]
+    options: Options,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  uitsmijter                                  a demo on http://localhost:8080
+  uitsmijter --directory /etc/uitsmijter      serve the tenants and clients below it
+  uitsmijter check --config settings.yaml     say what would be served, and what is wrong
+  uitsmijter hash                             make a password_hash for a tenant's user
+
+Exit codes: 0 all is well, 1 it failed or something is wrong, 2 the command line is wrong.";
+
+#[derive(Subcommand)]
+enum Word {
+    /// Serve until told to stop (SIGTERM or Ctrl-C).
+    Serve,
+    /// Say what would be served: tenants, clients, issuers, key policy and every problem; exit 1 if there is an error.
+    Check {
+        /// As JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a running server whether it is alive, for container health checks; exit 1 if not.
+    Healthcheck {
+        /// Ask whether it may get requests, too.
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Read a password from standard input and print its argon2id hash for `password_hash` or `secret_hash`.
+    Hash,
+}
+
+#[derive(Args)]
+struct Options {
+    /// The configuration file; see config.example.yaml.
+    #[arg(long, env = "UITSMIJTER_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Address of the HTTP server [env: LISTEN] [default: 127.0.0.1:8080, in production 0.0.0.0:8080].
+    #[arg(long, global = true)]
+    listen: Option<SocketAddr>,
+    /// The folder that has Resources/Configurations [env: DIRECTORY] [default: .].
+    #[arg(long, global = true)]
+    directory: Option<PathBuf>,
+    /// The file of the embedded store [env: STORE_PATH] [default: memory].
+    #[arg(long, global = true)]
+    store_path: Option<PathBuf>,
+}
+
+impl Options {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let flags =
+            Flags { listen: self.listen, directory: self.directory.clone(), store_path: self.store_path.clone() };
+        Settings::load(self.config.as_deref(), &|name| std::env::var(name).ok(), &flags)
+    }
+}
+
+fn main() -> ExitCode {
+    let Command { word, options } = Command::parse();
+    let outcome = match word {
+        None | Some(Word::Serve) => options.settings().and_then(command::serve),
+        Some(Word::Check { json }) => options.settings().and_then(|settings| command::check(&settings, json)),
+        Some(Word::Healthcheck { ready }) => {
+            options.settings().and_then(|settings| command::healthcheck(&settings, ready))
+        }
+        Some(Word::Hash) => command::hash(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("uitsmijter: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -21,6 +21,8 @@ const TICK: Duration = Duration::from_secs(30);
 const NEWS: Duration = Duration::from_secs(1);
 /// How often expired records are dropped, where the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
+const NOTICE: Duration = Duration::from_secs(5);
 /// How long requests under way may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a client may take to send the head of a request.
@@ -115,7 +117,9 @@ async fn stop_on_signal(app: App, handle: Handle<SocketAddr>) -> Result<()> {
     }
     tracing::info!("stopping: no new requests, those under way may finish");
     app.stop();
-    sleep(app.settings.stop_delay).await;
+    if app.settings.production {
+        sleep(NOTICE).await;
+    }
     handle.graceful_shutdown(Some(DRAIN));
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::protocol::jwk::Algorithm;
 use crate::registry::{Problem, Severity, Snapshot};
 
 mod environment;
+mod parts;
 pub mod report;
 mod resolve;
 pub mod secret;

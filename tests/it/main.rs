@@ -1,9 +1,20 @@
 //! The tests of the server from within: one binary, and this list says where a new test belongs.
 
+#[cfg(test)]
+mod endpoint;
+#[cfg(test)]
+mod grant;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod key;
+#[cfg(test)]
 mod login_script;
+#[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod password;
+#[cfg(test)]
 mod registry;
-mod settings;
+#[cfg(test)]
 mod store;

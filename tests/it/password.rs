@@ -47,7 +47,8 @@ fn a_hash_that_cannot_be_used_is_found_at_load() {
     let broken = [
         ("", "PHC"),
         ("secret", "PHC"),
-        ("$2b$10$abcdefghijklmnopqrstuuMk6dCB1ZC2VNDcE2LVSBv1bLhpXJ8jK", "not argon2"),
+        ("$2b$10$abcdefghijklmnopqrstuuMk6dCB1ZC2VNDcE2LVSBv1bLhpXJ8jK", "PHC"),
+        ("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A", "not argon2"),
         ("$argon2i$v=19$m=4096,t=3,p=1$c2FsdHNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A", "not argon2id"),
         ("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ", "missing"),
         ("$argon2id$v=19$m=4194304,t=9,p=1$c2FsdHNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A", "too much"),

@@ -82,9 +82,13 @@ pub(super) fn thrown(value: &Value<'_>, secret: &Secret) -> ScriptError {
         return ScriptError::Exception(secret.withhold(&plain(value), MESSAGE));
     };
     let name = exception.as_object().get::<_, String>("name").unwrap_or_else(|_| "Error".to_owned());
-    let message = exception.message().unwrap_or_default();
+    let mut message = exception.message().unwrap_or_default();
     if message == "out of memory" {
         return ScriptError::OutOfMemory;
+    }
+    // While a script runs, this is about data (JSON.parse): the message quotes a piece of it, maybe of the password.
+    if name == "SyntaxError" {
+        message.truncate(message.find(':').unwrap_or(message.len()));
     }
     let line = exception.stack().as_deref().and_then(line_of);
     // Getters of a strange exception may have thrown in turn; nobody wants to hear of that.

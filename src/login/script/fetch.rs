@@ -69,12 +69,13 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
     })
 }
 
-/// Hosts that a script may talk to: exact names, `*.example.com` for one label more, each with or without a port.
+/// The means by which the scripts of a tenant reach other servers.
 #[derive(Clone)]
 pub(super) struct Exchange {
     /// The client, or why there is none.
     pub(super) client: Result<Client, String>,
     pub(super) limits: FetchLimits,
+    /// Where they may go: exact names, `*.example.com` for one label more, each with or without a port.
     pub(super) hosts: Option<Arc<[String]>>,
 }
 

@@ -14,13 +14,19 @@ use crate::random::{Random, SystemRandom};
 
 /// The JavaScript side of the functions below.
 const PRELUDE: &str = include_str!("prelude.js");
+/// Classes that few scripts want.
+const WEB: &str = include_str!("web.js");
 
 /// Puts all functions that scripts may call into the global scope; gives the object by which the run drives the script.
 pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
+    built_in(ctx, PRELUDE)?.call((native(ctx, run)?,))
+}
+
+/// Evaluates one of the sources above to the function that it is.
+fn built_in<'js>(ctx: &Ctx<'js>, source: &str) -> Result<Function<'js>> {
     let mut options = EvalOptions::default();
     options.filename = Some("prelude".to_owned());
-    let prelude: Function<'js> = ctx.eval_with_options(PRELUDE, options)?;
-    prelude.call((native(ctx, run)?,))
+    ctx.eval_with_options(source, options)
 }
 
 /// What scripts hand over where text is meant.
@@ -63,6 +69,7 @@ fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
 
     host.set("encode", Func::from(|ctx: Ctx<'js>, text: String| TypedArray::<u8>::new(ctx, text.into_bytes())))?;
     host.set("decode", Func::from(|bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned()))?;
+    host.set("web", Func::from(|ctx: Ctx<'js>| built_in(&ctx, WEB)))?;
     host.set("parseUrl", Func::from(parse_url))?;
     host.set("parseQuery", Func::from(parse_query))?;
     host.set("writeQuery", Func::from(write_query))?;

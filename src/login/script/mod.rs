@@ -79,6 +79,6 @@ impl Default for ScriptLimits {
 impl ScriptLimits {
     /// After this long in one script, a thread counts as stuck and may be replaced.
     fn patience(&self) -> Duration {
-        (self.timeout / 4).min(Duration::from_secs(1))
+        (self.timeout / 4).min(Duration::from_millis(500))
     }
 }

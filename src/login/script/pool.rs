@@ -18,7 +18,7 @@ use super::engine::Question;
 use super::error::ScriptError;
 use super::fetch::{self, Exchange};
 use super::secret::Secret;
-use super::worker::{self, Desk};
+use super::worker::{self, Desk, Turn};
 use super::{LOGIN_CLASS, Script, ScriptLimits};
 use crate::login::{Credentials, Identity};
 
@@ -165,15 +165,18 @@ impl Shared {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// The next job for a free thread: the first that somebody still waits for, of a tenant that does not already
-    /// keep its share of threads stuck.
+    /// The next job for a free thread: the first that somebody still waits for, of the tenant that keeps the fewest
+    /// threads now. A tenant that has its share of threads stuck gets no further one.
     pub(super) fn next_job(&self) -> Option<Job> {
         let mut floor = self.floor();
+        let floor = &mut *floor;
         floor.jobs.retain(|job| !job.reply.is_closed());
-        let stuck = self.stuck_tenants(&floor);
-        let share = (self.limits.max_stuck / 4).max(1);
-        let may_run = |job: &Job| stuck.iter().filter(|tenant| **tenant == job.tenant).count() < share;
-        let index = floor.jobs.iter().position(may_run)?;
+        let turns: Vec<Turn> = floor.desks.iter().filter_map(|desk| desk.current()).collect();
+        let share = (self.limits.max_stuck / 8).max(1);
+        let of_tenant = |job: &Job| turns.iter().filter(|turn| turn.tenant == job.tenant).collect::<Vec<_>>();
+        let may_run = |job: &Job| of_tenant(job).into_iter().filter(|turn| self.is_stuck(turn)).count() < share;
+        let open = floor.jobs.iter().enumerate().filter(|(_, job)| may_run(job));
+        let (index, _) = open.min_by_key(|(_, job)| of_tenant(job).len())?;
         let job = floor.jobs.remove(index)?;
         job.taken.store(true, Ordering::Release);
         Some(job)
@@ -197,12 +200,13 @@ impl Shared {
     fn supervise(self: &Arc<Self>) {
         let mut floor = self.floor();
         let mut retired = floor.desks.iter().filter(|desk| desk.is_retired()).count();
-        for desk in &floor.desks {
-            if retired < self.limits.max_stuck && !desk.is_retired() && self.is_stuck(desk) {
+        for desk in floor.desks.iter().filter(|desk| !desk.is_retired()) {
+            let Some(turn) = desk.current().filter(|turn| self.is_stuck(turn)) else { continue };
+            if retired < self.limits.max_stuck {
                 desk.retire();
                 retired += 1;
-                let tenant = desk.current().map(|turn| turn.tenant);
-                tracing::warn!(?tenant, "a login script does not give its thread back; another thread replaces it");
+                let tenant = &*turn.tenant;
+                tracing::warn!(tenant, "a login script does not give its thread back; another thread replaces it");
             }
         }
         self.staff(&mut floor);
@@ -227,13 +231,8 @@ impl Shared {
         }
     }
 
-    fn is_stuck(&self, desk: &Desk) -> bool {
-        desk.current().is_some_and(|turn| Instant::now().duration_since(turn.began) > self.limits.patience())
-    }
-
-    fn stuck_tenants(&self, floor: &Floor) -> Vec<Arc<str>> {
-        let stuck = floor.desks.iter().filter(|desk| self.is_stuck(desk));
-        stuck.filter_map(|desk| desk.current().map(|turn| turn.tenant)).collect()
+    fn is_stuck(&self, turn: &Turn) -> bool {
+        Instant::now().duration_since(turn.began) > self.limits.patience()
     }
 
     fn exchange(&self, script: &Script<'_>) -> Exchange {

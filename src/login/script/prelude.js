@@ -5,6 +5,7 @@
     const { stringify, parse } = JSON;
     const waiting = new Map();
     let last = 0;
+    let web;
 
     const text = (value) => {
         if (typeof value === "string") return value;
@@ -27,7 +28,7 @@
     const bodyOf = (body) => {
         if (body === undefined || body === null) return [null, null];
         if (typeof body !== "object") return [String(body), "text/plain;charset=UTF-8"];
-        if (body instanceof URLSearchParams) return [String(body), "application/x-www-form-urlencoded;charset=UTF-8"];
+        if (body[Symbol.toStringTag] === "URLSearchParams") return [String(body), "application/x-www-form-urlencoded;charset=UTF-8"];
         if (ArrayBuffer.isView(body) || body instanceof ArrayBuffer) throw new TypeError("fetch: the body must be text");
         return [stringify(body), "application/json"];
     };
@@ -66,53 +67,6 @@
         }
     };
 
-    class TextEncoder {
-        get encoding() { return "utf-8"; }
-        encode(value = "") { return host.encode(String(value)); }
-    }
-    class TextDecoder {
-        get encoding() { return "utf-8"; }
-        decode(bytes = []) { return host.decode(Array.from(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes)); }
-    }
-
-    class URLSearchParams {
-        #pairs;
-        constructor(from = "") {
-            const pairs = from !== null && typeof from === "object" ? pairsOf(from) : host.parseQuery(String(from));
-            this.#pairs = pairs;
-        }
-        append(name, value) { this.#pairs.push([String(name), String(value)]); }
-        delete(name) { this.#pairs = this.#pairs.filter(([known]) => known !== String(name)); }
-        get(name) { return this.#pairs.find(([known]) => known === String(name))?.[1] ?? null; }
-        getAll(name) { return this.#pairs.filter(([known]) => known === String(name)).map(([, value]) => value); }
-        has(name) { return this.#pairs.some(([known]) => known === String(name)); }
-        set(name, value) { this.delete(name); this.append(name, value); }
-        toString() { return host.writeQuery(this.#pairs); }
-        *entries() { yield* this.#pairs.map((pair) => [...pair]); }
-        *keys() { for (const [name] of this.#pairs) yield name; }
-        *values() { for (const [, value] of this.#pairs) yield value; }
-        forEach(callback) { for (const [name, value] of this.#pairs) callback(value, name, this); }
-        [Symbol.iterator]() { return this.entries(); }
-    }
-
-    // Read-only: a script that builds an address does so from text, a base and parameters.
-    class URL {
-        constructor(url, base) {
-            const parts = host.parseUrl(String(url), base === undefined ? null : String(base));
-            for (const [name, value] of parts) Object.defineProperty(this, name, { value, enumerable: true });
-            Object.defineProperty(this, "searchParams", { value: new URLSearchParams(this.search) });
-        }
-        static canParse(url, base) {
-            try {
-                return Boolean(new URL(url, base));
-            } catch {
-                return false;
-            }
-        }
-        toString() { return this.href; }
-        toJSON() { return this.href; }
-    }
-
     const console = { log: log("info"), info: log("info"), debug: log("info"), warn: log("error"), error: log("error") };
     const crypto = { randomUUID: host.randomUUID };
     const { commit, md5, sha256, sha512, hmac, bcryptVerify, argon2Verify } = host;
@@ -121,8 +75,17 @@
     Object.assign(globalThis, habits, {
         fetch, setTimeout, clearTimeout, console, say: console.log, crypto, commit,
         md5, sha256, sha512, hmac, bcryptVerify, argon2Verify,
-        URL, URLSearchParams, TextEncoder, TextDecoder,
     });
+    // These cost more to define than most logins take, and few scripts want them.
+    for (const name of ["URL", "URLSearchParams", "TextEncoder", "TextDecoder"]) {
+        const define = (value) => Object.defineProperty(globalThis, name, { value, writable: true, enumerable: true });
+        const get = () => {
+            if (!web) web = host.web()(host, pairsOf);
+            define(web[name]);
+            return web[name];
+        };
+        Object.defineProperty(globalThis, name, { get, set: define, configurable: true, enumerable: true });
+    }
 
     const take = (id) => {
         const waiter = waiting.get(id);

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use uitsmijter::random::SystemRandom;
-use uitsmijter::settings::Settings;
+use uitsmijter::settings::{Flags, Settings};
 
 /// The person `ada` of both tenants.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -12,12 +12,16 @@ pub(crate) const SECRET: &str = "a secret of 32 characters or more";
 /// The redirect URI of every client.
 pub(crate) const CALLBACK: &str = "https://app.acme.example/callback";
 
-static HASH: LazyLock<String> =
-    LazyLock::new(|| uitsmijter::login::password::hash(PASSWORD, &SystemRandom));
+static HASH: LazyLock<String> = LazyLock::new(|| uitsmijter::login::password::hash(PASSWORD, &SystemRandom));
 
-/// The settings of a server for tests: what a developer gets.
-pub(crate) fn settings() -> Settings {
-    Settings { secure: true, ..Settings::default() }
+/// The settings of a server for tests, read as the program reads them: a developer's, behind https, with these
+/// environment variables besides.
+pub(crate) fn settings(environment: &[(&str, &str)]) -> Settings {
+    let find = |name: &str| {
+        let set = environment.iter().chain(&[("SECURE", "true")]).find(|(own, _)| *own == name);
+        set.map(|(_, value)| (*value).to_owned())
+    };
+    Settings::load(None, &find, &Flags::default()).expect("settings")
 }
 
 /// All documents.

@@ -91,7 +91,9 @@ impl<'s> RelyingParty<'s> {
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         if self.client_id.ends_with("web") || self.client_id.ends_with("service") {
             let mut request = form(path, fields);
-            request.headers_mut().insert(header::AUTHORIZATION, basic(self.client_id, SECRET).parse().expect("a header"));
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, basic(self.client_id, SECRET).parse().expect("a header"));
             return self.server.send(request).await;
         }
         let fields = [fields, &[("client_id", self.client_id)]].concat();

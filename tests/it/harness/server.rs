@@ -10,10 +10,8 @@ use uitsmijter::app::App;
 use uitsmijter::endpoint;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
-use uitsmijter::registry::document::{self, Kind};
+use uitsmijter::registry::document::{Document, Kind};
 use uitsmijter::registry::snapshot::Snapshot;
-use uitsmijter::settings::Settings;
-use uitsmijter::store::StoreSettings;
 
 use super::fakes::ManualClock;
 use super::fixtures;
@@ -36,18 +34,18 @@ pub(crate) struct TestServer {
 impl TestServer {
     /// A server with the tenants and clients of `fixtures`.
     pub(crate) async fn start() -> Self {
-        Self::start_with(&fixtures::documents(), |_| {}).await
+        Self::start_with(&fixtures::documents(), &[]).await
     }
 
-    /// A server with these documents, and with settings of its own.
-    pub(crate) async fn start_with(documents: &str, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = fixtures::settings();
+    /// A server with these documents and environment variables. With `STORE=redis` its store is a real Redis.
+    pub(crate) async fn start_with(documents: &str, environment: &[(&str, &str)]) -> Self {
         let redis = match std::env::var("STORE").as_deref() {
             Ok("redis") => Some(RedisServer::start().await),
             _ => None,
         };
-        settings.store = StoreSettings { path: None, redis: redis.as_ref().map(RedisServer::settings) };
-        change(&mut settings);
+        let port = redis.as_ref().map(|redis| redis.port.to_string()).unwrap_or_default();
+        let store = redis.as_ref().map(|_| [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", port.as_str())]);
+        let settings = fixtures::settings(&[store.unwrap_or_default().as_slice(), environment].concat());
         let clock = ManualClock::default();
         let registry = registry(documents);
         let app = App::open(settings, registry, Arc::new(clock.clone()), Arc::new(SystemRandom)).await.expect("an app");
@@ -103,12 +101,12 @@ pub(crate) fn registry(documents: &str) -> Registry {
     Registry::new(snapshot, problems)
 }
 
-fn read(documents: &str) -> Vec<document::Document> {
+fn read(documents: &str) -> Vec<Document> {
     // In files, tenants and clients lie in folders of their own; here a client is what names its tenant.
     let mut all = Vec::new();
     for text in documents.split("\n---\n").filter(|text| !text.trim().is_empty()) {
         let kind = if text.contains("tenantname:") { Kind::Client } else { Kind::Tenant };
-        all.extend(document::read("fixtures", Some(kind), text.as_bytes()));
+        all.extend(Document::split("fixtures", Some(kind), text));
     }
     all
 }

@@ -1,6 +1,8 @@
 //! A user store for scripts to talk to, with good and bad manners.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -27,6 +29,20 @@ pub(super) async fn start() -> String {
         .route("/moved/{code}", any(moved))
         .route("/hops/{left}", get(hops))
         .route("/elsewhere", get(|| async { Redirect::temporary("ftp://127.0.0.1/") }));
+    serve(routes).await
+}
+
+/// A store that counts its visitors.
+pub(super) async fn start_counting() -> (String, Arc<AtomicUsize>) {
+    let visits = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&visits);
+    let visit = move || async move {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    (serve(Router::new().route("/", get(visit))).await, visits)
+}
+
+async fn serve(routes: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("the port");
     tokio::spawn(async move { axum::serve(listener, routes).await });

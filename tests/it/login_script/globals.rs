@@ -8,18 +8,14 @@ async fn digests_are_lower_case_hexadecimal() {
         ("md5('abc')", "900150983cd24fb0d6963f7d28e17f72"),
         ("sha256('abc')", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         ("sha512('abc').slice(0, 32)", "ddaf35a193617abacc417349ae204131"),
-        ("sha256('ä')", "9b5fc0ffe9f2f30e04d8ac7ac4a7ab5d8c0d7f8a2f7ad0bb0a4d3df2d8d7d8d4"),
         (
             "hmac('SHA-256', 'key', 'The quick brown fox jumps over the lazy dog')",
             "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8",
         ),
     ] {
-        if call.contains('ä') {
-            assert_eq!(value_of(call).await.as_str().map(str::len), Some(64));
-        } else {
-            assert_eq!(value_of(call).await, digest, "{call}");
-        }
+        assert_eq!(value_of(call).await, digest, "{call}");
     }
+    assert_eq!(value_of("hmac('sha256', 'k', 'ä') === hmac('sha256', 'k', '\\u00e4')").await, true);
     assert!(error_of(&provider("hmac('crc32', 'a', 'b'); commit(true)")).await.to_string().contains("hmac("));
 }
 
@@ -84,6 +80,15 @@ async fn addresses_are_taken_apart_and_put_together() {
     assert_eq!(query, json!(["b=%C3%BC+%26&c=4", false, [["b", "ü &"], ["c", "4"]], {"b": "ü &", "c": "4"}]));
     assert_eq!(value_of("[URL.canParse('x'), URL.canParse('x', 'https://y')]").await, json!([false, true]));
     assert!(error_of(&provider("new URL('x')")).await.to_string().contains("TypeError: URL"));
+}
+
+#[tokio::test]
+async fn a_script_may_use_the_names_of_built_in_classes_for_itself() {
+    for own in ["class URL { mine = 1 }", "var URL = class { mine = 1 }", "URL = class { mine = 1 }"] {
+        let source = format!("{own}; {}", provider("this.role = `${new URL().mine}`; commit(true)"));
+        assert_eq!(identity(&source).await.role, "1", "{own}");
+    }
+    assert_eq!(value_of("[URL === globalThis.URL, new URL('a:b') instanceof URL]").await, json!([true, true]));
 }
 
 #[tokio::test]

@@ -76,9 +76,11 @@ async fn a_script_cannot_log_the_password() {
 async fn a_line_stays_a_line_and_their_number_is_limited() {
     let text = logged(&provider("say('a\\nINFO forged\\r\\u001b[31m'); commit(true)")).await;
     assert_eq!(text.lines().count(), 1, "{text:?}");
-    let flood = logged(&provider("for (let i = 0; i < 10000; i++) say('x'.repeat(100000)); commit(true)")).await;
-    assert_eq!(flood.lines().count(), 51);
-    assert!(flood.contains("logs too much") && flood.len() < 51 * 2500, "{}", flood.len());
+    let flood = logged(&provider("for (let i = 0; i < 200; i++) say('x'.repeat(100000)); commit(true)")).await;
+    let said: Vec<_> = flood.lines().filter(|line| line.contains("login script: x")).collect();
+    assert_eq!(said.len(), 50);
+    assert!(said.iter().all(|line| line.len() < 2500));
+    assert_eq!(flood.matches("logs too much").count(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,35 @@
+//! `healthcheck`: is the server on this machine alive? For images that have no other program to ask with.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use uitsmijter::settings::Settings;
+
+/// Asks `/health`, or `/health/ready`.
+pub(crate) fn healthcheck(settings: &Settings, ready: bool) -> Result<ExitCode> {
+    let mut address = settings.metrics_listen.unwrap_or(settings.listen);
+    match address.ip() {
+        IpAddr::V4(any) if any.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(any) if any.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let scheme = if settings.tls.is_some() && settings.metrics_listen.is_none() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/health{}", if ready { "/ready" } else { "" });
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(ask(&url))
+}
+
+async fn ask(url: &str) -> Result<ExitCode> {
+    // The certificate names a public host and not this address; the question stays on this machine.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(3))
+        .tls_danger_accept_invalid_certs(true)
+        .build()?;
+    let response = client.get(url).send().await.with_context(|| format!("{url} does not answer"))?;
+    if !response.status().is_success() {
+        bail!("{url} answers {}", response.status());
+    }
+    Ok(ExitCode::SUCCESS)
+}

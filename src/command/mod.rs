@@ -1,0 +1,53 @@
+//! What each word of the command line does.
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use uitsmijter::login::{password, script};
+use uitsmijter::random::SystemRandom;
+use uitsmijter::registry::file::Folder;
+use uitsmijter::registry::reload::{CheckScript, Loader};
+use uitsmijter::settings::Settings;
+use uitsmijter::settings::report::Report;
+
+mod healthcheck;
+mod log;
+mod serve;
+
+pub(crate) use healthcheck::healthcheck;
+pub(crate) use serve::serve;
+
+/// Says what would be served. The code tells scripts whether something is wrong.
+pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
+    let (snapshot, problems) = Loader::new(Folder::below(&settings.directory), check_script(), Vec::new()).load();
+    settings.check_tenants(&snapshot)?;
+    settings.signing_settings().check()?;
+    let report = Report::new(settings, &snapshot, &problems);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Hashes a password from standard input, so that it appears in no list of processes and no history.
+pub(crate) fn hash() -> Result<ExitCode> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(4096).read_to_string(&mut text).context("standard input cannot be read")?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!(
+            "nothing to hash: write the password to standard input, as in: printf %s \"$PASSWORD\" | uitsmijter hash"
+        );
+    }
+    println!("{}", password::hash(password, &SystemRandom));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with a login script, for those who load it.
+fn check_script() -> CheckScript {
+    Arc::new(|source| script::check(source).map(drop).map_err(|error| error.to_string()))
+}

@@ -1,0 +1,84 @@
+//! `serve`: settings become a running server; in development, with a demo where nothing is declared.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use uitsmijter::app::App;
+use uitsmijter::clock::SystemClock;
+use uitsmijter::login::password;
+use uitsmijter::random::{Random, SystemRandom};
+use uitsmijter::registry::file::Folder;
+use uitsmijter::registry::reload::Loader;
+use uitsmijter::registry::{Registry, demo, reload};
+use uitsmijter::server;
+use uitsmijter::settings::Settings;
+
+use super::check_script;
+
+/// Serves until the process is told to stop.
+pub(crate) fn serve(settings: Settings) -> Result<ExitCode> {
+    super::log::begin(&settings.log)?;
+    // Once per process: outgoing TLS and our own listener use the same cryptography as the signatures.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?;
+    runtime.block_on(run(settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Twelve characters that nobody confuses when typing them.
+fn demo_password() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 12];
+    SystemRandom.fill(&mut bytes);
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
+}
+
+async fn run(settings: Settings) -> Result<()> {
+    let password = (!settings.production).then(demo_password);
+    let documents = password
+        .as_ref()
+        .map(|password| demo::documents(&password::hash(password, &SystemRandom), &settings.public_origin()));
+    let loader =
+        Arc::new(Loader::new(Folder::below(&settings.directory), check_script(), documents.unwrap_or_default()));
+    let (snapshot, problems) = loader.load();
+    reload::log(problems.iter());
+    reload::log(settings.conflicts(&snapshot).iter());
+    settings.check_tenants(&snapshot)?;
+    settings.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
+    let demo_password = password.filter(|_| snapshot.tenant(demo::NAME).is_some());
+    let registry = Registry::new(snapshot, problems);
+    let mut app = App::open(settings, registry, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
+    app.demo_password = demo_password.map(Into::into);
+    let told = app.clone();
+    server::serve(app, loader, move |address| welcome(&told, address)).await
+}
+
+/// What a person in front of a terminal wants to know.
+fn welcome(app: &App, address: SocketAddr) {
+    let snapshot = app.registry.current();
+    tracing::info!(
+        tenants = snapshot.tenant_count(),
+        clients = snapshot.client_count(),
+        "serving on {}://{address}",
+        if app.settings.tls.is_some() { "https" } else { "http" }
+    );
+    if let Some(password) = &app.demo_password {
+        // On purpose on standard output and not in the log: it is for a person, and only in development.
+        println!("{}", demo_card(&app.settings, password));
+    }
+}
+
+fn demo_card(settings: &Settings, password: &str) -> String {
+    let name = demo::NAME;
+    let tenants = settings.directory.join("Resources/Configurations/Tenants");
+    format!(
+        "\n  Nothing is configured yet, so here is a demo (development only):\n\n    \
+         open      {}\n    user      {name}\n    password  {password}\n\n  \
+         To serve your own, write tenants to {}\n  and clients next to it; `uitsmijter check` reads them back to you.\n",
+        settings.public_origin(),
+        tenants.display(),
+    )
+}

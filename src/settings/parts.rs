@@ -1,0 +1,69 @@
+//! The settings of the parts below, in their own words.
+
+use super::{KeyScope, Redis, Sentinel, Settings, secret};
+use crate::key::{RotationPolicy, Secret, SigningSettings};
+use crate::login::script::ScriptLimits;
+use crate::store::StoreSettings;
+use crate::store::settings::{RedisSettings, SentinelSettings};
+
+impl Settings {
+    /// Where state lives, for the store.
+    pub fn store_settings(&self) -> StoreSettings {
+        StoreSettings { path: self.store.path.clone(), redis: self.store.redis.as_ref().map(redis) }
+    }
+
+    /// How tokens are signed, for the keys.
+    pub fn signing_settings(&self) -> SigningSettings {
+        let signing = &self.signing;
+        let secret = |secret: &secret::Secret| Secret::new(secret.expose());
+        SigningSettings {
+            algorithm: signing.algorithm,
+            policy: RotationPolicy {
+                rotate_every: signing.rotate_every,
+                announce: signing.announce,
+                grace: signing.grace,
+                jwks_max_age: signing.jwks_max_age,
+            },
+            hs256_secret: signing.hs256_secret.as_ref().map(secret),
+            seal_secrets: signing.seal_secrets.iter().map(secret).collect(),
+            shared: signing.scope == KeyScope::Shared,
+            rsa_bits: signing.rsa_bits,
+        }
+    }
+
+    /// What login scripts may cost.
+    pub fn script_limits(&self) -> ScriptLimits {
+        ScriptLimits { timeout: self.script_timeout, ..ScriptLimits::default() }
+    }
+}
+
+fn redis(written: &Redis) -> RedisSettings {
+    let default = RedisSettings::default();
+    RedisSettings {
+        url: exposed(written.url.as_ref()),
+        host: written.host.clone().unwrap_or(default.host),
+        port: written.port,
+        username: written.username.clone(),
+        password: exposed(written.password.as_ref()),
+        db: written.db,
+        tls: written.tls,
+        ca_file: written.ca_file.clone(),
+        sentinel: (!written.sentinel.hosts.is_empty()).then(|| sentinel(&written.sentinel)),
+        cluster_hosts: written.cluster_hosts.clone(),
+        response_timeout_ms: default.response_timeout_ms,
+        prefix: default.prefix,
+    }
+}
+
+fn sentinel(written: &Sentinel) -> SentinelSettings {
+    SentinelSettings {
+        hosts: written.hosts.clone(),
+        master: written.master.clone().unwrap_or_default(),
+        username: written.username.clone(),
+        password: exposed(written.password.as_ref()),
+    }
+}
+
+fn exposed(secret: Option<&secret::Secret>) -> Option<String> {
+    secret.map(|secret| secret.expose().to_owned())
+}

@@ -1,0 +1,242 @@
+//! `/authorize`: RFC 6749 §4.1, OIDC Core §3.1.2, RFC 7636, RFC 9207.
+
+use std::time::Duration;
+
+use crate::harness::relying_party::challenge;
+use crate::harness::{Browser, RelyingParty, TestServer};
+
+#[tokio::test]
+async fn a_person_signs_in_once_and_the_client_gets_a_code() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&spa.authorize_path(&[])).await.expect_page(200);
+    assert!(page.body.contains("Single Page"), "the page names the client");
+    let answer = browser.sign_in(&page).await;
+    let code = spa.code_of(&answer);
+    assert!(code.len() >= 43, "256 bits: {code}");
+    // The next client of the tenant gets its code without a page.
+    let web = RelyingParty::new(&server, "web");
+    web.code_of(&browser.visit(&web.authorize_path(&[])).await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_trusted_is_a_page_and_never_a_redirect() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    for extra in [
+        &[("client_id", "")][..],
+        &[("client_id", "nobody")],
+        &[("client_id", "globex-spa")],
+        &[("client_id", "spa"), ("client_id", "web")],
+        &[("redirect_uri", "")],
+        &[("redirect_uri", "https://evil.example/callback")],
+        &[("redirect_uri", "https://app.acme.example/callback/")],
+        &[("redirect_uri", "https://app.acme.example/callback?x=1")],
+        &[("redirect_uri", "https://app.acme.example/callback#x")],
+        &[("redirect_uri", "https://app.acme.example@evil.example/callback")],
+        &[("redirect_uri", "https://app.acme.example/callback"), ("redirect_uri", "https://evil.example/")],
+        &[("redirect_uri", "javascript:alert(1)")],
+        &[("state", "a"), ("state", "b")],
+        &[("response_mode", "fragment")],
+    ] {
+        let answer = server.get(&spa.authorize_path(extra)).await.expect_page(400);
+        assert_eq!(answer.header("location"), "", "{extra:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_other_error_goes_back_to_the_client_with_state_and_issuer() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    for (extra, code) in [
+        (&[("response_type", "")][..], "invalid_request"),
+        (&[("response_type", "token")], "unsupported_response_type"),
+        (&[("response_type", "code id_token")], "unsupported_response_type"),
+        (&[("scope", "unknown")], "invalid_scope"),
+        (&[("scope", "open\"id")], "invalid_scope"),
+        (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge", "short")], "invalid_request"),
+        (&[("code_challenge_method", "plain")], "invalid_request"),
+        (&[("code_challenge_method", "S512")], "invalid_request"),
+        (&[("code_challenge_method", "")], "invalid_request"),
+        (&[("request", "eyJhbGciOiJub25lIn0.e30.")], "request_not_supported"),
+        (&[("request_uri", "https://app.acme.example/request")], "request_uri_not_supported"),
+        (&[("prompt", "none login")], "invalid_request"),
+        (&[("prompt", "none")], "login_required"),
+        (&[("max_age", "soon")], "invalid_request"),
+        (&[("claims", "[]")], "invalid_request"),
+        (&[("nonce", "a"), ("nonce", "b")], "invalid_request"),
+        (&[("unknown", "a"), ("unknown", "b")], "invalid_request"),
+        (&[("resource", "not a uri")], "invalid_target"),
+    ] {
+        let answer = server.get(&spa.authorize_path(extra)).await.expect_error_redirect(code);
+        let query = answer.query();
+        assert_eq!(query["state"], "state-._~ with spaces & ampersands", "{extra:?}");
+        assert_eq!(query["iss"], "https://login.acme.example");
+        assert_eq!(query.len(), 4, "error, error_description, state and iss, nothing else: {query:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_state_comes_back_exactly_and_no_state_comes_back_as_none() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let long = "-._~".repeat(250);
+    let answer = server.get(&spa.authorize_path(&[("state", &long), ("prompt", "none")])).await;
+    assert_eq!(answer.query()["state"], long);
+    let answer = server.get(&spa.authorize_path(&[("state", ""), ("prompt", "none")])).await;
+    assert!(!answer.query().contains_key("state"));
+}
+
+#[tokio::test]
+async fn a_request_by_form_is_as_good_as_one_by_query() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    let challenge = challenge();
+    let fields = [
+        ("client_id", "spa"),
+        ("redirect_uri", "https://app.acme.example/callback"),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("state", "x"),
+        ("code_challenge", challenge.as_str()),
+        ("code_challenge_method", "S256"),
+    ];
+    let answer = browser.post("/authorize", &fields).await;
+    let page = browser.follow(answer).await.expect_page(200);
+    let answer = browser.sign_in(&page).await;
+    assert_eq!(answer.query()["state"], "x");
+    assert!(answer.query().contains_key("code"));
+}
+
+#[tokio::test]
+async fn form_post_answers_with_a_form_that_sends_itself() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let markup = "\"><script>alert(1)</script>";
+    let page = browser.visit(&spa.authorize_path(&[("response_mode", "form_post"), ("state", markup)])).await;
+    let answer = browser.sign_in(&page).await.expect_page(200);
+    assert!(answer.body.contains("action=\"https://app.acme.example/callback\""), "{answer:#?}");
+    assert!(answer.hidden("code").len() >= 43);
+    assert!(!answer.body.contains("<script>alert"), "the state is escaped");
+    let error = browser.visit(&spa.authorize_path(&[("response_mode", "form_post"), ("response_type", "token")])).await;
+    assert_eq!(error.expect_page(200).hidden("error"), "unsupported_response_type");
+}
+
+#[tokio::test]
+async fn prompt_login_asks_again_and_cannot_be_skipped() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    spa.obtain_code_in(&mut browser, &[]).await;
+    server.clock.advance(Duration::from_secs(100));
+    let page = browser.visit(&spa.authorize_path(&[("prompt", "login")])).await.expect_page(200);
+    // Going back to /authorize without having entered anything leads to the login page again.
+    let skipped = browser.visit(&format!("/authorize?interaction={}", page.hidden("interaction"))).await;
+    let page = skipped.expect_page(200);
+    let answer = browser.sign_in(&page).await;
+    let tokens = spa.redeem(&spa.code_of(&answer)).await.expect(200);
+    let claims = crate::harness::response::decoded(&tokens.member("id_token"), 1);
+    assert_eq!(claims["auth_time"], claims["iat"], "signed in just now");
+}
+
+#[tokio::test]
+async fn max_age_asks_again_when_the_sign_in_is_older() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    spa.obtain_code_in(&mut browser, &[]).await;
+    server.clock.advance(Duration::from_secs(100));
+    spa.code_of(&browser.visit(&spa.authorize_path(&[("max_age", "100")])).await);
+    server.clock.advance(Duration::from_secs(1));
+    browser.visit(&spa.authorize_path(&[("max_age", "100")])).await.expect_page(200);
+    browser
+        .get(&spa.authorize_path(&[("max_age", "100"), ("prompt", "none")]))
+        .await
+        .expect_error_redirect("login_required");
+    browser.visit(&spa.authorize_path(&[("max_age", "0")])).await.expect_page(200);
+}
+
+#[tokio::test]
+async fn prompt_none_is_answered_from_the_session_without_any_page() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    spa.obtain_code_in(&mut browser, &[]).await;
+    spa.code_of(&browser.get(&spa.authorize_path(&[("prompt", "none")])).await);
+    server.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+    browser.get(&spa.authorize_path(&[("prompt", "none")])).await.expect_error_redirect("login_required");
+}
+
+#[tokio::test]
+async fn an_id_token_hint_must_speak_of_the_person_who_is_signed_in() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let code = spa.obtain_code_in(&mut browser, &[]).await;
+    let hint = spa.redeem(&code).await.expect(200).member("id_token");
+    server.clock.advance(Duration::from_secs(3 * 60 * 60));
+    spa.code_of(&browser.get(&spa.authorize_path(&[("prompt", "none"), ("id_token_hint", &hint)])).await);
+    let mut other = Browser::new(&server);
+    let page = other.visit(&spa.authorize_path(&[])).await;
+    other.sign_in_as(&page, "bob", crate::harness::fixtures::PASSWORD).await;
+    let path = spa.authorize_path(&[("prompt", "none"), ("id_token_hint", &hint)]);
+    other.get(&path).await.expect_error_redirect("login_required");
+    let page = other.visit(&spa.authorize_path(&[("id_token_hint", &hint)])).await.expect_page(200);
+    let answer = other.sign_in_as(&page, "bob", crate::harness::fixtures::PASSWORD).await;
+    answer.expect_error_redirect("login_required");
+    let forged = format!("{hint}x");
+    browser.get(&spa.authorize_path(&[("id_token_hint", &forged)])).await.expect_error_redirect("invalid_request");
+}
+
+#[tokio::test]
+async fn an_interaction_belongs_to_one_browser_and_is_used_once() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&spa.authorize_path(&[])).await;
+    let interaction = page.hidden("interaction");
+    let path = format!("/authorize?interaction={interaction}");
+    // Somebody else's browser can neither use nor burn it.
+    let mut stranger = Browser::new(&server);
+    spa.obtain_code_in(&mut stranger, &[]).await;
+    stranger.get(&path).await.expect_page(400);
+    stranger.get(&format!("/login?interaction={interaction}")).await.expect_page(400);
+    spa.code_of(&browser.sign_in(&page).await);
+    browser.get(&path).await.expect_page(400);
+    browser.get("/authorize?interaction=unknown").await.expect_page(400);
+}
+
+#[tokio::test]
+async fn a_client_that_wants_consent_gets_it_once() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::new(&server, "shop");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&shop.authorize_path(&[("scope", "openid profile")])).await;
+    let question = browser.sign_in(&page).await.expect_page(200);
+    assert!(question.body.contains("Shop"), "{question:#?}");
+    let interaction = question.hidden("interaction");
+    let fields = |decision| [("interaction", interaction.as_str()), ("decision", decision)];
+    Browser::new(&server).post("/consent", &fields("allow")).await.expect_page(400);
+    browser.get(&shop.authorize_path(&[("prompt", "none")])).await.expect_error_redirect("consent_required");
+    let answer = browser.post("/consent", &fields("allow")).await;
+    shop.code_of(&browser.follow(answer).await);
+    shop.code_of(&browser.get(&shop.authorize_path(&[("scope", "openid")])).await);
+    // Asked again, and denied.
+    let question = browser.visit(&shop.authorize_path(&[("prompt", "consent")])).await.expect_page(200);
+    let interaction = question.hidden("interaction");
+    let answer = browser.post("/consent", &[("interaction", &interaction), ("decision", "deny")]).await;
+    answer.expect_error_redirect("access_denied");
+    browser.post("/consent", &[("interaction", &interaction), ("decision", "allow")]).await.expect_page(400);
+}
+
+#[tokio::test]
+async fn head_is_not_an_authorization_request() {
+    let server = TestServer::start().await;
+    let answer = server
+        .send(axum::http::Request::head("/authorize?client_id=spa").body(axum::body::Body::empty()).expect("a request"))
+        .await;
+    assert!(answer.status.is_client_error(), "{answer:#?}");
+}

@@ -1,0 +1,109 @@
+//! Discovery and keys: RFC 8414, OIDC Discovery, RFC 7517 §5.
+
+use axum::body::Body;
+use axum::http::{Request, header};
+
+use crate::harness::server::GLOBEX;
+use crate::harness::{RelyingParty, TestServer};
+
+const DOCUMENTS: [&str; 3] =
+    ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"];
+
+#[tokio::test]
+async fn the_documents_may_be_cached_and_asked_for_again_cheaply() {
+    let server = TestServer::start().await;
+    for path in DOCUMENTS {
+        let answer = server.get(path).await.expect(200);
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.header("cache-control"), "public, max-age=3600");
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        let etag = answer.header("etag").to_owned();
+        assert!(etag.starts_with('"'), "strong: {etag}");
+        for sent in [etag.clone(), format!("\"x\", W/{etag}"), "*".into()] {
+            let request =
+                Request::get(path).header(header::IF_NONE_MATCH, sent).body(Body::empty()).expect("a request");
+            let again = server.send(request).await.expect(304);
+            assert_eq!(again.body, "");
+            assert_eq!(again.header("etag"), etag);
+        }
+        let head = server.send(Request::head(path).body(Body::empty()).expect("a request")).await.expect(200);
+        assert_eq!((head.body.as_str(), head.header("etag")), ("", etag.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_the_url_without_the_suffix_and_every_url_begins_with_it() {
+    let server = TestServer::start().await;
+    let document = server.get("/.well-known/openid-configuration").await.json();
+    assert_eq!(document["issuer"], "https://login.acme.example");
+    let members = document.as_object().expect("an object");
+    for (name, value) in members.iter().filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri") {
+        assert!(value.as_str().expect("a URL").starts_with("https://login.acme.example/"), "{name}: {value}");
+    }
+    assert!(members.values().all(|value| !value.is_null()), "no null members: {members:?}");
+    let same = server.get("/.well-known/oauth-authorization-server").await.json();
+    assert_eq!(document, same);
+}
+
+#[tokio::test]
+async fn every_endpoint_that_is_named_is_there() {
+    let server = TestServer::start().await;
+    let document = server.get("/.well-known/openid-configuration").await.json();
+    for (name, value) in document.as_object().expect("an object") {
+        if name.ends_with("_endpoint") || name == "jwks_uri" {
+            let path = value.as_str().and_then(|url| url.strip_prefix("https://login.acme.example")).expect("a path");
+            let answer = server.get(path).await;
+            assert_ne!(answer.status, 404, "{name}");
+            assert!(!answer.status.is_server_error(), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_tells_what_its_own_clients_may_do() {
+    let server = TestServer::start().await;
+    let document = server.get("/.well-known/openid-configuration").await.json();
+    let scopes: Vec<&str> =
+        document["scopes_supported"].as_array().expect("scopes").iter().filter_map(|s| s.as_str()).collect();
+    assert_eq!(scopes, ["address", "email", "jobs", "offline_access", "openid", "phone", "profile"]);
+    let algorithms = document["id_token_signing_alg_values_supported"].as_array().expect("algorithms");
+    assert!(algorithms.contains(&"RS256".into()));
+    assert_eq!(document["request_uri_parameter_supported"], false);
+    assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+    assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+    assert_eq!(document["subject_types_supported"], serde_json::json!(["public"]));
+}
+
+#[tokio::test]
+async fn a_key_set_has_public_members_alone_and_is_the_tenants_own() {
+    let server = TestServer::start().await;
+    let keys = server.get("/.well-known/jwks.json").await.json();
+    for key in keys["keys"].as_array().expect("keys") {
+        for name in ["kty", "use", "alg", "kid", "n", "e"] {
+            assert!(key[name].is_string(), "{name}: {key}");
+        }
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+            assert!(key[private].is_null(), "{private}");
+        }
+    }
+    let other = server.get_at(GLOBEX, "/.well-known/jwks.json").await.json();
+    assert_ne!(keys["keys"][0]["kid"], other["keys"][0]["kid"]);
+    let service = RelyingParty::new(&server, "service");
+    let token = service.token(&[("grant_type", "client_credentials")]).await.expect(200).member("access_token");
+    let header = crate::harness::response::decoded(&token, 0);
+    assert_eq!(header["kid"], keys["keys"][0]["kid"], "the signing key stands first");
+    assert_eq!(header["typ"], "at+jwt");
+}
+
+#[tokio::test]
+async fn an_unverified_header_names_no_url() {
+    let server = TestServer::start().await;
+    let request = Request::get("/.well-known/openid-configuration")
+        .header(header::HOST, "login.acme.example")
+        .header("x-forwarded-host", "evil.example")
+        .header("x-forwarded-proto", "http")
+        .body(Body::empty())
+        .expect("a request");
+    let document = server.send(request).await.expect(200).json();
+    assert_eq!(document["issuer"], "https://login.acme.example");
+}

@@ -1,0 +1,10 @@
+//! One file per endpoint, as in `src/endpoint`.
+
+mod authorize;
+mod discovery;
+mod health;
+mod login;
+mod logout;
+mod revoke;
+mod token;
+mod userinfo;

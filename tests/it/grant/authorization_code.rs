@@ -1,0 +1,132 @@
+//! Authorization codes: RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9068, OIDC Core §3.1.3.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::fixtures::CALLBACK;
+use crate::harness::relying_party::VERIFIER;
+use crate::harness::response::decoded;
+use crate::harness::{RelyingParty, TestServer};
+
+const GRANT: (&str, &str) = ("grant_type", "authorization_code");
+
+#[tokio::test]
+async fn the_tokens_say_who_what_and_for_whom() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[]).await;
+    let tokens = spa.redeem(&code).await.expect(200);
+    let access = tokens.access_claims();
+    let id = decoded(&tokens.member("id_token"), 1);
+    for (name, value) in [
+        ("iss", json!("https://login.acme.example")),
+        ("sub", json!("acme-ada")),
+        ("aud", json!("spa")),
+        ("client_id", json!("spa")),
+        ("tenant", json!("acme")),
+        ("role", json!("admin")),
+        ("user", json!("ada")),
+        ("scope", json!("openid profile email staff")),
+    ] {
+        assert_eq!(access[name], value, "{name}");
+    }
+    assert_eq!(access["exp"].as_i64().expect("exp") - access["iat"].as_i64().expect("iat"), 7200);
+    assert_eq!(access["profile"]["name"], "Ada Lovelace");
+    assert_eq!(decoded(&tokens.member("access_token"), 0)["typ"], "at+jwt");
+    for (name, value) in [
+        ("iss", json!("https://login.acme.example")),
+        ("sub", json!("acme-ada")),
+        ("aud", json!("spa")),
+        ("nonce", json!("n-0S6_WzA2Mj")),
+        ("acr", json!("1")),
+        ("amr", json!(["pwd"])),
+    ] {
+        assert_eq!(id[name], value, "{name}");
+    }
+    assert!(id["at_hash"].is_string() && id["sid"].is_string() && id["auth_time"].is_number());
+    assert!(id["email"].is_null(), "profile claims only when asked for by name: {id}");
+}
+
+#[tokio::test]
+async fn a_second_redemption_revokes_what_the_first_one_gave() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[]).await;
+    let tokens = spa.redeem(&code).await.expect(200);
+    spa.redeem(&code).await.expect_error(400, "invalid_grant");
+    server.get_with_token("/userinfo", &tokens.member("access_token")).await.expect_error(401, "invalid_token");
+    spa.refresh(&tokens.member("refresh_token")).await.expect_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn of_many_redemptions_at_once_one_wins_at_most_and_nothing_stays_alive() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[]).await;
+    let answers = futures_util::future::join_all((0..20).map(|_| spa.redeem(&code))).await;
+    let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    assert!(won.len() <= 1, "{} won", won.len());
+    for answer in won {
+        server.get_with_token("/userinfo", &answer.member("access_token")).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_use_or_burn_a_code() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[]).await;
+    let full = [GRANT, ("code", &code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
+    RelyingParty::new(&server, "web").token(&full).await.expect_error(400, "invalid_grant");
+    for (name, value) in [
+        ("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong"),
+        ("code_verifier", "short"),
+        ("code_verifier", ""),
+        ("redirect_uri", "http://127.0.0.1/native"),
+        ("redirect_uri", ""),
+        ("code", "unknown"),
+    ] {
+        let fields: Vec<_> = full.iter().map(|&(own, is)| (own, if own == name { value } else { is })).collect();
+        spa.token(&fields).await.expect_error(400, "invalid_grant");
+    }
+    spa.redeem(&code).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_code_lives_for_a_minute() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[]).await;
+    server.clock.advance(Duration::from_secs(59));
+    spa.redeem(&code).await.expect(200);
+    let late = spa.obtain_code(&[]).await;
+    server.clock.advance(Duration::from_secs(60));
+    spa.redeem(&late).await.expect_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_confidential_client_may_leave_pkce_out_and_then_cannot_bring_it_back() {
+    let server = TestServer::start().await;
+    let web = RelyingParty::new(&server, "web");
+    let without = [("code_challenge", ""), ("code_challenge_method", "")];
+    let code = web.obtain_code(&without).await;
+    web.redeem(&code).await.expect_error(400, "invalid_grant");
+    web.token(&[GRANT, ("code", &code), ("redirect_uri", CALLBACK)]).await.expect(200);
+}
+
+#[tokio::test]
+async fn without_openid_there_is_no_id_token() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[("scope", "read:mail")]).await;
+    assert!(spa.redeem(&code).await.expect(200).json()["id_token"].is_null());
+}
+
+#[tokio::test]
+async fn a_resource_indicator_becomes_the_audience() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[("resource", "https://api.acme.example/")]).await;
+    assert_eq!(spa.redeem(&code).await.expect(200).access_claims()["aud"], "https://api.acme.example/");
+}
