@@ -93,12 +93,10 @@ impl<'a> Demo<'a> {
     #[track_caller]
     fn read(log: &'a str) -> Self {
         let after = |label: &str| {
-            let found =
-                regex::Regex::new(&format!(r"(?im){label}\W+(\S+)")).expect("a correct expression").captures(log);
-            let Some(found) = found else { panic!("no {label} is printed") };
-            &log[found.get(1).expect("the expression has one group").range()]
+            let line = log.lines().find_map(|line| line.trim().strip_prefix(label)?.strip_prefix(' '));
+            line.map(str::trim).unwrap_or_else(|| panic!("no line with {label:?} is printed"))
         };
-        Self { url: after("open"), username: after("username"), password: after("password") }
+        Self { url: after("open"), username: after("user"), password: after("password") }
     }
 }
 
