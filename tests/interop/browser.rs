@@ -55,6 +55,9 @@ async fn a_single_page_application_signs_in_shows_the_profile_and_signs_out() {
     assert_eq!(findings.one("signed out")["message"], "signed out: goodbye");
     assert_eq!(findings.one("signed out")["url"], format!("{origin}/"));
     findings.expect_url("after signing out", &login);
+
+    findings.expect_signed_in("signed in by popup", &server.issuer());
+    assert_eq!(findings.one("signed in by popup")["message"], "signed in by popup");
     assert_eq!(findings.one("complaints"), &json!([]));
 }
 

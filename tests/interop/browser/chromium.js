@@ -15,6 +15,9 @@ const FLAGS = [
 /** Longest time that any single step may take, in milliseconds. */
 const PATIENCE = 15_000;
 
+/** Errors of scripts and violations of content security policies and CORS, of all pages of the journey. */
+export const complaints = [];
+
 /** Prints one finding; the test that started the journey reads and judges it. */
 export function report(step, finding) {
   console.log(JSON.stringify({ step, finding }));
@@ -25,21 +28,27 @@ export async function journey(executablePath, walk) {
   const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: 2 * PATIENCE });
   try {
     await walk(browser);
+  } catch (error) {
+    // Where every page got stuck, and what the browser had to say about it.
+    for (const page of browser.contexts().flatMap((context) => context.pages())) {
+      console.error(`${page.url()}\n${await page.locator('body').innerText().catch(String)}\n`);
+    }
+    console.error(complaints.join('\n'));
+    throw error;
   } finally {
     await browser.close();
   }
 }
 
-/** Opens a page that collects the errors of its scripts and every violation of a content security policy. */
-export async function openPage(browser, complaints, options = {}) {
+/** Opens a page in a context of its own: no cookie of any other page. */
+export async function openPage(browser, options = {}) {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1440, height: 900 }, ...options });
   context.setDefaultTimeout(PATIENCE);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));
-  page.on('console', (message) => {
-    if (/content security policy|blocked by cors/i.test(message.text())) complaints.push(`${message.text()}`);
+  context.on('weberror', (event) => complaints.push(`script: ${event.error().message}`));
+  context.on('console', (message) => {
+    if (/content security policy|blocked by cors/i.test(message.text())) complaints.push(message.text());
   });
-  return page;
+  return context.newPage();
 }
 
 /** Fills in the login form and sends it, by the button or as many people do, with the enter key. */

@@ -1,14 +1,13 @@
 // Walks the demo as its printed lines tell a newcomer: front page, sign-in, profile and decoded token, sign-out.
 import { mkdir } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
-import { journey, openPage, report, signIn } from './chromium.js';
+import { complaints, journey, openPage, report, signIn } from './chromium.js';
 
 const { chromium, frontPage, username, password, screenshots } = await json(process.stdin);
-const complaints = [];
 
 await mkdir(screenshots, { recursive: true });
 await journey(chromium, async (browser) => {
-  const page = await openPage(browser, complaints);
+  const page = await openPage(browser);
   await page.goto(frontPage);
   const button = page.locator('#demo-sign-in');
   await button.waitFor();

@@ -1,10 +1,9 @@
 // Signs in to the single page application through the server's login page, and out again.
 import { mkdir } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
-import { claims, journey, openPage, report, signIn } from './chromium.js';
+import { claims, complaints, journey, openPage, report, signIn } from './chromium.js';
 
 const { chromium, application, username, password, screenshots } = await json(process.stdin);
-const complaints = [];
 
 const settled = (page, state) => page.locator(`body[data-state="${state}"]`).waitFor();
 const message = (page) => page.locator('#message').textContent();
@@ -24,7 +23,7 @@ async function askToSignIn(page) {
 
 /** The page's look, and whether anything sticks out to the side. */
 async function photograph(browser, colorScheme, width) {
-  const page = await openPage(browser, complaints, { colorScheme, viewport: { width, height: 800 } });
+  const page = await openPage(browser, { colorScheme, viewport: { width, height: 800 } });
   await askToSignIn(page);
   await page.locator('div.login-box').waitFor();
   await page.screenshot({ path: `${screenshots}/login-${colorScheme}-${width}.png`, fullPage: true });
@@ -55,14 +54,14 @@ await journey(chromium, async (browser) => {
   }
 
   for (const locale of ['en-GB', 'de-DE']) {
-    const page = await openPage(browser, complaints, { locale });
+    const page = await openPage(browser, { locale });
     await askToSignIn(page);
     await page.locator('#username').waitFor();
     report('spoken', await spoken(page));
     await page.context().close();
   }
 
-  const page = await openPage(browser, complaints);
+  const page = await openPage(browser);
   await askToSignIn(page);
   await page.locator('#username').waitFor();
   report('login page', { url: page.url(), focus: await page.evaluate(() => document.activeElement?.id) });
@@ -100,6 +99,17 @@ await journey(chromium, async (browser) => {
   await page.locator('#sign-in').click();
   await page.locator('#password').waitFor();
   report('after signing out', { url: page.url(), cookies: (await page.context().cookies()).map((cookie) => cookie.name) });
+
+  // A popup reports to the window that opened it and closes itself.
+  await page.goto(application);
+  await settled(page, 'signed-out');
+  const [popup] = await Promise.all([page.waitForEvent('popup'), page.locator('#sign-in-by-popup').click()]);
+  await popup.locator('#username').waitFor();
+  // The library looks every 500 ms whether the popup is still there; a person takes longer than that.
+  await popup.waitForTimeout(1200);
+  await signIn(popup, username, password);
+  await settled(page, 'signed-in');
+  report('signed in by popup', { message: await message(page), ...(await profile(page)) });
 
   report('complaints', complaints);
 });

@@ -28,6 +28,7 @@ async function start() {
     authority,
     client_id,
     redirect_uri: place,
+    popup_redirect_uri: place,
     post_logout_redirect_uri: place,
     scope: 'openid profile email',
     loadUserInfo: true,
@@ -35,6 +36,9 @@ async function start() {
   });
 
   element('sign-in').onclick = shield(() => users.signinRedirect());
+  element('sign-in-by-popup').onclick = shield(async () =>
+    show('signed-in', 'signed in by popup', await users.signinPopup()),
+  );
   element('renew').onclick = shield(async () => show('signed-in', 'renewed', await users.signinSilent()));
   element('forget').onclick = shield(async () => { await users.removeUser(); show('signed-out', 'forgotten'); });
   element('sign-out').onclick = shield(() => users.signoutRedirect({ state: 'goodbye' }));
