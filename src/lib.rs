@@ -7,6 +7,7 @@ pub mod grant;
 pub mod issuer;
 pub mod key;
 pub mod login;
+pub mod metrics;
 pub mod protocol;
 pub mod random;
 pub mod registry;

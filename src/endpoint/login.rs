@@ -22,9 +22,12 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
         return steps::begin(&issuer, &cookies, "/login", destination(&issuer, &parameters)?).await;
     };
     Ok(match steps::find(&issuer, &cookies, id).await? {
-        Some(interaction) => {
-            show(&issuer, &page, StatusCode::OK, Asked { id, interaction: &interaction, username: None, error: None })
-        }
+        Some(interaction) => show(
+            &issuer,
+            &page,
+            StatusCode::OK,
+            Asked { id, interaction: &interaction.record, username: None, error: None },
+        ),
         None => expired(&issuer, &cookies, &page).await?,
     })
 }
@@ -32,7 +35,7 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 /// The filled-in form.
 pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
-    let Some(mut interaction) = steps::find(&issuer, &cookies, id).await? else {
+    let Some(found) = steps::find(&issuer, &cookies, id).await? else {
         return expired(&issuer, &cookies, &page).await;
     };
     let username = parameters.one("username")?.unwrap_or_default();
@@ -43,15 +46,17 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         false => issuer.login.login(&issuer.tenant, credentials).await,
     };
     let again = |status, error| {
-        let asked = Asked { id, interaction: &interaction, username: Some(username), error: Some(error) };
+        let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
         show(&issuer, &page, status, asked)
     };
     match attempt {
         Ok(Some(identity)) => {
-            interaction.signed_in = true;
-            steps::update(&issuer, id, &interaction).await?;
+            let to = Interaction { signed_in: true, ..found.record.clone() };
+            if !steps::update(&issuer, id, &found, &to).await? {
+                return expired(&issuer, &cookies, &page).await;
+            }
             let cookie = begin_session(&issuer, &cookies, identity).await?;
-            Ok((cookie, Redirect::to(&steps::location(&interaction.resume, id))).into_response())
+            Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
         Ok(None) => Ok(again(StatusCode::UNAUTHORIZED, LoginError::InvalidCredentials)),
         Err(error) => {

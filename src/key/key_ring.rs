@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use jsonwebtoken::DecodingKey;
+use prometheus_client::metrics::counter::Counter;
 use tracing::error;
 
 use crate::clock::Timestamp;
@@ -22,6 +23,7 @@ use crate::key::policy::RotationPolicy;
 use crate::key::private_key::PrivateKey;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::signer::{TokenType, header};
+use crate::metrics::SignedWith;
 use crate::protocol::jwk::{Algorithm, JwkSet, KeyMaterial};
 use crate::store::Loaded;
 
@@ -33,12 +35,19 @@ pub struct KeyRing {
     pub plan: ArcSwap<Plan>,
     /// Those who load or change the set take turns; nobody else waits.
     pub turn: tokio::sync::Mutex<()>,
+    /// The names of the signing keys that were last written to the log.
+    pub logged: std::sync::Mutex<Vec<String>>,
     snapshot: ArcSwapOption<Snapshot>,
     looked_again: AtomicI64,
+    read_at: AtomicI64,
+    unconfirmed: AtomicI64,
 }
 
 /// The name of the one set of all tenants under `scope: shared`; no tenant can be called so.
 pub const SHARED: &str = "*";
+
+/// After how many seconds a set is read again without news of a change; well below [`crate::key::record::LAG`].
+const READ_AGAIN_AFTER: i64 = 10 * 60;
 
 /// What a set is asked to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +82,8 @@ pub struct LiveKey {
     pub headers: [String; TokenType::ALL.len()],
     /// The latest `exp` of what this replica signed with it.
     pub latest_expiry: Arc<AtomicI64>,
+    /// Its signatures.
+    pub signed: Counter,
 }
 
 /// The JWKS, ready to be sent.
@@ -97,8 +108,11 @@ impl KeyRing {
             name: name.into(),
             plan: ArcSwap::from_pointee(plan),
             turn: tokio::sync::Mutex::default(),
+            logged: std::sync::Mutex::default(),
             snapshot: ArcSwapOption::empty(),
             looked_again: AtomicI64::new(i64::MIN),
+            read_at: AtomicI64::new(i64::MIN),
+            unconfirmed: AtomicI64::default(),
         }
     }
 
@@ -122,6 +136,7 @@ impl KeyRing {
 
     /// Takes `loaded` over, unless it is older than what is here. Call it in turn.
     pub fn install(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
+        self.read_at.store(keys.clock.now().0, Ordering::Relaxed);
         let old = self.snapshot();
         if old.as_ref().is_some_and(|old| old.loaded.record.version > loaded.record.version) {
             return;
@@ -143,7 +158,29 @@ impl KeyRing {
             grace: self.plan.load().policy.grace,
             published: ArcSwapOption::empty(),
         };
+        for live in old.iter().flat_map(|old| &old.keys).filter(|live| snapshot.live(&live.kid).is_none()) {
+            let (tenant, kid, alg) = (self.name.to_string(), live.kid.clone(), live.algorithm.as_str());
+            keys.metrics.tokens_signed.remove(&SignedWith { tenant, kid, alg });
+        }
         self.snapshot.store(Some(Arc::new(snapshot)));
+    }
+
+    /// How many replicas hold the next key back, as of the last tick.
+    pub fn unconfirmed(&self) -> i64 {
+        self.unconfirmed.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many replicas hold the next key back.
+    pub fn set_unconfirmed(&self, replicas: usize) {
+        self.unconfirmed.store(i64::try_from(replicas).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether the set should be read again although nobody said that it changed: whoever changed it may have died before
+    /// saying so.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        let age = now.0.saturating_sub(self.read_at.load(Ordering::Relaxed));
+        // A clock that jumped back makes it stale, too.
+        !(0..READ_AGAIN_AFTER).contains(&age)
     }
 
     /// Whether an unknown `kid` may make this replica read the set again: not more than once per second.
@@ -170,6 +207,21 @@ impl Snapshot {
     pub fn verifying(&self, kid: &str, now: Timestamp) -> Option<&Arc<LiveKey>> {
         let stored = self.set().key(kid)?;
         self.set().state(stored, self.grace, now).is_published().then(|| self.live(kid)).flatten()
+    }
+
+    /// What this replica signed and the record does not know yet: names, and the latest `exp`.
+    pub fn unwritten_expiries(&self) -> Vec<(String, Timestamp)> {
+        let signed = self.set().keys.iter().filter(|key| key.revoked_at.is_none());
+        let latest = signed.filter_map(|key| {
+            let latest = Timestamp(self.live(key.kid())?.latest_expiry.load(Ordering::Relaxed));
+            (latest.0 > 0 && key.last_expiry.is_none_or(|last| last < latest)).then(|| (key.public.kid.clone(), latest))
+        });
+        latest.collect()
+    }
+
+    /// For how long retired keys are published, as far as the policy says.
+    pub fn grace(&self) -> Duration {
+        self.grace
     }
 
     /// The key called `kid`, as it is in memory.
@@ -206,7 +258,10 @@ impl LiveKey {
             .inspect_err(|error| error!(tenant, kid = key.kid(), "A public key in the store is damaged: {error:#}"))
             .ok();
         let headers = TokenType::ALL.map(|token_type| header(key.algorithm(), token_type, Some(key.kid())));
-        Self { kid: key.kid().into(), algorithm: key.algorithm(), private, public, headers, latest_expiry }
+        let (kid, alg) = (key.public.kid.clone(), key.algorithm());
+        let labels = SignedWith { tenant: tenant.into(), kid: kid.clone(), alg: alg.as_str() };
+        let signed = keys.metrics.tokens_signed.get_or_create_owned(&labels);
+        Self { kid, algorithm: alg, private, public, headers, latest_expiry, signed }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::key::generate::{NewKey, generate};
 use crate::key::private_key::PrivateKey;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::seal::Sealer;
+use crate::metrics::Metrics;
 use crate::protocol::jwk::Algorithm;
 use crate::random::Random;
 use crate::store::{Loaded, Store};
@@ -31,17 +32,25 @@ pub struct KeyStore {
     pub random: Arc<dyn Random>,
     /// The size of new RSA keys.
     pub rsa_bits: u32,
+    /// Where signatures and rotations are counted.
+    pub metrics: Metrics,
 }
 
 impl KeyStore {
-    /// The set of `tenant` as it is now; `None` if there is none or it is empty of keys.
+    /// The set of `tenant` as it is now.
     pub async fn load(&self, tenant: &str) -> Result<Option<Loaded<KeySet>>> {
-        self.store.within(tenant).load(ID).await.with_context(|| format!("the signing keys of tenant {tenant}"))
+        let whose = || format!("the signing keys of tenant {tenant}");
+        let loaded = self.store.within(tenant).load::<KeySet>(ID).await.with_context(whose)?;
+        if let Some(stranger) = loaded.as_ref().map(|loaded| &loaded.record.tenant).filter(|name| *name != tenant) {
+            bail!("{} are those of tenant {stranger:?} in the store; the row was moved", whose());
+        }
+        Ok(loaded)
     }
 
     /// Puts `new` in the place of `expected`, one version further; answers whether nobody was faster.
     pub async fn replace(&self, tenant: &str, expected: Option<&Loaded<KeySet>>, mut new: KeySet) -> Result<bool> {
         new.version = expected.map_or(0, |loaded| loaded.record.version).max(new.version) + 1;
+        new.tenant = tenant.into();
         let store = self.store.within(tenant);
         store
             .replace(ID, expected, &new, &[], None)
@@ -90,6 +99,22 @@ impl KeyStore {
             announced_revision: None,
             grace,
         })
+    }
+
+    /// Seals with the first secret what is sealed with another one, or not at all; answers whether there was something.
+    pub fn seal_again(&self, tenant: &str, set: &mut KeySet) -> Result<bool> {
+        let mut changed = false;
+        for key in &mut set.keys {
+            let Some(half) =
+                key.private.as_ref().filter(|half| self.sealer.is_outdated(half) && self.sealer.knows(half))
+            else {
+                continue;
+            };
+            let pkcs8 = self.sealer.open(tenant, &key.public.kid, half)?;
+            key.private = Some(self.sealer.seal(tenant, &key.public.kid, &pkcs8, self.random.as_ref())?);
+            changed = true;
+        }
+        Ok(changed)
     }
 
     /// The private half of `key`, ready to sign; the error names tenant and kid.

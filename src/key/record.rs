@@ -57,6 +57,8 @@ pub struct StoredKey {
 /// All keys of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySet {
+    /// Whose keys they are, so that a row in the wrong place is noticed.
+    pub tenant: String,
     /// Grows with each change, so that a replica never goes back to an older set.
     pub version: u64,
     /// The keys, in no order.

@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, Header};
+use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tracing::debug;
 
@@ -36,6 +37,7 @@ pub struct TenantSigner {
     pub(super) ring: Arc<KeyRing>,
     pub(super) wanted: Algorithm,
     pub(super) overrides: Option<PolicyOverrides>,
+    pub(super) hs256_signed: Counter,
 }
 
 /// HS256, ready to sign and to verify.
@@ -67,13 +69,15 @@ impl TenantSigner {
         if self.wanted == Algorithm::HS256 {
             return self.wanted;
         }
-        let now = self.shared.keys.clock.now();
-        let ready = self.ring.snapshot().map(|snapshot| snapshot.set().algorithms(now)).unwrap_or_default();
-        if ready.contains(&self.wanted) || ready.is_empty() {
+        let Some(snapshot) = self.ring.snapshot() else { return self.wanted };
+        let (set, now) = (snapshot.set(), self.shared.keys.clock.now());
+        if set.signing(self.wanted, now).is_some() {
             return self.wanted;
         }
-        // Whatever is there besides RS256 is what the tenant was on.
-        ready.iter().copied().find(|algorithm| *algorithm != Algorithm::RS256).unwrap_or(Algorithm::RS256)
+        // RS256 is always there; what came last besides it is what the tenant was on.
+        let ready = set.algorithms(now).into_iter().filter(|algorithm| *algorithm != Algorithm::RS256);
+        let last = ready.max_by_key(|algorithm| set.signing(*algorithm, now).and_then(|key| key.signs_from));
+        last.unwrap_or(Algorithm::RS256)
     }
 
     /// Of ID tokens: OIDC Core §15.1 demands RS256 of a tenant whose clients have no public key to check HS256 with.
@@ -126,6 +130,7 @@ impl TenantSigner {
             let token = token(&hs256.headers[token_type as usize], &claims, |message| {
                 Ok(hmac::sign(&hs256.key, message).as_ref().to_vec())
             })?;
+            self.hs256_signed.inc();
             debug!("Signed token with HS256");
             return Ok(token);
         }
@@ -157,6 +162,7 @@ impl TenantSigner {
         }
         live.latest_expiry.fetch_max(expires_at.0, Ordering::Relaxed);
         let token = token(&live.headers[token_type as usize], claims, |message| private.sign(message))?;
+        live.signed.inc();
         debug!("Signed token with {algorithm} using kid: {}", live.kid);
         Ok(token)
     }

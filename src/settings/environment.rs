@@ -122,10 +122,12 @@ pub(super) fn overlay(written: &mut Written, environment: &dyn Fn(&str) -> Optio
     let mut wrong = Vec::new();
     for (name, set) in VARIABLES {
         let Some(value) = environment(name) else { continue };
-        let value = value.trim();
-        if value.is_empty() {
+        if value.trim().is_empty() {
             continue;
         }
+        // A secret that others share is what it is, white space at its ends included.
+        let is_secret = matches!(name, "JWT_SECRET" | "REDIS_PASSWORD");
+        let value = if is_secret { &value } else { value.trim() };
         if let Err(expected) = set(written, value) {
             wrong.push(format!("the environment variable {name} cannot be read; expected {expected}"));
         }

@@ -2,6 +2,10 @@
 //!
 //! A commit costs one sync of the disk. One writer thread gathers all changes that wait and commits them together, so
 //! that a busy server pays for one sync where it would otherwise pay for a hundred.
+//!
+//! After a write that the disk has refused, redb takes no more until the file is opened anew: every change then
+//! answers that the store is unavailable, and so does `ping`. A restart verifies the file and goes on from the last
+//! commit.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -40,8 +44,9 @@ pub struct Embedded {
     writer: Option<JoinHandle<()>>,
 }
 
-/// One verb, run inside the writer's transaction; answers what to call once the commit has or has not succeeded.
-type Change = Box<dyn FnOnce(&mut Writing<'_>) -> Result<Answer, Failed> + Send>;
+/// One verb, run inside the writer's transaction or told why there is none; answers what to call once the commit has
+/// or has not succeeded.
+type Change = Box<dyn FnOnce(Result<&mut Writing<'_>, Failed>) -> Result<Answer, Failed> + Send>;
 type Answer = Box<dyn FnOnce(Result<(), Failed>) + Send>;
 
 /// Why a commit failed, as told to everyone who waited for it.
@@ -84,16 +89,20 @@ impl Embedded {
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
         let change: Change = Box::new(move |rows| {
-            let outcome = verb(rows).map_err(|error| Failed(format!("{error:#}").into()))?;
-            Ok(Box::new(move |committed| drop(sender.send(committed.map(|()| outcome)))))
+            match rows.and_then(|rows| verb(rows).map_err(|error| Failed(format!("{error:#}").into()))) {
+                Ok(outcome) => Ok(Box::new(move |committed| drop(sender.send(committed.map(|()| outcome))))),
+                Err(failed) => {
+                    drop(sender.send(Err(failed.clone())));
+                    Err(failed)
+                }
+            }
         });
-        let accepted = self.changes.as_ref().is_some_and(|changes| changes.send(change).is_ok());
-        match answer.await {
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(Failed(reason))) => Err(anyhow!("{reason}").context(Unavailable("the store"))),
-            Err(_) if accepted => Err(anyhow!("the commit was given up").context(Unavailable("the store"))),
-            Err(_) => Err(anyhow!("the writer has stopped").context(Unavailable("the store"))),
+        if let Some(changes) = &self.changes {
+            // If the writer has stopped, the change is dropped with the other end of `answer`.
+            drop(changes.send(change));
         }
+        let outcome = answer.await.unwrap_or_else(|_| Err(Failed("the writer has stopped".into())));
+        outcome.map_err(|Failed(reason)| anyhow!("{reason}").context(Unavailable("the store")))
     }
 
     /// A read that finds nothing in the page cache waits for the disk: not on a worker of the runtime.
@@ -138,25 +147,30 @@ fn create_tables(database: &Database) -> Result<()> {
 fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Change>) {
     while let Ok(first) = queue.recv() {
         let mut answers = Vec::new();
-        let batch = std::iter::once(first).chain(queue.try_iter()).take(BATCH);
-        let outcome = commit(database, batch, &mut answers);
-        if let Err(Failed(reason)) = &outcome {
-            tracing::error!(%reason, "the store cannot write");
+        let mut batch = std::iter::once(first).chain(queue.try_iter()).take(BATCH);
+        let outcome = commit(database, &mut batch, &mut answers);
+        if let Err(failed) = &outcome {
+            tracing::error!(reason = %failed.0, "the store cannot write");
+            batch.for_each(|change| drop(change(Err(failed.clone()))));
         }
         answers.into_iter().for_each(|answer| answer(outcome.clone()));
     }
 }
 
-/// Runs the batch in one transaction: all of it is on the disk afterwards, or nothing.
-fn commit(database: &Database, batch: impl Iterator<Item = Change>, answers: &mut Vec<Answer>) -> Result<(), Failed> {
-    let failed = |error: &dyn std::error::Error| Failed(error.to_string().into());
-    let transaction = database.begin_write().map_err(|error| failed(&error))?;
+/// Runs the batch in one transaction: all of it is on the disk afterwards, or nothing. What could not even be tried
+/// stays in `batch`.
+fn commit(
+    database: &Database,
+    batch: &mut impl Iterator<Item = Change>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), Failed> {
+    let transaction = database.begin_write().map_err(|error| Failed(error.to_string().into()))?;
     let mut rows = Writing::begin(&transaction).map_err(|error| Failed(format!("{error:#}").into()))?;
     for change in batch {
-        answers.push(change(&mut rows)?);
+        answers.push(change(Ok(&mut rows))?);
     }
     drop(rows);
-    transaction.commit().map_err(|error| failed(&error))
+    transaction.commit().map_err(|error| Failed(error.to_string().into()))
 }
 
 #[async_trait]

@@ -1,7 +1,7 @@
 //! The shared store, for several replicas: one Redis, one behind sentinels, or a cluster.
 //!
 //! Every verb is one command or one script, so it happens in one step (`scripts.rs`). How a lost connection is
-//! replaced, and which commands are repeated, is in `link.rs`.
+//! replaced is in `keeper.rs`, and which commands are repeated in `link.rs`.
 
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use super::Backend;
 use super::settings::RedisSettings;
 
 mod dial;
+mod fate;
+mod keeper;
 mod link;
 mod scripts;
 

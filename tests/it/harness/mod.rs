@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod fakes;
 pub(crate) mod fixtures;
+pub(crate) mod lossy_proxy;
 pub(crate) mod redis;
 pub(crate) mod relying_party;
 pub(crate) mod response;

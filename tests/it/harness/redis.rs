@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -199,13 +200,13 @@ fn redis_cli(arguments: &[&str]) -> Output {
     output
 }
 
+/// A free port below those that the system gives to outgoing connections, so that none of them takes it meanwhile.
 fn free_port() -> u16 {
-    // A cluster node also listens ten thousand ports higher, so only low ports will do.
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("a bound address").port();
-        if port < 50_000 {
-            return port;
-        }
-    }
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    // Each process begins elsewhere. The node of a cluster also listens ten thousand ports higher.
+    let start = std::process::id().wrapping_mul(97);
+    let candidates =
+        std::iter::repeat_with(|| 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000) as u16);
+    candidates.take(12_000).find(|port| free(*port) && free(*port + 10_000)).expect("a free port")
 }

@@ -10,9 +10,12 @@ use async_trait::async_trait;
 use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::store::Backend;
 
+/// A value, and its groups.
+type Row = (Vec<u8>, Vec<String>);
+
 #[derive(Default)]
 pub(super) struct Memory {
-    rows: Mutex<HashMap<String, (Vec<u8>, Vec<String>)>>,
+    rows: Mutex<HashMap<String, Row>>,
     pub(super) calls: AtomicU64,
     pub(super) away: AtomicBool,
 }
@@ -84,6 +87,7 @@ impl Backend for Memory {
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
+        _groups: &[String],
         _keep: Option<Duration>,
     ) -> Result<bool> {
         self.answer()?;

@@ -145,7 +145,7 @@ async fn a_hundred_first_uses_on_ten_replicas_make_one_key() {
         let manager = world.replica(settings(Algorithm::RS256)).await;
         for _ in 0..10 {
             let manager = manager.clone();
-            uses.spawn(async move { kids(&*manager.tenant(&tenant("shop")).await.unwrap()) });
+            uses.spawn(async move { kids(&manager.tenant(&tenant("shop")).await.unwrap()) });
         }
     }
     let sets: HashSet<Vec<String>> = uses.join_all().await.into_iter().collect();
@@ -160,7 +160,7 @@ async fn nothing_is_asked_of_the_store_before_the_first_use_nor_by_a_signature()
     let opened = world.memory.calls();
     let signer = manager.tenant(&tenant("shop")).await.unwrap();
     let used = world.memory.calls();
-    assert!(used > opened && used - opened < 5, "{opened} {used}");
+    assert!(used > opened && used - opened <= 5, "{opened} {used}");
     for _ in 0..1000 {
         let signer = manager.tenant(&tenant("shop")).await.unwrap();
         verify(&signer, &world.sign(&signer)).await.unwrap();

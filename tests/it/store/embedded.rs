@@ -59,6 +59,22 @@ async fn an_acknowledged_change_is_in_the_file_before_the_store_is_closed() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_kept_for_a_minute_is_there_for_a_minute() {
+    let clock = ManualClock::default();
+    let memory = open(&StoreSettings::default(), Arc::new(clock.clone())).await.unwrap();
+    memory.put("{t}a", b"one", &[], LONG).await.unwrap();
+    memory.put("{t}b", b"two", &[], LONG + Duration::from_millis(1)).await.unwrap();
+    // The clock shows whole seconds: what was put late in one may have waited a second less than it seems.
+    clock.advance(LONG);
+    memory.sweep().await.unwrap();
+    assert_eq!(memory.get("{t}a").await.unwrap().unwrap(), b"one");
+    clock.advance(Duration::from_secs(1));
+    memory.sweep().await.unwrap();
+    assert_eq!(memory.get("{t}a").await.unwrap(), None);
+    assert_eq!(memory.get("{t}b").await.unwrap().unwrap(), b"two");
+}
+
+#[tokio::test]
 async fn a_sweep_drops_what_is_overdue_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");

@@ -1,0 +1,259 @@
+//! What `uitsmijter keys` does: on the same store, safe while servers run. Printing is for the caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use crate::clock::{Clock, Timestamp};
+use crate::key::adopt::OlderKeys;
+use crate::key::key_ring::SHARED;
+use crate::key::key_store::KeyStore;
+use crate::key::news::{self, Heartbeat};
+use crate::key::policy::RotationPolicy;
+use crate::key::record::{KeySet, State, StoredKey};
+use crate::key::rotation::Replicas;
+use crate::key::seal::Sealer;
+use crate::key::settings::SigningSettings;
+use crate::key::signer_manager::{TenantSigning, algorithms};
+use crate::metrics::Metrics;
+use crate::protocol::jwk::{Algorithm, Jwk, JwkSet};
+use crate::random::Random;
+use crate::store::Store;
+
+/// The commands of an operator.
+pub struct KeyCommands {
+    keys: KeyStore,
+    settings: SigningSettings,
+}
+
+/// One line of `keys list`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedKey {
+    /// Whose key; `*` where all tenants share one set.
+    pub tenant: String,
+    /// Its name.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// What it is now.
+    pub state: State,
+    /// Seconds since it was made.
+    pub age_seconds: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it signs.
+    pub signs_from: Option<Timestamp>,
+    /// From when on it does not.
+    pub retired_at: Option<Timestamp>,
+    /// For a signing key: when another one should take over.
+    pub next_rotation: Option<Timestamp>,
+    /// Nothing that it signed lives longer.
+    pub last_expiry: Option<Timestamp>,
+    /// From when on nobody needs it; empty as long as it is not retired.
+    pub safe_to_drop_at: Option<Timestamp>,
+    /// Whether its private half is sealed; empty when that is erased.
+    pub sealed: Option<bool>,
+    /// The replicas that hold it back, because they do not publish it yet.
+    pub waits_for: Vec<String>,
+}
+
+/// What became of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rotated {
+    /// Of which keys.
+    pub algorithm: Algorithm,
+    /// The new key.
+    pub kid: String,
+    /// Whether it was there already, announced before.
+    pub was_announced: bool,
+}
+
+/// When a new key may sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After every replica has published it for long enough.
+    Announced,
+    /// At once. Resource servers that cache the JWKS refuse its tokens until they fetch it again, unless the key was
+    /// announced before.
+    Now,
+}
+
+impl KeyCommands {
+    /// Commands on `store`, which is the whole store, under the settings that the servers have.
+    pub fn new(
+        store: Store,
+        settings: SigningSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self> {
+        settings.check()?;
+        let sealer = Sealer::new(&settings.sealing())?;
+        let keys = KeyStore { store, sealer, clock, random, rsa_bits: settings.rsa_bits, metrics: Metrics::default() };
+        Ok(Self { keys, settings })
+    }
+
+    /// The keys of `tenant`: the signing ones, the announced, the retired, the others. Empty before its first use.
+    pub async fn list(&self, tenant: &TenantSigning<'_>) -> Result<Vec<ListedKey>> {
+        let (name, policy, now) = (self.set_name(tenant), self.policy(tenant)?, self.keys.clock.now());
+        let Some(loaded) = self.keys.load(name).await? else { return Ok(Vec::new()) };
+        let replicas = Replicas::of(&Heartbeat::all(&self.keys.store).await?, name);
+        let set = &loaded.record;
+        let mut keys: Vec<ListedKey> =
+            set.keys.iter().map(|key| listed(name, set, key, &policy, &replicas, now)).collect();
+        keys.sort_by(|a, b| a.state.cmp(&b.state).then(b.created_at.cmp(&a.created_at)).then(a.kid.cmp(&b.kid)));
+        Ok(keys)
+    }
+
+    /// Brings a new key on its way for each algorithm of `tenant`, or lets it sign at once. A key that is already
+    /// announced is taken.
+    pub async fn rotate(&self, tenant: &TenantSigning<'_>, start: Start) -> Result<Vec<Rotated>> {
+        let name = self.set_name(tenant);
+        let mut rotated = Vec::new();
+        for algorithm in algorithms(tenant.algorithm.unwrap_or(self.settings.algorithm)) {
+            let now = self.keys.clock.now();
+            let spare = self.spare(tenant, algorithm, now).await?;
+            let mut outcome = None;
+            self.change(name, |set| {
+                let (kid, was_announced) = next_key(set, algorithm, spare.as_ref(), now)?;
+                let starts = start == Start::Now && set.start_at_once(&kid, now);
+                outcome = Some(Rotated { algorithm, kid, was_announced });
+                Ok(starts || !was_announced)
+            })
+            .await?;
+            rotated.extend(outcome);
+        }
+        Ok(rotated)
+    }
+
+    /// Withdraws `kid`: out of the JWKS at once, and nothing that it signed is believed. If it signs now, another key
+    /// takes its place at once; answers which.
+    pub async fn revoke(&self, tenant: &TenantSigning<'_>, kid: &str) -> Result<Option<String>> {
+        let (name, now) = (self.set_name(tenant), self.keys.clock.now());
+        let set = self.keys.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?.record;
+        let key = set.key(kid).with_context(|| format!("tenant {name} has no key {kid}"))?;
+        let algorithm = key.algorithm();
+        let signs = |set: &KeySet| set.signing(algorithm, now).is_some_and(|key| key.kid() == kid);
+        let spare = if signs(&set) { self.spare(tenant, algorithm, now).await? } else { None };
+        let mut successor = None;
+        self.change(name, |set| {
+            let signs = signs(set);
+            if !set.revoke(kid, now) {
+                return Ok(false);
+            }
+            if signs {
+                let (next, _) = next_key(set, algorithm, spare.as_ref(), now)?;
+                set.start_at_once(&next, now);
+                successor = Some(next);
+            }
+            Ok(true)
+        })
+        .await?;
+        Ok(successor)
+    }
+
+    /// The public keys of `tenant`, as the JWKS shows them.
+    pub async fn export(&self, tenant: &TenantSigning<'_>) -> Result<JwkSet> {
+        let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
+        let loaded = self.keys.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?;
+        let published: Vec<Jwk> = loaded
+            .record
+            .published(policy.grace, self.keys.clock.now())
+            .into_iter()
+            .map(|key| key.public.clone())
+            .collect();
+        Ok(JwkSet { keys: published })
+    }
+
+    /// Adopts the older layout for `tenant`, which must not have keys yet; answers the names of the adopted keys.
+    pub async fn import(&self, tenant: &TenantSigning<'_>, older: &dyn OlderKeys) -> Result<Vec<String>> {
+        let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
+        let loaded = self.keys.load(name).await?;
+        if loaded.as_ref().is_some_and(|loaded| !loaded.record.keys.is_empty()) {
+            bail!("tenant {name} has signing keys already; nothing is imported");
+        }
+        let layout = older.read().await?.context("there is no older layout of keys to import")?;
+        let set = layout.adopt(name, &self.keys, policy.grace.as_secs())?;
+        let kids = set.keys.iter().map(|key| key.public.kid.clone()).collect();
+        if !self.keys.replace(name, loaded.as_ref(), set).await? {
+            bail!("tenant {name} got signing keys at this moment; nothing is imported");
+        }
+        news::tell(&self.keys.store, name).await?;
+        Ok(kids)
+    }
+
+    /// A key to take, unless one is announced already.
+    async fn spare(
+        &self,
+        tenant: &TenantSigning<'_>,
+        algorithm: Algorithm,
+        now: Timestamp,
+    ) -> Result<Option<StoredKey>> {
+        let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
+        let loaded = self.keys.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?;
+        if loaded.record.coming(algorithm, now).is_some() {
+            return Ok(None);
+        }
+        Ok(Some(self.keys.make(name, algorithm, policy.grace.as_secs()).await?))
+    }
+
+    async fn change(&self, name: &str, change: impl FnMut(&mut KeySet) -> Result<bool>) -> Result<()> {
+        match self.keys.update(name, change).await? {
+            Some((_, true)) => news::tell(&self.keys.store, name).await.map(|_| ()),
+            Some((_, false)) => Ok(()),
+            None => bail!("tenant {name} has no keys yet"),
+        }
+    }
+
+    fn set_name<'a>(&self, tenant: &TenantSigning<'a>) -> &'a str {
+        if self.settings.shared { SHARED } else { tenant.name }
+    }
+
+    fn policy(&self, tenant: &TenantSigning<'_>) -> Result<RotationPolicy> {
+        self.settings.policy.with(tenant.overrides)
+    }
+}
+
+/// The announced key of `set`, or `spare` put into it; and whether it was there already.
+fn next_key(
+    set: &mut KeySet,
+    algorithm: Algorithm,
+    spare: Option<&StoredKey>,
+    now: Timestamp,
+) -> Result<(String, bool)> {
+    if let Some(key) = set.coming(algorithm, now) {
+        return Ok((key.public.kid.clone(), true));
+    }
+    let spare = spare.context("the keys changed at this moment; try again")?;
+    set.keys.push(spare.clone());
+    Ok((spare.public.kid.clone(), false))
+}
+
+fn listed(
+    tenant: &str,
+    set: &KeySet,
+    key: &StoredKey,
+    policy: &RotationPolicy,
+    replicas: &Replicas,
+    now: Timestamp,
+) -> ListedKey {
+    let state = set.state(key, policy.grace, now);
+    let second = Duration::from_secs(1);
+    let waits_for = key.announced_revision.filter(|_| key.is_unscheduled()).map(|revision| replicas.behind(revision));
+    ListedKey {
+        tenant: tenant.into(),
+        kid: key.kid().into(),
+        algorithm: key.algorithm(),
+        state,
+        age_seconds: now.since(key.created_at).as_secs(),
+        created_at: key.created_at,
+        signs_from: key.signs_from,
+        retired_at: key.retired_at,
+        next_rotation: (state == State::Signing).then(|| policy.next_rotation(key)).flatten(),
+        last_expiry: key.last_expiry,
+        safe_to_drop_at: key.gone_after(policy.grace).map(|at| at + second),
+        sealed: key.private.as_ref().map(|half| half.is_sealed()),
+        waits_for: waits_for.unwrap_or_default().into_iter().map(Into::into).collect(),
+    }
+}

@@ -1,0 +1,179 @@
+//! Following the other replicas: reading what they changed, and telling them how far this one is.
+//!
+//! A replica says that it has seen a revision of the news only after it has taken over every change up to it, for every
+//! set that it has in memory. A set that it loads later is read after that, and so is at least as new. To make this hold,
+//! a ring is put into the map before its set is read: either the news find the ring there, or the read comes after them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use anyhow::Result;
+use futures_util::{StreamExt, stream};
+use tokio::sync::Mutex;
+use tracing::{error, warn};
+
+use crate::clock::Timestamp;
+use crate::key::key_ring::KeyRing;
+use crate::key::news::{self, HEARTBEAT_LIFE, Heartbeat, Since};
+use crate::key::policy::{RotationPolicy, period_text};
+use crate::key::record::KeySet;
+use crate::key::signer_manager::Shared;
+use crate::protocol::error::Unavailable;
+
+/// This replica, as the others see it.
+pub struct Presence {
+    /// Those who say something about it take turns.
+    heartbeat: Mutex<Heartbeat>,
+    written_at: AtomicI64,
+}
+
+/// After how many seconds a heartbeat is written again although nothing changed.
+const BEAT_AFTER: i64 = 30;
+
+/// How many sets are read or changed at the same time.
+pub(super) const AT_A_TIME: usize = 16;
+
+/// How often a reader puts back what the store lost, when others do so too.
+const ATTEMPTS: usize = 10;
+
+impl Presence {
+    /// A replica that has not said yet that it lives.
+    pub fn new(replica: String, started_at: Timestamp) -> Self {
+        let heartbeat = Heartbeat { replica, started_at, seen: 0, unreadable: BTreeSet::new(), policy: String::new() };
+        Self { heartbeat: Mutex::new(heartbeat), written_at: AtomicI64::new(i64::MIN) }
+    }
+
+    fn is_written(&self, now: Timestamp, within: i64) -> bool {
+        (0..within).contains(&now.0.saturating_sub(self.written_at.load(Ordering::Relaxed)))
+    }
+}
+
+impl Shared {
+    /// Makes sure that the other replicas count with this one, before it publishes its first set. At that moment it has
+    /// nothing in memory, so it has seen everything there is.
+    pub(super) async fn ensure_present(&self) -> Result<()> {
+        if self.presence.written_at.load(Ordering::Relaxed) != i64::MIN {
+            return Ok(());
+        }
+        let mut heartbeat = self.presence.heartbeat.lock().await;
+        if self.presence.written_at.load(Ordering::Relaxed) != i64::MIN {
+            return Ok(());
+        }
+        heartbeat.policy = in_words(&self.settings.policy);
+        heartbeat.seen = news::read(&self.keys.store).await?.revision;
+        self.beat(&heartbeat).await
+    }
+
+    pub(super) async fn follow_news(&self) -> Result<()> {
+        self.ensure_present().await?;
+        let mut heartbeat = self.presence.heartbeat.lock().await;
+        let news = news::read(&self.keys.store).await?;
+        let (seen, rings) = match news.since(heartbeat.seen) {
+            Since::Nothing => (news.revision, Vec::new()),
+            Since::Tenants(changed) => {
+                (news.revision, changed.iter().filter_map(|name| self.rings.get(name)).collect())
+            }
+            Since::Everything => (news.revision, self.rings.values()),
+            Since::Lost => {
+                warn!("The store has lost writes; what this replica knows of signing keys is put back");
+                (news::tell_everything(&self.keys.store, heartbeat.seen).await?, self.rings.values())
+            }
+        };
+        let changed = heartbeat.seen != seen;
+        self.reload_all(rings, &mut heartbeat.unreadable).await?;
+        heartbeat.seen = seen;
+        if changed || !self.presence.is_written(self.keys.clock.now(), BEAT_AFTER) {
+            self.beat(&heartbeat).await?;
+        }
+        Ok(())
+    }
+
+    async fn beat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        let now = self.keys.clock.now();
+        heartbeat.beat(&self.keys.store, now).await?;
+        self.presence.written_at.store(now.0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Reads the sets of `rings` again. One that cannot be read is noted and does not hold up the others; the store being
+    /// away does.
+    async fn reload_all(&self, rings: Vec<Arc<KeyRing>>, unreadable: &mut BTreeSet<String>) -> Result<()> {
+        let mut reloads = stream::iter(rings)
+            .map(|ring| async move {
+                let result = self.reload(&ring).await;
+                (ring, result)
+            })
+            .buffer_unordered(AT_A_TIME);
+        while let Some((ring, result)) = reloads.next().await {
+            match result {
+                Ok(()) => {
+                    unreadable.remove(&*ring.name);
+                }
+                Err(error) if error.is::<Unavailable>() => return Err(error),
+                Err(error) => {
+                    error!(tenant = %ring.name, "Changed signing keys cannot be read; going on with those in memory: {error:#}");
+                    unreadable.insert(ring.name.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the set of `ring` again, if it is in use, and puts back what the store has lost of it.
+    pub(super) async fn reload(&self, ring: &KeyRing) -> Result<()> {
+        let _turn = ring.turn.lock().await;
+        self.reload_in_turn(ring).await
+    }
+
+    pub(super) async fn reload_in_turn(&self, ring: &KeyRing) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let Some(memory) = ring.snapshot() else { return Ok(()) };
+            let loaded = self.keys.load(&ring.name).await?;
+            let mut set = loaded.as_ref().map_or_else(KeySet::default, |loaded| loaded.record.clone());
+            if !set.restore(memory.set(), self.keys.clock.now()) {
+                if let Some(loaded) = loaded {
+                    ring.install(loaded, &self.keys);
+                    self.log_signing(ring);
+                }
+                return Ok(());
+            }
+            if self.keys.replace(&ring.name, loaded.as_ref(), set).await? {
+                warn!(tenant = %ring.name, "Signing keys that the store had lost are back");
+                news::tell(&self.keys.store, &ring.name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The living replicas; warns of those that were given another policy.
+    pub(super) async fn replicas(&self) -> Result<Vec<Heartbeat>> {
+        let heartbeats = Heartbeat::all(&self.keys.store).await?;
+        let ours = in_words(&self.settings.policy);
+        for other in heartbeats.iter().filter(|beat| beat.policy != ours) {
+            warn!(replica = other.replica, "Another replica has {}; this one has {ours}", other.policy);
+        }
+        Ok(heartbeats)
+    }
+
+    pub(super) async fn retire(&self) {
+        for ring in self.rings.values() {
+            if let Err(error) = self.write_expiries(&ring).await {
+                warn!(tenant = %ring.name, "The last expiry of signed tokens could not be written down: {error:#}");
+                break;
+            }
+        }
+        let heartbeat = self.presence.heartbeat.lock().await;
+        if let Err(error) = heartbeat.stop(&self.keys.store).await {
+            let life = period_text(HEARTBEAT_LIFE);
+            warn!("This replica could not say good-bye; the others wait for it up to {life}: {error:#}");
+        }
+    }
+}
+
+fn in_words(policy: &RotationPolicy) -> String {
+    let RotationPolicy { rotate_every, announce, grace, jwks_max_age } = policy;
+    let [rotate_every, announce, grace, jwks_max_age] =
+        [rotate_every, announce, grace, jwks_max_age].map(|span| period_text(*span));
+    format!("rotate_every: {rotate_every}, announce: {announce}, grace: {grace}, jwks_max_age: {jwks_max_age}")
+}

@@ -1,0 +1,187 @@
+//! How replicas hear of changes, and of each other.
+//!
+//! One small record for the whole store says which tenants' keys changed lately. Every replica asks for it once per
+//! second, which works on any store and costs the same for one tenant and for ten thousand. Each replica has one
+//! heartbeat that says how far it has followed; with that, a new key can wait until everybody publishes it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::key::rotation::Replicas;
+use crate::store::{Record, Store, group};
+
+/// Which tenants' keys changed lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyNews {
+    /// Grows with each change.
+    pub revision: u64,
+    /// The last changes: revision and tenant.
+    pub recent: Vec<(u64, String)>,
+    /// Changes up to this revision are not all among them any more.
+    #[serde(default)]
+    pub forgotten: u64,
+}
+
+impl Record for KeyNews {
+    const KIND: &'static str = "key-news";
+}
+
+/// A replica that lives, and how far it has followed the news.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Its name, made at its start.
+    pub replica: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// It has taken over every change up to this revision.
+    pub seen: u64,
+    /// Except those of these tenants, whose keys it could not read.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unreadable: BTreeSet<String>,
+    /// Its policy in words, to find replicas that were given different ones.
+    #[serde(default)]
+    pub policy: String,
+}
+
+impl Record for Heartbeat {
+    const KIND: &'static str = "replica";
+}
+
+/// A replica that has not been heard of for this long is not waited for. It may be down, or cut off from the store; in
+/// the latter case it may publish an old set for as long as that lasts.
+pub const HEARTBEAT_LIFE: Duration = Duration::from_secs(120);
+
+/// What changed since a revision.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing.
+    Nothing,
+    /// These tenants' keys.
+    Tenants(BTreeSet<String>),
+    /// More than the news can tell.
+    Everything,
+    /// The news are older than what was seen: the store has lost writes.
+    Lost,
+}
+
+const NEWS: &str = "news";
+const KEPT: usize = 64;
+const ATTEMPTS: usize = 100;
+
+impl KeyNews {
+    /// Adds a change of `tenant`'s keys.
+    pub fn add(&mut self, tenant: &str) -> u64 {
+        self.revision += 1;
+        // A tenant that changed again need not be told twice.
+        self.recent.retain(|(_, other)| other != tenant);
+        self.recent.push((self.revision, tenant.into()));
+        for (revision, _) in self.recent.drain(..self.recent.len().saturating_sub(KEPT)) {
+            self.forgotten = self.forgotten.max(revision);
+        }
+        self.revision
+    }
+
+    /// What somebody has missed who has seen everything up to `seen`.
+    pub fn since(&self, seen: u64) -> Since {
+        if self.revision < seen {
+            return Since::Lost;
+        }
+        if self.revision == seen {
+            return Since::Nothing;
+        }
+        if seen < self.forgotten {
+            return Since::Everything;
+        }
+        let changed = self.recent.iter().filter(|(revision, _)| *revision > seen);
+        Since::Tenants(changed.map(|(_, tenant)| tenant.clone()).collect())
+    }
+}
+
+/// The news of this moment; none yet are the empty ones.
+pub async fn read(store: &Store) -> Result<KeyNews> {
+    Ok(store.get::<KeyNews>(NEWS).await.context("the key news")?.unwrap_or_default())
+}
+
+/// Tells all replicas that `tenant`'s keys changed; answers the revision. Call it after the change is stored.
+pub async fn tell(store: &Store, tenant: &str) -> Result<u64> {
+    change(store, |news| news.add(tenant)).await
+}
+
+/// Makes everybody read everything again: the store has lost news up to `seen`. Answers the new revision.
+pub async fn tell_everything(store: &Store, seen: u64) -> Result<u64> {
+    change(store, |news| {
+        if news.revision < seen {
+            *news = KeyNews { revision: seen + 1, recent: Vec::new(), forgotten: seen + 1 };
+        }
+        news.revision
+    })
+    .await
+}
+
+async fn change(store: &Store, mut change: impl FnMut(&mut KeyNews) -> u64) -> Result<u64> {
+    for _ in 0..ATTEMPTS {
+        let loaded = store.load::<KeyNews>(NEWS).await.context("the key news")?;
+        let mut news = loaded.as_ref().map(|loaded| loaded.record.clone()).unwrap_or_default();
+        let revision = change(&mut news);
+        if store.replace(NEWS, loaded.as_ref(), &news, &[], None).await.context("the key news")? {
+            return Ok(revision);
+        }
+    }
+    bail!("the key news change too fast; tried {ATTEMPTS} times")
+}
+
+impl Heartbeat {
+    /// Says that this replica lives.
+    pub async fn beat(&self, store: &Store, now: Timestamp) -> Result<()> {
+        let groups = [group("replicas", "keys")];
+        store.put(&self.replica, self, &groups, now + HEARTBEAT_LIFE).await.context("the heartbeat of this replica")
+    }
+
+    /// Says that this replica is about to end.
+    pub async fn stop(&self, store: &Store) -> Result<()> {
+        store.remove::<Self>(&self.replica).await
+    }
+
+    /// All replicas that live.
+    pub async fn all(store: &Store) -> Result<Vec<Self>> {
+        store.members(&group("replicas", "keys")).await.context("the heartbeats of the replicas")
+    }
+}
+
+impl Replicas {
+    /// How far the replicas are with the keys of `tenant`.
+    pub fn of(heartbeats: &[Heartbeat], tenant: &str) -> Self {
+        let seen = |beat: &Heartbeat| (!beat.unreadable.contains(tenant)).then_some(beat.seen);
+        Self { live: heartbeats.iter().map(|beat| (beat.replica.clone(), seen(beat))).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenants(names: &[&str]) -> Since {
+        Since::Tenants(names.iter().map(|name| (*name).into()).collect())
+    }
+
+    #[test]
+    fn the_news_tell_what_was_missed_or_that_they_cannot() {
+        let mut news = KeyNews::default();
+        assert_eq!(news.since(0), Since::Nothing);
+        assert_eq!((news.add("a"), news.add("b"), news.add("a")), (1, 2, 3));
+        assert_eq!(news.since(0), tenants(&["a", "b"]));
+        assert_eq!(news.since(2), tenants(&["a"]));
+        assert_eq!(news.since(3), Since::Nothing);
+        assert_eq!(news.since(4), Since::Lost);
+        for number in 0..KEPT {
+            news.add(&number.to_string());
+        }
+        assert_eq!(news.recent.len(), KEPT);
+        assert_eq!(news.since(2), Since::Everything);
+        assert!(matches!(news.since(3), Since::Tenants(missed) if missed.len() == KEPT));
+    }
+}

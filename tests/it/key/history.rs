@@ -1,0 +1,544 @@
+//! A world of replicas, verifiers and operators in which only the arithmetic of `src/key` is real: clocks differ, ticks
+//! stop half-way, replicas come and go, and after every moment the invariants are checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use uitsmijter::clock::Timestamp;
+use uitsmijter::key::news::{HEARTBEAT_LIFE, KeyNews, Since};
+use uitsmijter::key::policy::RotationPolicy;
+use uitsmijter::key::record::{KeySet, SKEW, StoredKey};
+use uitsmijter::key::rotation::{Replicas, Step};
+use uitsmijter::key::seal::Sealer;
+use uitsmijter::protocol::jwk::{Algorithm, Jwk, KeyMaterial};
+use uitsmijter::random::SystemRandom;
+
+const ALGORITHM: Algorithm = Algorithm::EdDSA;
+/// The longest that a replica in touch with the store goes without reading the news here.
+const POLL: i64 = 20;
+/// The longest that a replica is cut off from the store while it serves, in histories where that happens.
+const CUT_OFF: i64 = 400;
+
+/// What the test breaks on purpose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Broken {
+    Nothing,
+    AnnounceIsZero,
+    PlainWrite,
+    LastExpiryIsIgnored,
+}
+
+/// What happens next; the number chooses among replicas, keys and amounts.
+pub(super) type Event = (u8, u8);
+
+struct Replica {
+    name: String,
+    offset: i64,
+    policy: RotationPolicy,
+    memory: Option<KeySet>,
+    seen: u64,
+    polled: i64,
+    /// In touch and awake without a break since then.
+    since: i64,
+    frozen: bool,
+    cut_off_until: i64,
+    latest: BTreeMap<String, Timestamp>,
+    pending: Option<Pending>,
+    first_published: BTreeMap<String, i64>,
+}
+
+/// The second half of something that a replica began.
+enum Pending {
+    Write { expected: Option<KeySet>, new: KeySet, tell: bool },
+    Tell,
+    Publish { kid: String },
+    Mark { kid: String, revision: u64 },
+}
+
+struct Verifier {
+    offset: i64,
+    fetched: i64,
+    kids: Option<BTreeSet<String>>,
+}
+
+pub(super) struct World {
+    broken: Broken,
+    time: i64,
+    policy: RotationPolicy,
+    stored: Option<KeySet>,
+    news: KeyNews,
+    heartbeats: BTreeMap<String, (u64, Timestamp)>,
+    replicas: Vec<Replica>,
+    verifiers: Vec<Verifier>,
+    /// The longest-lived token of each key.
+    tokens: BTreeMap<String, Timestamp>,
+    forced: BTreeMap<String, i64>,
+    revoked: BTreeSet<String>,
+    first_keys: u32,
+    made: u32,
+    cut_offs: bool,
+    pub(super) rotations: u32,
+}
+
+fn seconds(number: i64) -> Duration {
+    Duration::from_secs(number.unsigned_abs())
+}
+
+impl World {
+    /// `tight`: announced for no longer than caches need. Otherwise there is room for replicas that are cut off.
+    pub(super) fn new(broken: Broken, tight: bool) -> Self {
+        let jwks_max_age = seconds(600);
+        let room = if tight { Duration::ZERO } else { seconds(CUT_OFF) + HEARTBEAT_LIFE + SKEW };
+        let announce = jwks_max_age + SKEW + room;
+        let policy =
+            RotationPolicy { rotate_every: announce + seconds(1800), announce, grace: seconds(900), jwks_max_age };
+        policy.check().unwrap();
+        let verifiers = [-30, -11, 0, 7, 30].map(|offset| Verifier { offset, fetched: i64::MIN, kids: None });
+        Self {
+            broken,
+            time: 1_800_000_000,
+            policy,
+            stored: None,
+            news: KeyNews::default(),
+            heartbeats: BTreeMap::new(),
+            replicas: Vec::new(),
+            verifiers: verifiers.into(),
+            tokens: BTreeMap::new(),
+            forced: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            first_keys: 0,
+            made: 0,
+            cut_offs: !tight,
+            rotations: 0,
+        }
+    }
+
+    pub(super) fn run(&mut self, events: &[Event]) -> Result<(), String> {
+        for name in 0..3 {
+            self.start(name);
+        }
+        for (event, choice) in events {
+            self.happen(*event, *choice)?;
+            self.pass(i64::from(choice % 20) + 1)?;
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, event: u8, choice: u8) -> Result<(), String> {
+        let who = usize::from(choice) % self.replicas.len().max(1);
+        match event % 32 {
+            0 => self.start(choice),
+            1 => self.kill(who),
+            2 => self.with(who, |replica| replica.frozen = true),
+            3 => self.thaw(who),
+            // What a replica that is cut off may miss has a limit: it has to get in touch in between.
+            4 if self.cut_offs && who < self.replicas.len() && self.reaches(who) => {
+                let until = self.time + i64::from(choice) * CUT_OFF / 256;
+                self.with(who, |replica| replica.cut_off_until = until);
+            }
+            5 => self.with(who, |replica| replica.offset = i64::from(choice) % 61 - 30),
+            6 | 7 => self.calm(choice)?,
+            8 => self.operator_rotates(choice),
+            9 => self.operator_rotates_now(choice),
+            10 => self.operator_revokes(choice),
+            11..=15 => self.begin(who),
+            16..=21 => self.finish(who),
+            22..=27 => self.sign(who),
+            _ => self.poll(who),
+        }
+        Ok(())
+    }
+
+    /// A quiet time in which everything works as it should.
+    fn calm(&mut self, choice: u8) -> Result<(), String> {
+        for _ in 0..choice % 64 {
+            for who in 0..self.replicas.len() {
+                self.begin(who);
+                while self.replicas[who].pending.is_some() && self.reaches(who) {
+                    self.finish(who);
+                }
+                self.sign(who);
+            }
+            self.pass(POLL)?;
+        }
+        Ok(())
+    }
+
+    fn with(&mut self, who: usize, change: impl FnOnce(&mut Replica)) {
+        if let Some(replica) = self.replicas.get_mut(who) {
+            change(replica);
+        }
+    }
+
+    fn now(&self, who: usize) -> Timestamp {
+        Timestamp(self.time + self.replicas[who].offset)
+    }
+
+    fn serves(&self, who: usize) -> bool {
+        !self.replicas[who].frozen && self.replicas[who].memory.is_some()
+    }
+
+    fn reaches(&self, who: usize) -> bool {
+        !self.replicas[who].frozen && self.replicas[who].cut_off_until <= self.time
+    }
+
+    fn start(&mut self, choice: u8) {
+        if self.replicas.len() >= 5 {
+            return;
+        }
+        let mut policy = self.policy.clone();
+        if self.broken == Broken::AnnounceIsZero {
+            policy.announce = Duration::ZERO;
+        }
+        if choice.is_multiple_of(3) {
+            // During a roll-out, some have a longer grace than others.
+            policy.grace += seconds(700);
+        }
+        self.made += 1;
+        self.replicas.push(Replica {
+            name: format!("r{}", self.made),
+            offset: i64::from(choice) * 7 % 61 - 30,
+            policy,
+            memory: None,
+            seen: self.news.revision,
+            polled: self.time,
+            since: self.time,
+            frozen: false,
+            cut_off_until: 0,
+            latest: BTreeMap::new(),
+            pending: None,
+            first_published: BTreeMap::new(),
+        });
+        self.beat(self.replicas.len() - 1);
+    }
+
+    fn kill(&mut self, who: usize) {
+        if self.replicas.len() > 1 {
+            self.replicas.remove(who);
+        }
+    }
+
+    fn thaw(&mut self, who: usize) {
+        let time = self.time;
+        if self.replicas.get(who).is_some_and(|replica| replica.frozen) {
+            self.with(who, |replica| (replica.frozen, replica.since, replica.cut_off_until) = (false, time, 0));
+            self.poll(who);
+        }
+    }
+
+    fn beat(&mut self, who: usize) {
+        let life = self.now(who) + HEARTBEAT_LIFE;
+        self.heartbeats.insert(self.replicas[who].name.clone(), (self.replicas[who].seen, life));
+    }
+
+    fn poll(&mut self, who: usize) {
+        if who >= self.replicas.len() || !self.reaches(who) {
+            return;
+        }
+        if self.news.since(self.replicas[who].seen) != Since::Nothing && self.replicas[who].memory.is_some() {
+            self.read(who);
+        }
+        self.replicas[who].seen = self.news.revision;
+        self.replicas[who].polled = self.time;
+        self.beat(who);
+    }
+
+    fn read(&mut self, who: usize) {
+        let newer =
+            |memory: &Option<KeySet>, set: &KeySet| memory.as_ref().is_none_or(|old| old.version <= set.version);
+        if let Some(stored) = self.stored.clone().filter(|set| newer(&self.replicas[who].memory, set)) {
+            self.replicas[who].memory = Some(stored);
+        }
+    }
+
+    /// A replica reads the set and decides; it writes later, if it lives.
+    fn begin(&mut self, who: usize) {
+        if who >= self.replicas.len() || !self.reaches(who) || self.replicas[who].pending.is_some() {
+            return;
+        }
+        self.read(who);
+        let now = self.now(who);
+        let replica = &self.replicas[who];
+        let policy = replica.policy.clone();
+        let Some(set) = self.stored.clone() else {
+            let key = self.make(now, policy.grace.as_secs(), true);
+            let new = KeySet { keys: vec![key], ..KeySet::default() };
+            self.replicas[who].pending = Some(Pending::Write { expected: None, new, tell: false });
+            return;
+        };
+        let expected = Some(set.clone());
+        let mut new = set;
+        let raised = replica.latest.iter().fold(false, |raised, (kid, at)| new.raise_last_expiry(kid, *at) || raised);
+        let step = policy.step(&new, &[ALGORITHM], &self.living(who), now);
+        let pending = match &step {
+            _ if raised => Some(Pending::Write { expected, new, tell: false }),
+            Step::Keep => None,
+            Step::Generate(_) => {
+                new.keys.push(self.make(now, policy.grace.as_secs(), false));
+                Some(Pending::Write { expected, new, tell: false })
+            }
+            Step::Publish(kid) => Some(Pending::Publish { kid: kid.clone() }),
+            step => {
+                new.apply(step, policy.grace.as_secs(), now);
+                Some(Pending::Write { expected, new, tell: true })
+            }
+        };
+        self.replicas[who].pending = pending;
+    }
+
+    fn finish(&mut self, who: usize) {
+        if who >= self.replicas.len() || !self.reaches(who) {
+            return;
+        }
+        self.replicas[who].pending = match self.replicas[who].pending.take() {
+            Some(Pending::Write { expected, new, tell }) => {
+                let written = self.write(expected.as_ref(), new);
+                self.read(who);
+                (written && tell).then_some(Pending::Tell)
+            }
+            Some(Pending::Tell) => {
+                self.news.add("tenant");
+                None
+            }
+            Some(Pending::Publish { kid }) => Some(Pending::Mark { kid, revision: self.news.add("tenant") }),
+            Some(Pending::Mark { kid, revision }) => {
+                let (expected, mut new) = (self.stored.clone(), self.stored.clone().unwrap_or_default());
+                if new.publish(&kid, revision) {
+                    self.write(expected.as_ref(), new);
+                }
+                self.read(who);
+                None
+            }
+            None => None,
+        };
+    }
+
+    fn write(&mut self, expected: Option<&KeySet>, mut new: KeySet) -> bool {
+        if self.stored.as_ref() != expected && self.broken != Broken::PlainWrite {
+            return false;
+        }
+        new.version = self.stored.as_ref().map_or(0, |set| set.version).max(new.version) + 1;
+        if self.broken == Broken::LastExpiryIsIgnored {
+            new.keys.iter_mut().for_each(|key| key.last_expiry = None);
+        }
+        self.first_keys += u32::from(expected.is_none());
+        for key in &new.keys {
+            if key.at_once {
+                self.forced.entry(key.public.kid.clone()).or_insert(self.time);
+            } else if key.signs_from.is_some()
+                && self
+                    .stored
+                    .as_ref()
+                    .is_some_and(|old| old.key(key.kid()).is_some_and(|old| old.signs_from.is_none()))
+            {
+                self.rotations += 1;
+            }
+        }
+        self.stored = Some(new);
+        true
+    }
+
+    fn make(&mut self, now: Timestamp, grace: u64, at_once: bool) -> StoredKey {
+        self.made += 1;
+        let kid = format!("k{}", self.made);
+        let material = KeyMaterial::Okp { crv: "Ed25519".into(), x: kid.clone() };
+        let private =
+            Sealer::new(&[]).and_then(|sealer| sealer.seal("tenant", &kid, b"private", &SystemRandom)).unwrap();
+        StoredKey {
+            public: Jwk { kid, alg: ALGORITHM, key_use: "sig".into(), material },
+            private: Some(private),
+            created_at: now,
+            signs_from: at_once.then_some(now),
+            at_once,
+            retired_at: None,
+            last_expiry: None,
+            revoked_at: None,
+            announced_revision: None,
+            grace,
+        }
+    }
+
+    fn living(&self, who: usize) -> Replicas {
+        let living = self.heartbeats.iter().filter(|(_, (_, until))| *until > self.now(who));
+        Replicas { live: living.map(|(name, (seen, _))| (name.clone(), Some(*seen))).collect() }
+    }
+
+    fn sign(&mut self, who: usize) {
+        if who >= self.replicas.len() || !self.serves(who) {
+            return;
+        }
+        let (now, replica) = (self.now(who), &self.replicas[who]);
+        let Some(key) = replica.memory.as_ref().and_then(|set| set.signing(ALGORITHM, now)) else { return };
+        let expires_at = now + replica.policy.grace;
+        if key.covers(expires_at, now) && !self.revoked.contains(key.kid()) {
+            let kid = key.public.kid.clone();
+            let longest = |at: &mut Timestamp| *at = (*at).max(expires_at);
+            self.tokens.entry(kid.clone()).and_modify(longest).or_insert(expires_at);
+            self.replicas[who].latest.entry(kid).and_modify(longest).or_insert(expires_at);
+        }
+    }
+
+    /// What `uitsmijter keys rotate` does: read, change, compare and set.
+    fn operator(&mut self, choice: u8, change: impl FnOnce(&mut Self, &mut KeySet, Timestamp)) {
+        let now = Timestamp(self.time + i64::from(choice) % 61 - 30);
+        if let Some(expected) = self.stored.clone() {
+            let mut new = expected.clone();
+            change(self, &mut new, now);
+            if self.write(Some(&expected), new) {
+                self.news.add("tenant");
+            }
+        }
+    }
+
+    fn operator_rotates(&mut self, choice: u8) {
+        self.operator(choice, |world, set, now| {
+            if set.coming(ALGORITHM, now).is_none() {
+                set.keys.push(world.make(now, world.policy.grace.as_secs(), false));
+            }
+        });
+    }
+
+    fn operator_rotates_now(&mut self, choice: u8) {
+        self.operator(choice, |world, set, now| {
+            let coming = set.coming(ALGORITHM, now).map(|key| key.public.kid.clone());
+            let kid = coming.unwrap_or_else(|| {
+                set.keys.push(world.make(now, world.policy.grace.as_secs(), false));
+                set.keys.last().unwrap().public.kid.clone()
+            });
+            set.start_at_once(&kid, now);
+            world.forced.insert(kid, world.time);
+        });
+    }
+
+    fn operator_revokes(&mut self, choice: u8) {
+        self.operator(choice, |world, set, now| {
+            let kid = set.keys[usize::from(choice) % set.keys.len()].public.kid.clone();
+            let signs = set.signing(ALGORITHM, now).is_some_and(|key| key.kid() == kid);
+            set.revoke(&kid, now);
+            world.tokens.remove(&kid);
+            world.revoked.insert(kid);
+            if signs {
+                let coming = set.coming(ALGORITHM, now).map(|key| key.public.kid.clone());
+                let next = coming.unwrap_or_else(|| {
+                    set.keys.push(world.make(now, world.policy.grace.as_secs(), false));
+                    set.keys.last().unwrap().public.kid.clone()
+                });
+                set.start_at_once(&next, now);
+                world.forced.insert(next, world.time);
+            }
+        });
+    }
+
+    /// Lets time pass, second by second where it matters, and checks everything.
+    fn pass(&mut self, span: i64) -> Result<(), String> {
+        let mut left = span;
+        while left > 0 {
+            let stride = left.min(7);
+            self.time += stride;
+            left -= stride;
+            for who in 0..self.replicas.len() {
+                let cut_off = self.replicas[who].cut_off_until;
+                if cut_off > self.time - stride && cut_off <= self.time {
+                    self.replicas[who].since = self.time;
+                    self.poll(who);
+                }
+                if self.time - self.replicas[who].polled >= POLL {
+                    self.poll(who);
+                }
+            }
+            self.fetch();
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self) {
+        let serving: Vec<usize> = (0..self.replicas.len()).filter(|who| self.serves(*who)).collect();
+        let max_age = i64::try_from(self.policy.jwks_max_age.as_secs()).unwrap();
+        for number in 0..self.verifiers.len() {
+            if self.verifiers[number].fetched > self.time - max_age - 1 {
+                continue;
+            }
+            let source =
+                (!serving.is_empty()).then(|| serving[(number + usize::try_from(self.time).unwrap()) % serving.len()]);
+            self.verifiers[number].kids = source.map(|who| self.published(who));
+            self.verifiers[number].fetched = if source.is_some() { self.time } else { i64::MIN };
+        }
+    }
+
+    fn published(&self, who: usize) -> BTreeSet<String> {
+        let replica = &self.replicas[who];
+        let set = replica.memory.iter().flat_map(|set| set.published(replica.policy.grace, self.now(who)));
+        set.map(|key| key.public.kid.clone()).collect()
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        if self.first_keys > 1 {
+            return Err("two first keys were made".into());
+        }
+        for who in 0..self.replicas.len() {
+            if self.serves(who) {
+                self.check_replica(who)?;
+            }
+        }
+        for verifier in &self.verifiers {
+            let Some(kids) = &verifier.kids else { continue };
+            for (kid, expires_at) in &self.tokens {
+                let valid = self.time + verifier.offset < expires_at.0;
+                // Nobody promises that caches know a key that had to sign at once.
+                let room = POLL + if self.cut_offs { CUT_OFF } else { 0 };
+                let surprising = self.forced.get(kid).is_some_and(|at| verifier.fetched <= at + room);
+                if valid && !surprising && !kids.contains(kid) {
+                    return Err(format!(
+                        "a verifier meets a valid token of {kid}, which it cannot verify; it knows {kids:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_replica(&mut self, who: usize) -> Result<(), String> {
+        let (time, now) = (self.time, self.now(who));
+        let published = self.published(who);
+        let name = self.replicas[who].name.clone();
+        if published.is_empty() {
+            return Err(format!("the JWKS of {name} is empty"));
+        }
+        for kid in &published {
+            self.replicas[who].first_published.entry(kid.clone()).or_insert(time);
+        }
+        let signing = self.replicas[who].memory.as_ref().and_then(|set| set.signing(ALGORITHM, now)).cloned();
+        let Some(signing) = signing else { return Err(format!("{name} has no key to sign with")) };
+        if !published.contains(signing.kid()) {
+            return Err(format!("{name} signs with {}, which it does not publish", signing.kid()));
+        }
+        if !signing.at_once {
+            self.check_announced(signing.kid())?;
+        }
+        for (kid, expires_at) in self.tokens.clone() {
+            if now < expires_at && !published.contains(&kid) && self.reaches(who) {
+                self.read(who);
+                if !self.published(who).contains(&kid) {
+                    return Err(format!("{name} cannot verify a token of {kid} that lives until {expires_at}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A key that signs has been in the JWKS of every replica for `announce`, as far as clocks can tell.
+    fn check_announced(&self, kid: &str) -> Result<(), String> {
+        let announce = i64::try_from((self.policy.announce - SKEW).as_secs()).unwrap();
+        for (who, replica) in self.replicas.iter().enumerate().filter(|(who, _)| self.serves(*who)) {
+            let reachable = self.reaches(who) && replica.since < self.time - announce - POLL;
+            match replica.first_published.get(kid) {
+                _ if !reachable
+                    || replica.first_published.values().min().is_none_or(|at| *at > self.time - announce) => {}
+                Some(at) if *at <= self.time - announce => {}
+                _ => return Err(format!("{kid} signs, and {} did not publish it for long enough", replica.name)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! The invariants of the rotation hold in random histories; and the test would notice if they did not.
+//! `HISTORIES=10000 cargo test --test it key::property` runs as many as one likes.
+
+use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRunner};
+
+use super::history::{Broken, Event, World};
+
+type History = (bool, Vec<Event>);
+
+fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32) {
+    let config =
+        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let rotations = std::cell::Cell::new(0);
+    let history = (any::<bool>(), prop::collection::vec(any::<Event>(), 50..250));
+    let result = runner.run(&history, |(tight, events)| {
+        let mut world = World::new(broken, tight);
+        let result = world.run(&events);
+        rotations.set(rotations.get() + world.rotations);
+        result.map_err(TestCaseError::fail)
+    });
+    (result, rotations.get())
+}
+
+fn wanted() -> u32 {
+    std::env::var("HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
+}
+
+#[test]
+fn no_history_shows_a_token_that_cannot_be_verified() {
+    let (result, rotations) = histories(Broken::Nothing, wanted());
+    if let Err(TestError::Fail(reason, (tight, events))) = result {
+        panic!("{reason}\ntight: {tight}, {events:?}");
+    }
+    println!("{} histories, {rotations} rotations", wanted());
+    assert!(rotations > wanted(), "the histories rotate too seldom to prove anything: {rotations}");
+}
+
+#[test]
+fn the_property_fails_without_an_announcement() {
+    assert!(histories(Broken::AnnounceIsZero, 2000).0.is_err());
+}
+
+#[test]
+fn the_property_fails_with_plain_writes() {
+    assert!(histories(Broken::PlainWrite, 2000).0.is_err());
+}
+
+#[test]
+fn the_property_fails_when_the_last_expiry_is_ignored() {
+    assert!(histories(Broken::LastExpiryIsIgnored, 20_000).0.is_err());
+}
