@@ -37,7 +37,7 @@ async function start() {
 
   element('sign-in').onclick = shield(() => users.signinRedirect());
   element('sign-in-by-popup').onclick = shield(async () =>
-    show('signed-in', 'signed in by popup', await users.signinPopup()),
+    show('signed-in', 'signed in by popup', await users.signinPopup({ popupAbortOnClose: true })),
   );
   element('renew').onclick = shield(async () => show('signed-in', 'renewed', await users.signinSilent()));
   element('forget').onclick = shield(async () => { await users.removeUser(); show('signed-out', 'forgotten'); });
