@@ -16,7 +16,11 @@ pub(crate) fn begin(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::new("warn").add_directive(own);
     let registry = tracing_subscriber::registry().with(filter);
     match log.format {
-        LogFormat::Console => registry.with(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false)).try_init()?,
+        LogFormat::Console => registry
+            .with(
+                fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false),
+            )
+            .try_init()?,
         LogFormat::Ndjson => {
             let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
             registry.with(lines.with_writer(std::io::stderr)).try_init()?;
