@@ -26,6 +26,7 @@ pub mod generate;
 pub mod key_metrics;
 pub mod key_ring;
 pub mod key_store;
+pub mod listing;
 pub mod news;
 pub mod older_redis;
 pub mod policy;
@@ -37,16 +38,18 @@ pub mod secret;
 pub mod settings;
 pub mod signer;
 pub mod signer_manager;
+pub mod snapshot;
 pub mod tenant_map;
 pub mod tick;
 pub mod verify;
 
 pub use adopt::{OlderKey, OlderKeys, OlderLayout};
 pub use commands::KeyCommands;
-pub use key_ring::PublishedKeys;
+
 pub use policy::{PolicyOverrides, RotationPolicy};
 pub use secret::Secret;
 pub use settings::SigningSettings;
 pub use signer::{TenantSigner, TokenType};
 pub use signer_manager::{SignerManager, TenantSigning};
+pub use snapshot::PublishedKeys;
 pub use verify::{Expired, VerifyError};
