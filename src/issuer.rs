@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
-use crate::key::{PolicyOverrides, SignerManager, TenantSigner, TenantSigning};
+use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
+use crate::metrics::Metrics;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
 use crate::registry::Snapshot;
@@ -43,6 +44,8 @@ pub struct Issuer {
     pub login: LoginProvider,
     /// Who knows the keys.
     pub keys: SignerManager,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -103,10 +106,6 @@ impl Issuer {
 
 /// The hand that signs for `tenant`; its key is made at its first use.
 pub async fn signer(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Arc<TenantSigner>> {
-    let own = PolicyOverrides {
-        rotate_every: tenant.signing.rotate_every,
-        announce: tenant.signing.announce,
-        grace: tenant.signing.grace,
-    };
-    keys.tenant(&TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&own) }).await
+    let signing = TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) };
+    keys.tenant(&signing).await
 }

@@ -8,10 +8,10 @@ use crate::issuer::Issuer;
 use crate::login::consent::Consent;
 use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
 use crate::login::session::Session;
+use crate::metrics::OfTenant;
 use crate::protocol::authorization::{AuthorizationRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
-use crate::store::Consumed;
 use crate::token::id_token;
 use crate::web::callback::Callback;
 use crate::web::cookies::Cookies;
@@ -41,6 +41,7 @@ pub async fn get(
     headers: HeaderMap,
     Form(parameters): Form,
 ) -> Result<Response> {
+    issuer.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     if let Some(id) = parameters.one("interaction")? {
         let (pending, done) = resume(&issuer, &cookies, id).await?;
         let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;
@@ -73,17 +74,13 @@ pub async fn post(
 }
 
 async fn resume(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<(PendingAuthorization, Done)> {
-    let gone = || {
-        OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
-    };
-    // Looked at before it is used up, so that nobody else can use it up.
-    let interaction = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
-    let Resume::Authorize(_) = interaction.resume else { return Err(gone()) };
-    match issuer.store.consume::<Interaction>(id).await? {
-        Some(Consumed::First(Interaction { resume: Resume::Authorize(pending), signed_in, consented, .. })) => {
+    match steps::take(issuer, cookies, id).await? {
+        Some(Interaction { resume: Resume::Authorize(pending), signed_in, consented, .. }) => {
             Ok((*pending, Done { signed_in, consented }))
         }
-        _ => Err(gone()),
+        _ => Err(OAuthError::invalid_request(
+            "this sign-in is too old or was completed already, start again at the application",
+        )),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::login::session::Session;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
+use crate::store::Loaded;
 use crate::web::callback::Callback;
 use crate::web::cookies::Cookies;
 use crate::web::form::Form;
@@ -22,7 +23,7 @@ use crate::web::steps;
 
 /// A consent that waits for its person.
 struct Question {
-    interaction: Interaction,
+    interaction: Loaded<Interaction>,
     pending: PendingAuthorization,
     client: Arc<Client>,
     scope: Scope,
@@ -48,17 +49,19 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 /// The answer.
 pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let id = parameters.required("interaction")?;
-    let mut question = find(&issuer, &cookies, id).await?;
+    let question = find(&issuer, &cookies, id).await?;
     match parameters.required("decision")? {
         "allow" => {
             let subject = &question.session.identity.subject;
             Consent::remember(&issuer.store, subject, &question.client.ident, question.scope, issuer.now()).await?;
-            question.interaction.consented = true;
-            steps::update(&issuer, id, &question.interaction).await?;
-            Ok(Redirect::to(&steps::location(&question.interaction.resume, id)).into_response())
+            let to = Interaction { consented: true, ..question.interaction.record.clone() };
+            match steps::update(&issuer, id, &question.interaction, &to).await? {
+                true => Ok(Redirect::to(&steps::location(&to.resume, id)).into_response()),
+                false => Err(gone()),
+            }
         }
         "deny" => {
-            issuer.store.consume::<Interaction>(id).await?;
+            steps::take(&issuer, &cookies, id).await?.ok_or_else(gone)?;
             let PendingAuthorization { client_id, redirect_uri, state, response_mode, .. } = question.pending;
             let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
             Ok(callback.error(&page, OAuthError::access_denied("the person did not consent")))
@@ -67,10 +70,13 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     }
 }
 
+fn gone() -> OAuthError {
+    OAuthError::invalid_request("this question is too old, start again at the application")
+}
+
 async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Question> {
-    let gone = || OAuthError::invalid_request("this question is too old, start again at the application");
     let interaction = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
-    let Resume::Authorize(pending) = interaction.resume.clone() else { return Err(gone()) };
+    let Resume::Authorize(pending) = interaction.record.resume.clone() else { return Err(gone()) };
     let client = issuer.client(&pending.client_id).ok_or_else(gone)?;
     let (_, session) = cookies.session(issuer).await?.ok_or_else(gone)?;
     let scope = permitted_scope(&client, &pending.request.scope)?;

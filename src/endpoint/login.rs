@@ -8,6 +8,7 @@ use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
+use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
 use crate::web::cookies::Cookies;
@@ -22,9 +23,12 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
         return steps::begin(&issuer, &cookies, "/login", destination(&issuer, &parameters)?).await;
     };
     Ok(match steps::find(&issuer, &cookies, id).await? {
-        Some(interaction) => {
-            show(&issuer, &page, StatusCode::OK, Asked { id, interaction: &interaction, username: None, error: None })
-        }
+        Some(interaction) => show(
+            &issuer,
+            &page,
+            StatusCode::OK,
+            Asked { id, interaction: &interaction.record, username: None, error: None },
+        ),
         None => expired(&issuer, &cookies, &page).await?,
     })
 }
@@ -32,7 +36,7 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 /// The filled-in form.
 pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
-    let Some(mut interaction) = steps::find(&issuer, &cookies, id).await? else {
+    let Some(found) = steps::find(&issuer, &cookies, id).await? else {
         return expired(&issuer, &cookies, &page).await;
     };
     let username = parameters.one("username")?.unwrap_or_default();
@@ -42,23 +46,33 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         true => Ok(None),
         false => issuer.login.login(&issuer.tenant, credentials).await,
     };
+    count(&issuer, matches!(attempt, Ok(Some(_))));
     let again = |status, error| {
-        let asked = Asked { id, interaction: &interaction, username: Some(username), error: Some(error) };
+        let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
         show(&issuer, &page, status, asked)
     };
     match attempt {
         Ok(Some(identity)) => {
-            interaction.signed_in = true;
-            steps::update(&issuer, id, &interaction).await?;
+            let to = Interaction { signed_in: true, ..found.record.clone() };
+            if !steps::update(&issuer, id, &found, &to).await? {
+                return expired(&issuer, &cookies, &page).await;
+            }
             let cookie = begin_session(&issuer, &cookies, identity).await?;
-            Ok((cookie, Redirect::to(&steps::location(&interaction.resume, id))).into_response())
+            Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
-        Ok(None) => Ok(again(StatusCode::UNAUTHORIZED, LoginError::InvalidCredentials)),
+        Ok(None) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
         Err(error) => {
             tracing::error!(cause = format!("{error:#}"), "the login provider gave no answer");
             Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
         }
     }
+}
+
+fn count(issuer: &Issuer, succeeded: bool) {
+    let (metrics, label) = (&issuer.metrics, OfTenant::named(&issuer.tenant.name));
+    metrics.login_attempts.get_or_create(&label).inc();
+    let outcome = if succeeded { &metrics.login_success } else { &metrics.login_failure };
+    outcome.get_or_create(&label).inc();
 }
 
 /// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.

@@ -7,9 +7,9 @@ use url::Url;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
+use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::store::Consumed;
 use crate::token::id_token::{self, Hint};
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
@@ -34,12 +34,8 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 /// From a client by form, or the person's confirmation.
 pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else { return answer(&issuer, &cookies, page, &parameters).await };
-    let confirmed = match steps::find(&issuer, &cookies, id).await? {
-        Some(Interaction { resume: Resume::Logout { .. }, .. }) => issuer.store.consume::<Interaction>(id).await?,
-        _ => None,
-    };
-    match confirmed {
-        Some(Consumed::First(Interaction { resume: Resume::Logout { post_logout_redirect_uri, state }, .. })) => {
+    match steps::take(&issuer, &cookies, id).await? {
+        Some(Interaction { resume: Resume::Logout { post_logout_redirect_uri, state }, .. }) => {
             let session = cookies.session(&issuer).await?;
             sign_out(&issuer, &cookies, &page, session, post_logout_redirect_uri, state).await
         }
@@ -114,6 +110,7 @@ async fn sign_out(
 ) -> Result<Response> {
     if let Some((cookie, session)) = session {
         Session::end(&issuer.store, &cookie, &session).await?;
+        issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
         tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
     }
     let removal = SetCookies(cookies.end_session());

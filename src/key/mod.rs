@@ -32,6 +32,7 @@ pub mod key_ring;
 pub mod key_store;
 pub mod listing;
 pub mod news;
+pub mod older_redis;
 pub mod policy;
 pub mod private_key;
 pub mod record;

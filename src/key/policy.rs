@@ -21,19 +21,7 @@ pub struct RotationPolicy {
 }
 
 /// What a tenant wants otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PolicyOverrides {
-    /// See [`RotationPolicy::rotate_every`].
-    #[serde(with = "optional_period", skip_serializing_if = "Option::is_none")]
-    pub rotate_every: Option<Duration>,
-    /// See [`RotationPolicy::announce`].
-    #[serde(with = "optional_period", skip_serializing_if = "Option::is_none")]
-    pub announce: Option<Duration>,
-    /// See [`RotationPolicy::grace`].
-    #[serde(with = "optional_period", skip_serializing_if = "Option::is_none")]
-    pub grace: Option<Duration>,
-}
+pub use crate::registry::tenant::SigningOverrides as PolicyOverrides;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

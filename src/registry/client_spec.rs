@@ -2,17 +2,18 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 use yaml_serde::Value as Yaml;
 
-use super::client::{AuthMethod, Client, ClientSecret, DeviceGrant};
-use super::document::{Findings, Title, unknown_keys};
-use super::spelling;
+use super::client::{Client, DeviceGrant};
+use super::client_check::{
+    checked_auth_method, checked_consent, checked_grants, checked_origins, checked_post_logout, checked_secret,
+    checked_uris, patterns,
+};
+use super::document::{Findings, Title};
+use super::known_keys::unknown_keys;
 use super::tenant_spec::text;
 use super::written::{Flag, Hours, List, Text};
 use crate::protocol::duration::Span;
-use crate::protocol::redirect_uri::RedirectUri;
-use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
 
 /// The keys under `config:` or `spec:` of a client.
@@ -99,8 +100,8 @@ impl ClientSpec {
         if tenant.is_empty() {
             findings.error("tenantname is missing; write the full name of the tenant that the client belongs to");
         }
-        let secret = self.checked_secret(findings);
-        let auth_method = self.checked_auth_method(secret.is_some(), findings);
+        let secret = checked_secret(text(self.secret.take()), text(self.secret_hash.take()), findings);
+        let auth_method = checked_auth_method(text(self.token_endpoint_auth_method.take()), secret.is_some(), findings);
         let grant_types = checked_grants(self.grant_types.take(), secret.is_some(), findings);
         let redirect_uris = checked_uris("redirect_urls", std::mem::take(&mut self.redirect_urls), findings);
         if redirect_uris.is_empty() && grant_types.contains(&GrantType::AuthorizationCode) {
@@ -163,133 +164,4 @@ impl ClientSpec {
             findings.warn("backchannel_logout_uri is not called by this release");
         }
     }
-
-    fn checked_secret(&mut self, findings: &mut Findings) -> Option<ClientSecret> {
-        match (text(self.secret.take()), text(self.secret_hash.take())) {
-            (Some(_), Some(_)) => {
-                findings.error("secret and secret_hash are both given; keep one of them");
-                None
-            }
-            (Some(clear), None) => Some(ClientSecret::of(&clear)),
-            (None, Some(hash)) => ClientSecret::parse_hash(&hash).map_err(|error| findings.error(error)).ok(),
-            (None, None) => None,
-        }
-    }
-
-    fn checked_auth_method(&self, has_secret: bool, findings: &mut Findings) -> AuthMethod {
-        let named = self.token_endpoint_auth_method.as_ref().map(|Text(name)| name.as_str());
-        let method = match named {
-            None | Some("") => return if has_secret { AuthMethod::AnySecret } else { AuthMethod::None },
-            Some("client_secret_basic") => AuthMethod::ClientSecretBasic,
-            Some("client_secret_post") => AuthMethod::ClientSecretPost,
-            Some("none") => AuthMethod::None,
-            Some(method @ ("private_key_jwt" | "tls_client_auth")) => {
-                findings.error(format!("token_endpoint_auth_method {method} is not supported yet"));
-                return AuthMethod::None;
-            }
-            Some(other) => {
-                let known = ["client_secret_basic", "client_secret_post", "none"];
-                let hint = spelling::hint(known, other);
-                findings.error(format!("token_endpoint_auth_method {other:?} is not known{hint}"));
-                return AuthMethod::None;
-            }
-        };
-        match (method, has_secret) {
-            (AuthMethod::None, true) => {
-                findings.error("token_endpoint_auth_method is none, but there is a secret; remove one of them");
-            }
-            (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, false) => {
-                findings.error("token_endpoint_auth_method needs a secret; write secret or secret_hash");
-            }
-            _ => {}
-        }
-        method
-    }
-}
-
-fn checked_grants(written: Option<List<Text>>, has_secret: bool, findings: &mut Findings) -> Vec<GrantType> {
-    let written = written.map(List::texts).filter(|names| !names.is_empty());
-    let Some(names) = written else { return vec![GrantType::AuthorizationCode, GrantType::RefreshToken] };
-    let mut grants = Vec::new();
-    for name in names.iter().flat_map(|names| names.split_whitespace()) {
-        // `device` is what older files say.
-        let grant = if name == "device" { Some(GrantType::DeviceCode) } else { GrantType::parse(name) };
-        match grant {
-            Some(GrantType::ClientCredentials) if !has_secret => findings.warn(
-                // RFC 6749 §4.4: only confidential clients
-                "client_credentials is left out of grant_types, because the client has no secret",
-            ),
-            Some(grant) if grants.contains(&grant) => {}
-            Some(grant) => grants.push(grant),
-            None => {
-                let hint = spelling::hint(GrantType::ALL.map(GrantType::as_str), name);
-                findings.error(format!("grant_types: {name:?} is not a grant type{hint}"));
-            }
-        }
-    }
-    grants
-}
-
-fn checked_uris(key: &str, written: List<Text>, findings: &mut Findings) -> Vec<RedirectUri> {
-    let mut uris = Vec::new();
-    for uri in written.texts() {
-        match RedirectUri::register(&uri) {
-            Ok(uri) => {
-                if let Some(warning) = uri.warning() {
-                    findings.warn(format!("{key}: {warning}"));
-                }
-                uris.push(uri);
-            }
-            Err(error) => findings.error(format!("{key}: {error}")),
-        }
-    }
-    uris
-}
-
-fn checked_post_logout(written: List<Text>, findings: &mut Findings) -> Vec<String> {
-    let written = written.texts();
-    for uri in &written {
-        let script = Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "javascript" | "data" | "vbscript"));
-        if script || Url::parse(uri).is_err() {
-            findings
-                .error(format!("post_logout_redirect_urls: {uri:?} must be a complete URL; it is compared exactly"));
-        }
-    }
-    written
-}
-
-fn checked_origins(written: Option<List<Text>>, uris: &[RedirectUri], findings: &mut Findings) -> Vec<String> {
-    let mut origins: Vec<String> = match written {
-        None => uris.iter().filter_map(RedirectUri::origin).collect(),
-        Some(written) => written
-            .texts()
-            .into_iter()
-            .filter_map(|text| {
-                let origin = Url::parse(&text).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
-                if origin.is_none() {
-                    findings.error(format!("allowed_origins: {text:?} must be like https://app.example.com"));
-                }
-                origin.map(|origin| origin.ascii_serialization())
-            })
-            .collect(),
-    };
-    origins.sort_unstable();
-    origins.dedup();
-    origins
-}
-
-fn checked_consent(written: Option<String>, findings: &mut Findings) -> bool {
-    match written.as_deref() {
-        None | Some("implicit") => false,
-        Some("required") => true,
-        Some(other) => {
-            findings.error(format!("consent {other:?} must be implicit or required"));
-            true
-        }
-    }
-}
-
-/// No scope has a space in it, so one line may name several.
-fn patterns(written: List<Text>) -> Vec<ScopePattern> {
-    written.texts().iter().flat_map(|scopes| scopes.split_whitespace()).map(ScopePattern::new).collect()
 }

@@ -7,16 +7,21 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::watch;
 
+mod building;
 pub mod client;
+mod client_check;
 mod client_spec;
 pub mod demo;
 pub mod document;
 pub mod file;
 mod host_table;
+mod known_keys;
+mod parsed;
 pub mod reload;
 pub mod snapshot;
 pub mod spelling;
 pub mod tenant;
+mod tenant_check;
 mod tenant_spec;
 mod written;
 

@@ -76,7 +76,8 @@ impl Loader {
     }
 
     fn arm(&self, changes: UnboundedSender<()>) -> notify::Result<RecommendedWatcher> {
-        let base = self.folder.path().to_path_buf();
+        // The watcher reports absolute paths, and DIRECTORY is relative by default.
+        let base = std::path::absolute(self.folder.path())?;
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if event.map_or(true, |event| matters(&event, &base)) {
                 // The other end is gone only when nobody waits any more.
@@ -168,6 +169,42 @@ pub fn log<'a>(problems: impl Iterator<Item = &'a Problem>) {
         match severity {
             Severity::Error => tracing::error!(%source, %entity, "{message}"),
             Severity::Warning => tracing::warn!(%source, %entity, "{message}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, DataChange, ModifyKind};
+
+    use super::*;
+
+    #[test]
+    fn only_changes_in_the_folder_or_on_the_way_to_it_matter() {
+        let base = Path::new("/srv/Resources/Configurations");
+        let created = EventKind::Create(CreateKind::Any);
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        for (kind, path, expected) in [
+            (created, "/srv/Resources/Configurations/Tenants/a.yaml", true),
+            (written, "/srv/Resources/Configurations/Tenants/..data", true),
+            (created, "/srv/Resources", true),
+            (
+                EventKind::Access(AccessKind::Close(AccessMode::Write)),
+                "/srv/Resources/Configurations/Clients/a.yaml",
+                true,
+            ),
+            // our own reading
+            (
+                EventKind::Access(AccessKind::Open(AccessMode::Any)),
+                "/srv/Resources/Configurations/Tenants/a.yaml",
+                false,
+            ),
+            (EventKind::Access(AccessKind::Close(AccessMode::Read)), "/srv/Resources/Configurations/Tenants", false),
+            // a store beside the folder
+            (written, "/srv/uitsmijter.redb", false),
+            (created, "/srv/Resources/Views/login.html", false),
+        ] {
+            assert_eq!(matters(&Event::new(kind).add_path(path.into()), base), expected, "{kind:?} {path}");
         }
     }
 }

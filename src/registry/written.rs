@@ -95,12 +95,14 @@ pub(super) struct Flag(pub(super) bool);
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Text(text) = Text::deserialize(deserializer)?;
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" | "1" => Ok(Self(true)),
-            "false" | "no" | "off" | "n" | "0" => Ok(Self(false)),
-            _ => Err(D::Error::custom(format!("expected true or false, found {text:?}"))),
-        }
+        deserializer.deserialize_str(Word {
+            expected: "true or false",
+            read: |text| match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "y" | "1" => Ok(Self(true)),
+                "false" | "no" | "off" | "n" | "0" => Ok(Self(false)),
+                _ => Err(format!("expected true or false, found {text:?}")),
+            },
+        })
     }
 }
 
@@ -110,7 +112,25 @@ pub(super) struct Hours(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Hours {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Text(text) = Text::deserialize(deserializer)?;
-        duration::scaled(&text, 3600).map(Self).map_err(D::Error::custom)
+        let read = |text: &str| duration::scaled(text, 3600).map(Self);
+        deserializer.deserialize_str(Word { expected: "a number of hours", read })
+    }
+}
+
+/// Reads a value while the reader still stands on it, so that the message of an error names the key and the line.
+struct Word<T> {
+    expected: &'static str,
+    read: fn(&str) -> Result<T, String>,
+}
+
+impl<T> Visitor<'_> for Word<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.read)(text.trim()).map_err(E::custom)
     }
 }

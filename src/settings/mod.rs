@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::jwk::Algorithm;
-use crate::registry::{Problem, Severity, Snapshot};
+use crate::registry::tenant::bare_host;
 
+mod advice;
+mod defaults;
 mod environment;
 mod parts;
 pub mod report;
@@ -164,90 +166,6 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What can be wrong although each setting is well-formed.
-    fn check(&self) -> Result<()> {
-        let mut wrong = Vec::new();
-        if self.production && self.store.path.is_none() && self.store.redis.is_none() {
-            wrong.push(
-                "ENVIRONMENT is production, but nothing says where state is kept: set STORE_PATH to a file on a lasting \
-                 volume (store.path in the configuration file), or REDIS_HOST to a Redis server"
-                    .to_owned(),
-            );
-        }
-        match &self.signing.hs256_secret {
-            Some(secret) if secret.expose().len() < 32 => wrong.push(format!(
-                "JWT_SECRET has {} bytes; HS256 needs at least 32 (RFC 7518 §3.2): make one with `openssl rand -base64 48`",
-                secret.expose().len()
-            )),
-            None if self.signing.algorithm == Algorithm::HS256 => wrong.push(
-                "JWT_ALGORITHM is HS256, but JWT_SECRET is missing: set it to at least 32 bytes, the same for all \
-                 replicas, or use JWT_ALGORITHM=RS256"
-                    .to_owned(),
-            ),
-            _ => {}
-        }
-        if !matches!(self.signing.rsa_bits, 2048 | 3072 | 4096) {
-            wrong.push(format!("signing.rsa_bits is {}; write 2048, 3072 or 4096", self.signing.rsa_bits));
-        }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
-    }
-
-    /// In production, somebody must be served.
-    ///
-    /// Errors: a sentence that says what to write where.
-    pub fn check_tenants(&self, snapshot: &Snapshot) -> Result<()> {
-        ensure!(
-            !self.production || snapshot.tenant_count() > 0 || self.kubernetes.enabled,
-            "ENVIRONMENT is production, but there is no tenant: write one to {} (docs and examples: config.example.yaml), \
-             or point DIRECTORY at the folder that has Resources/Configurations",
-            self.directory.join("Resources/Configurations/Tenants/<name>.yaml").display()
-        );
-        Ok(())
-    }
-
-    /// Where tenants ask for what the settings do not give.
-    pub fn conflicts(&self, snapshot: &Snapshot) -> Vec<Problem> {
-        let without_secret = snapshot
-            .tenants()
-            .filter(|tenant| tenant.algorithm == Some(Algorithm::HS256) && self.signing.hs256_secret.is_none());
-        without_secret
-            .map(|tenant| Problem {
-                severity: Severity::Error,
-                source: "settings".into(),
-                entity: format!("tenant {}", tenant.name),
-                message: "jwt_algorithm is HS256, but JWT_SECRET is missing; set it to at least 32 bytes, or write \
-                          jwt_algorithm: RS256"
-                    .into(),
-            })
-            .collect()
-    }
-
-    /// What an operator should read at start, besides problems.
-    pub fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
-        if self.signing.hs256_secret.is_some() && !self.signing.algorithm_is_named {
-            notices.push(
-                "JWT_SECRET is set and JWT_ALGORITHM is not: access tokens go on being signed with HS256. To move, let \
-                 the resource servers verify with /.well-known/jwks.json, then set JWT_ALGORITHM=RS256; tokens of both \
-                 kinds are accepted meanwhile, and the way back is the same setting"
-                    .into(),
-            );
-        }
-        if self.signing.seal_secrets.is_empty() && self.signing.hs256_secret.is_none() {
-            notices.push("SIGNING_KEY_SECRET is not set: private keys lie unsealed in the store".into());
-        }
-        if self.store.path.is_none() && self.store.redis.is_none() {
-            notices.push("neither STORE_PATH nor Redis is set: sessions, tokens and keys end with the process".into());
-        }
-        if self.store.path.is_some() && self.store.redis.is_some() {
-            notices.push("STORE_PATH has no effect, because Redis is set".into());
-        }
-        if self.production && !self.secure {
-            notices.push("SECURE is false in production: cookies and URLs are for plain http".into());
-        }
-        notices
-    }
-
     /// Scheme and domain under which browsers reach the server where no tenant says otherwise.
     pub fn public_origin(&self) -> String {
         format!("{}://{}", self.scheme(), self.public_domain)
@@ -260,6 +178,6 @@ impl Settings {
 
     /// The domain for the cookies of `host`, with its leading dot if it is for hosts below it too.
     pub fn cookie_domain(&self, host: &str) -> Option<&str> {
-        self.cookie_domains.get(&crate::registry::tenant::bare_host(host)).map(String::as_str)
+        self.cookie_domains.get(&bare_host(host)).map(String::as_str)
     }
 }

@@ -183,7 +183,7 @@ impl fmt::Display for Report {
         let clients: usize = self.tenants.iter().map(|tenant| tenant.clients.len()).sum();
         writeln!(
             f,
-            "{} tenants, {clients} clients, {} errors, {} warnings",
+            "tenants: {}, clients: {clients}, errors: {}, warnings: {}",
             self.tenants.len(),
             count(Severity::Error),
             count(Severity::Warning)

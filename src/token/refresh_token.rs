@@ -101,20 +101,22 @@ impl Presented {
     /// Errors: `invalid_grant` when the family ended or moved on meanwhile.
     pub async fn redeem(mut self, issuer: &Issuer, client: Arc<Client>, scope: Scope) -> Result<Authorization> {
         let own = digest(&self.value);
-        let expires_at = issuer.now() + issuer.refresh_token_lifetime(&client);
+        let now = issuer.now();
         let grant = loop {
             let mut grant = self.grant.record.clone();
+            let expires_at = earlier(now + issuer.refresh_token_lifetime(&client), grant.absolute_expiry);
             match self.token.standing(&own, &grant) {
-                Standing::Current => break grant,
                 Standing::Superseded => return Err(self.reused(issuer).await?),
+                Standing::Current if grant.expires_at >= expires_at => break grant,
+                Standing::Current => {}
                 Standing::Next => {
                     grant.generation = self.token.generation;
                     grant.current = Some(own.clone());
-                    grant.expires_at = earlier(expires_at, grant.absolute_expiry);
-                    if grant.change(issuer, &self.token.grant_id, &self.grant).await? {
-                        break grant;
-                    }
                 }
+            }
+            grant.expires_at = grant.expires_at.max(expires_at);
+            if grant.change(issuer, &self.token.grant_id, &self.grant).await? {
+                break grant;
             }
             // Somebody was faster: look again.
             self.grant = Grant::find(issuer, &self.token.grant_id)
@@ -127,7 +129,7 @@ impl Presented {
             generation: self.token.generation + 1,
             parent: Some(own),
         };
-        issuer.store.put(&next, &token, &[], earlier(expires_at, grant.expires_at)).await?;
+        issuer.store.put(&next, &token, &[], grant.expires_at).await?;
         Ok(Authorization {
             client,
             issuer_url: grant.issuer.as_str().into(),

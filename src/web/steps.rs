@@ -6,6 +6,7 @@ use super::cookies::Cookies;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, LIFETIME, Resume};
 use crate::protocol::error::Result;
+use crate::store::{Consumed, Loaded};
 
 /// Stores what is interrupted and sends the browser to `path?interaction=<id>`.
 pub async fn begin(issuer: &Issuer, cookies: &Cookies, path: &str, resume: Resume) -> Result<Response> {
@@ -33,15 +34,26 @@ pub async fn store(issuer: &Issuer, interaction: &Interaction) -> Result<String>
     Ok(id)
 }
 
-/// Changes a step that goes on under the same id.
-pub async fn update(issuer: &Issuer, id: &str, interaction: &Interaction) -> Result<()> {
-    Ok(issuer.store.put(id, interaction, &[], issuer.now() + LIFETIME).await?)
+/// The pending step, if it was begun in this browser.
+pub async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<Loaded<Interaction>>> {
+    let interaction = issuer.store.load::<Interaction>(id).await?;
+    Ok(interaction.filter(|interaction| cookies.is_browser(&interaction.record.browser)))
 }
 
-/// The pending step, if it was begun in this browser.
-pub async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<Interaction>> {
-    let interaction = issuer.store.get::<Interaction>(id).await?;
-    Ok(interaction.filter(|interaction| cookies.is_browser(&interaction.browser)))
+/// Changes a step that goes on under the same id; gives `false` when it was taken or changed meanwhile.
+pub async fn update(issuer: &Issuer, id: &str, from: &Loaded<Interaction>, to: &Interaction) -> Result<bool> {
+    Ok(issuer.store.replace(id, Some(from), to, &[], Some(issuer.now() + LIFETIME)).await?)
+}
+
+/// Takes the step away, if it was begun in this browser: of many who try, one gets it.
+pub async fn take(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<Interaction>> {
+    // Looked at before it is used up, so that another browser cannot use it up.
+    if find(issuer, cookies, id).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(Consumed::First(interaction)) = issuer.store.consume::<Interaction>(id).await? else { return Ok(None) };
+    issuer.store.remove::<Interaction>(id).await?;
+    Ok(Some(interaction))
 }
 
 /// Where a browser goes on after a page.

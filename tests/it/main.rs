@@ -17,4 +17,8 @@ mod password;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod store;

@@ -1,0 +1,163 @@
+//! From documents to a snapshot: each is placed in its order, and what is broken keeps its last good version.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::document::{Document, Kind};
+use super::parsed::{Entity, Parsed};
+use super::snapshot::Snapshot;
+use super::{Problem, Severity};
+
+/// Which tenant or client, from one reading to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Id {
+    kind: Kind,
+    name: String,
+    /// Names of clients are only unique within a source, those of tenants everywhere.
+    source: Option<String>,
+    /// The how manieth of that name it is.
+    nth: usize,
+}
+
+#[derive(Clone)]
+pub(super) struct Served {
+    source: String,
+    line: usize,
+    entity: Entity,
+}
+
+/// One document of the reading, and what it is called where that could be read.
+#[derive(Clone)]
+struct Entry<'a> {
+    document: &'a Document,
+    parsed: Arc<Parsed>,
+    id: Option<Id>,
+}
+
+/// A snapshot in the making.
+pub(super) struct Building<'a> {
+    documents: Vec<Entry<'a>>,
+    previous: &'a Snapshot,
+    /// What the documents name: a last good version that is named here belongs to that document alone.
+    named: HashSet<Id>,
+    snapshot: Snapshot,
+    /// With the position of the document that each is about.
+    problems: Vec<(usize, Problem)>,
+}
+
+impl<'a> Building<'a> {
+    pub(super) fn read(
+        documents: &'a [Document],
+        previous: &'a Snapshot,
+        check_script: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Self {
+        let mut building = Self {
+            documents: Vec::with_capacity(documents.len()),
+            previous,
+            named: HashSet::new(),
+            snapshot: Snapshot::default(),
+            problems: Vec::new(),
+        };
+        for (position, document) in documents.iter().enumerate() {
+            let digest = document.digest();
+            let known = previous.parsed.get(&digest).or_else(|| building.snapshot.parsed.get(&digest)).cloned();
+            let parsed = known.unwrap_or_else(|| Arc::new(Parsed::read(document, check_script)));
+            if parsed.entity.is_some() {
+                // Only what is good: the messages about the rest name lines, which move.
+                building.snapshot.parsed.insert(digest, parsed.clone());
+            }
+            let id = building.name(document, &parsed);
+            let entry = Entry { document, parsed, id };
+            for (severity, message) in &entry.parsed.findings.0 {
+                building.report(position, &entry, *severity, message.clone());
+            }
+            building.documents.push(entry);
+        }
+        building
+    }
+
+    fn name(&mut self, document: &Document, parsed: &Parsed) -> Option<Id> {
+        let (kind, name) = (parsed.kind?, parsed.name.clone()?);
+        let source = (kind == Kind::Client).then(|| document.source.clone());
+        let mut id = Id { kind, name, source, nth: 0 };
+        while !self.named.insert(id.clone()) {
+            id.nth += 1;
+        }
+        Some(id)
+    }
+
+    fn report(&mut self, position: usize, entry: &Entry<'_>, severity: Severity, message: String) {
+        // A name that is refused may hold anything, line breaks included.
+        let entity = entry.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
+        let entity = entity.unwrap_or_default();
+        self.problems.push((position, Problem { severity, source: entry.document.place(), entity, message }));
+    }
+
+    /// Adds what the documents declare of one kind, in their order.
+    pub(super) fn place(&mut self, kind: Kind) {
+        for position in 0..self.documents.len() {
+            let entry = self.documents[position].clone();
+            // A document whose name cannot be read may have declared either.
+            if entry.id.as_ref().is_some_and(|id| id.kind != kind) {
+                continue;
+            }
+            match (&entry.parsed.entity, &entry.id) {
+                (Some(entity), Some(id)) => {
+                    if let Err(message) = self.add(entry.document, id, entity) {
+                        self.report(position, &entry, Severity::Error, message);
+                        self.keep_last_good(position, &entry, kind);
+                    }
+                }
+                _ if entry.parsed.findings.has_errors() => self.keep_last_good(position, &entry, kind),
+                _ => {}
+            }
+        }
+    }
+
+    fn add(&mut self, document: &Document, id: &Id, entity: &Entity) -> Result<(), String> {
+        match entity {
+            Entity::Tenant(tenant) => self.snapshot.add_tenant(tenant)?,
+            Entity::Client(client) => self.snapshot.add_client(client)?,
+        }
+        let served = Served { source: document.source.clone(), line: document.line, entity: entity.clone() };
+        self.snapshot.served.insert(id.clone(), served);
+        Ok(())
+    }
+
+    /// Puts back what was served before the document at `position` broke: what has its name; where the name cannot be
+    /// read or is new, what its source had declared and no document names any more.
+    fn keep_last_good(&mut self, position: usize, entry: &Entry<'_>, kind: Kind) {
+        let previous = self.previous;
+        let by_name = entry.id.as_ref().and_then(|id| previous.served.get_key_value(id));
+        let mut kept: Vec<(&Id, &Served)> = by_name.into_iter().collect();
+        if kept.is_empty() {
+            let document = entry.document;
+            let orphaned = |(id, served): &(&Id, &Served)| {
+                id.kind == kind
+                    && Path::new(&served.source).starts_with(&document.source)
+                    && !self.named.contains(*id)
+                    && (entry.id.is_none() || served.line == document.line)
+            };
+            kept = previous.served.iter().filter(orphaned).collect();
+            kept.sort_by_key(|(_, served)| (&served.source, served.line));
+        }
+        for (id, served) in kept {
+            if self.snapshot.served.contains_key(id) {
+                continue;
+            }
+            let thing = format!("the last good version of {} {}", kind.as_str(), id.name);
+            let document = Document { source: served.source.clone(), line: served.line, ..entry.document.clone() };
+            let message = match self.add(&document, id, &served.entity) {
+                Ok(()) => format!("{thing} stays in place"),
+                Err(error) => format!("{thing} cannot stay in place either: {error}"),
+            };
+            self.report(position, entry, Severity::Warning, message);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> (Snapshot, Vec<Problem>) {
+        self.problems.sort_by_key(|(position, _)| *position);
+        (self.snapshot, self.problems.into_iter().map(|(_, problem)| problem).collect())
+    }
+}

@@ -1,0 +1,147 @@
+//! The values of a client, each checked for itself.
+
+use url::Url;
+
+use super::client::{AuthMethod, ClientSecret};
+use super::document::Findings;
+use super::spelling;
+use super::written::{List, Text};
+use crate::protocol::redirect_uri::RedirectUri;
+use crate::protocol::scope::ScopePattern;
+use crate::protocol::token::GrantType;
+
+pub(super) fn checked_secret(
+    clear: Option<String>,
+    hash: Option<String>,
+    findings: &mut Findings,
+) -> Option<ClientSecret> {
+    match (clear, hash) {
+        (Some(_), Some(_)) => {
+            findings.error("secret and secret_hash are both given; keep one of them");
+            None
+        }
+        (Some(clear), None) => Some(ClientSecret::of(&clear)),
+        (None, Some(hash)) => ClientSecret::parse_hash(&hash).map_err(|error| findings.error(error)).ok(),
+        (None, None) => None,
+    }
+}
+
+pub(super) fn checked_auth_method(named: Option<String>, has_secret: bool, findings: &mut Findings) -> AuthMethod {
+    let method = match named.as_deref() {
+        None => return if has_secret { AuthMethod::AnySecret } else { AuthMethod::None },
+        Some("client_secret_basic") => AuthMethod::ClientSecretBasic,
+        Some("client_secret_post") => AuthMethod::ClientSecretPost,
+        Some("none") => AuthMethod::None,
+        Some(method @ ("private_key_jwt" | "tls_client_auth")) => {
+            findings.error(format!("token_endpoint_auth_method {method} is not supported yet"));
+            return AuthMethod::None;
+        }
+        Some(other) => {
+            let known = ["client_secret_basic", "client_secret_post", "none"];
+            let hint = spelling::hint(known, other);
+            findings.error(format!("token_endpoint_auth_method {other:?} is not known{hint}"));
+            return AuthMethod::None;
+        }
+    };
+    match (method, has_secret) {
+        (AuthMethod::None, true) => {
+            findings.error("token_endpoint_auth_method is none, but there is a secret; remove one of them");
+        }
+        (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, false) => {
+            findings.error("token_endpoint_auth_method needs a secret; write secret or secret_hash");
+        }
+        _ => {}
+    }
+    method
+}
+
+pub(super) fn checked_grants(written: Option<List<Text>>, has_secret: bool, findings: &mut Findings) -> Vec<GrantType> {
+    let written = written.map(List::texts).filter(|names| !names.is_empty());
+    let Some(names) = written else { return vec![GrantType::AuthorizationCode, GrantType::RefreshToken] };
+    let mut grants = Vec::new();
+    for name in names.iter().flat_map(|names| names.split_whitespace()) {
+        // `device` is what older files say.
+        let grant = if name == "device" { Some(GrantType::DeviceCode) } else { GrantType::parse(name) };
+        match grant {
+            Some(GrantType::ClientCredentials) if !has_secret => findings.warn(
+                // RFC 6749 §4.4: only confidential clients
+                "client_credentials is left out of grant_types, because the client has no secret",
+            ),
+            Some(grant) if grants.contains(&grant) => {}
+            Some(grant) => grants.push(grant),
+            None => {
+                let hint = spelling::hint(GrantType::ALL.map(GrantType::as_str), name);
+                findings.error(format!("grant_types: {name:?} is not a grant type{hint}"));
+            }
+        }
+    }
+    grants
+}
+
+pub(super) fn checked_uris(key: &str, written: List<Text>, findings: &mut Findings) -> Vec<RedirectUri> {
+    let mut uris = Vec::new();
+    for uri in written.texts() {
+        match RedirectUri::register(&uri) {
+            Ok(uri) => {
+                if let Some(warning) = uri.warning() {
+                    findings.warn(format!("{key}: {warning}"));
+                }
+                uris.push(uri);
+            }
+            Err(error) => findings.error(format!("{key}: {error}")),
+        }
+    }
+    uris
+}
+
+pub(super) fn checked_post_logout(written: List<Text>, findings: &mut Findings) -> Vec<String> {
+    let written = written.texts();
+    for uri in &written {
+        let script = Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "javascript" | "data" | "vbscript"));
+        if script || Url::parse(uri).is_err() {
+            findings
+                .error(format!("post_logout_redirect_urls: {uri:?} must be a complete URL; it is compared exactly"));
+        }
+    }
+    written
+}
+
+pub(super) fn checked_origins(
+    written: Option<List<Text>>,
+    uris: &[RedirectUri],
+    findings: &mut Findings,
+) -> Vec<String> {
+    let mut origins: Vec<String> = match written {
+        None => uris.iter().filter_map(RedirectUri::origin).collect(),
+        Some(written) => written
+            .texts()
+            .into_iter()
+            .filter_map(|text| {
+                let origin = Url::parse(&text).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+                if origin.is_none() {
+                    findings.error(format!("allowed_origins: {text:?} must be like https://app.example.com"));
+                }
+                origin.map(|origin| origin.ascii_serialization())
+            })
+            .collect(),
+    };
+    origins.sort_unstable();
+    origins.dedup();
+    origins
+}
+
+pub(super) fn checked_consent(written: Option<String>, findings: &mut Findings) -> bool {
+    match written.as_deref() {
+        None | Some("implicit") => false,
+        Some("required") => true,
+        Some(other) => {
+            findings.error(format!("consent {other:?} must be implicit or required"));
+            true
+        }
+    }
+}
+
+/// No scope has a space in it, so one line may name several.
+pub(super) fn patterns(written: List<Text>) -> Vec<ScopePattern> {
+    written.texts().iter().flat_map(|scopes| scopes.split_whitespace()).map(ScopePattern::new).collect()
+}

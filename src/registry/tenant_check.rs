@@ -1,0 +1,80 @@
+//! The values of a tenant, each checked for itself.
+
+use url::Url;
+
+use super::client::check_argon2id;
+use super::document::Findings;
+use super::tenant::{HostPattern, User};
+use super::tenant_spec::{UserSpec, text};
+use super::written::{List, Text};
+
+/// A tenant's name becomes part of keys in the store and of metric labels.
+pub(super) fn is_tenant_name(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b))
+}
+
+pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> Vec<HostPattern> {
+    if written.is_empty() {
+        findings.error("hosts is missing; write the hosts that lead to this tenant, like [login.example.com]");
+    }
+    let mut hosts: Vec<HostPattern> = Vec::new();
+    for host in written {
+        // `host:port`, but not an IPv6 address
+        let port = host.rsplit_once(':').filter(|(front, port)| {
+            port.bytes().all(|b| b.is_ascii_digit()) && (!front.contains(':') || front.ends_with(']'))
+        });
+        if let Some((bare, _)) = port {
+            findings.warn(format!("hosts: {host:?} is matched without its port; write {bare:?}"));
+        }
+        match HostPattern::parse(port.map_or(&host, |(bare, _)| bare)) {
+            Ok(pattern) if hosts.contains(&pattern) => {}
+            Ok(pattern) => hosts.push(pattern),
+            Err(error) => findings.error(error),
+        }
+    }
+    hosts
+}
+
+pub(super) fn checked_issuer(issuer: &str, findings: &mut Findings) -> Option<Url> {
+    // OIDC Discovery §3: scheme and host, perhaps a port and a path, no query and no fragment.
+    let plain = |url: &Url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    let url = Url::parse(issuer).ok().filter(plain);
+    if url.is_none() {
+        findings.error(format!(
+            "issuer {issuer:?} must be a URL without query and fragment, like https://login.example.com"
+        ));
+    }
+    url
+}
+
+pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) -> Vec<User> {
+    let mut users: Vec<User> = Vec::new();
+    for user in written.0 {
+        let Text(username) = user.username;
+        let Text(password_hash) = user.password_hash;
+        if username.is_empty() {
+            findings.error("users: a username is empty");
+        }
+        if users.iter().any(|other| other.username == username) {
+            findings.error(format!("users: {username:?} is declared twice; give each user a name of their own"));
+        }
+        if let Err(error) = check_argon2id(&password_hash) {
+            findings.error(format!("users: password_hash of {username:?} {error}"));
+        }
+        users.push(User {
+            username,
+            password_hash,
+            subject: text(user.subject),
+            role: text(user.role).unwrap_or_else(|| "default".into()),
+            profile: user.profile.unwrap_or_default(),
+            scopes: user.scopes.texts(),
+        });
+    }
+    users
+}

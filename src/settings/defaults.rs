@@ -1,0 +1,84 @@
+//! What is written where nobody wrote anything.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Environment;
+use super::written::{
+    KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenSigning, WrittenStore,
+    WrittenTls,
+};
+use crate::protocol::duration::Span;
+
+/// Loopback and private ranges: RFC 1918, RFC 4193, RFC 5735.
+const PRIVATE: [&str; 6] = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            environment: Environment::default(),
+            listen: None,
+            metrics_listen: None,
+            tls: WrittenTls::default(),
+            public_domain: None,
+            secure: None,
+            lifetimes: WrittenLifetimes::default(),
+            cookie_domains: BTreeMap::new(),
+            directory: ".".into(),
+            kubernetes: Kubernetes::default(),
+            script: Script::default(),
+            allow_missing_providers: None,
+            display_version: true,
+            log: Log::default(),
+            trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),
+            store: WrittenStore::default(),
+            signing: WrittenSigning::default(),
+        }
+    }
+}
+
+impl Default for WrittenLifetimes {
+    fn default() -> Self {
+        Self { access_token_hours: 2.0, refresh_token_hours: 720.0, refresh_absolute_hours: None, session_days: 7.0 }
+    }
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            url: None,
+            host: None,
+            port: 6379,
+            username: None,
+            password: None,
+            db: 0,
+            tls: false,
+            ca_file: None,
+            sentinel: Sentinel::default(),
+            cluster_hosts: Vec::new(),
+        }
+    }
+}
+
+impl Default for WrittenSigning {
+    fn default() -> Self {
+        let hours = |hours: u64| Span(Duration::from_secs(hours * 3600));
+        Self {
+            algorithm: None,
+            rotate_every: hours(90 * 24),
+            announce: hours(24),
+            grace: hours(7 * 24),
+            jwks_max_age: hours(1),
+            scope: KeyScope::Tenant,
+            rsa_bits: 2048,
+            hs256_secret: None,
+            seal_secrets: Vec::new(),
+        }
+    }
+}
