@@ -8,8 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::clock::Clock;
 use crate::issuer::{Issuer, Lifetimes};
-use crate::key::signer_manager::SignerManager;
+use crate::key::older_redis::OlderRedis;
+use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
+use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -35,6 +37,8 @@ pub struct App {
     pub login: LoginProvider,
     /// What people see.
     pub pages: Pages,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -55,7 +59,10 @@ impl App {
     ) -> Result<Self> {
         let backend = store::open(&settings.store_settings(), clock.clone()).await?;
         let store = Store::new(backend, clock.clone());
-        let keys = SignerManager::open(store.clone(), settings.signing_settings(), clock.clone(), random.clone())
+        let metrics = Metrics::default();
+        let extras = Extras { metrics: metrics.clone(), older_keys: Some(Arc::new(OlderRedis(store.clone()))) };
+        let signing = settings.signing_settings();
+        let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
         Ok(Self {
@@ -74,6 +81,7 @@ impl App {
             registry,
             store,
             keys,
+            metrics,
             clock,
             random,
         })
@@ -104,6 +112,7 @@ impl App {
             snapshot,
             login: self.login.clone(),
             keys: self.keys.clone(),
+            metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,

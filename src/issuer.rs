@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
+use crate::metrics::Metrics;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
 use crate::registry::Snapshot;
@@ -43,6 +44,8 @@ pub struct Issuer {
     pub login: LoginProvider,
     /// Who knows the keys.
     pub keys: SignerManager,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -30,7 +31,15 @@ const HEADER_READ: Duration = Duration::from_secs(15);
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
 pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let tasks = background(&app, loader);
+    let mut tasks = background(&app, loader);
+    if let Some(address) = app.settings.metrics_listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}; set METRICS_LISTEN to another address"))?;
+        let routes = endpoint::operators_router(app.clone());
+        // Until the process ends: probes are answered while the server drains.
+        tasks.spawn(async move { drop(axum::serve(listener, routes).await) });
+    }
     let handle = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
     let bound = announce(&handle, ready);

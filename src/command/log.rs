@@ -1,5 +1,7 @@
 //! Where log lines go, and how they look.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 use tracing_subscriber::fmt;
@@ -14,7 +16,11 @@ pub(crate) fn begin(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::new("warn").add_directive(own);
     let registry = tracing_subscriber::registry().with(filter);
     match log.format {
-        LogFormat::Console => registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()?,
+        LogFormat::Console => registry
+            .with(
+                fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false),
+            )
+            .try_init()?,
         LogFormat::Ndjson => {
             let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
             registry.with(lines.with_writer(std::io::stderr)).try_init()?;

@@ -8,6 +8,7 @@ use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
+use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
 use crate::web::cookies::Cookies;
@@ -45,6 +46,7 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         true => Ok(None),
         false => issuer.login.login(&issuer.tenant, credentials).await,
     };
+    count(&issuer, matches!(attempt, Ok(Some(_))));
     let again = |status, error| {
         let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
         show(&issuer, &page, status, asked)
@@ -58,12 +60,19 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
             let cookie = begin_session(&issuer, &cookies, identity).await?;
             Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
-        Ok(None) => Ok(again(StatusCode::UNAUTHORIZED, LoginError::InvalidCredentials)),
+        Ok(None) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
         Err(error) => {
             tracing::error!(cause = format!("{error:#}"), "the login provider gave no answer");
             Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
         }
     }
+}
+
+fn count(issuer: &Issuer, succeeded: bool) {
+    let (metrics, label) = (&issuer.metrics, OfTenant::named(&issuer.tenant.name));
+    metrics.login_attempts.get_or_create(&label).inc();
+    let outcome = if succeeded { &metrics.login_success } else { &metrics.login_failure };
+    outcome.get_or_create(&label).inc();
 }
 
 /// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.

@@ -20,17 +20,20 @@ pub mod introspect;
 pub mod jwks;
 pub mod login;
 pub mod logout;
+pub mod metrics;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
 pub mod versions;
 
-/// All routes of the server.
+/// All routes of the server. Those for operators are left out where they have an address of their own.
 pub fn router(app: App) -> Router {
+    let own_address = app.settings.metrics_listen.is_some();
     let routes = Router::new()
         .merge(people(&app))
         .merge(documents())
         .merge(machines(&app))
+        .merge(if own_address { Router::new() } else { operators() })
         .method_not_allowed_fallback(method_not_allowed);
     routes
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -73,8 +76,19 @@ fn machines(app: &App) -> Router<App> {
         .route("/introspect", post(introspect::post))
         .route("/static/{name}", get(assets::get))
         .route("/versions", get(versions::get))
+}
+
+/// For probes and Prometheus.
+fn operators() -> Router<App> {
+    Router::new()
         .route("/health", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::get))
+}
+
+/// The routes for operators, at an address of their own.
+pub fn operators_router(app: App) -> Router {
+    operators().with_state(app)
 }
 
 /// Answered by the CORS layer before it gets here.

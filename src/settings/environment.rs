@@ -19,7 +19,7 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().map(|(name, _)| *name)
 }
 
-const VARIABLES: [(&str, Set); 35] = [
+const VARIABLES: &[(&str, Set)] = &[
     ("ENVIRONMENT", |w, v| {
         one_of(
             v,
@@ -34,6 +34,9 @@ const VARIABLES: [(&str, Set); 35] = [
     ("PUBLIC_DOMAIN", |w, v| put(&mut w.public_domain, v.into())),
     ("SECURE", |w, v| flag(v).map(|on| w.secure = Some(on))),
     ("TOKEN_EXPIRATION_IN_HOURS", |w, v| number(v).map(|hours| w.lifetimes.access_token_hours = hours)),
+    ("TOKEN_REFRESH_ABSOLUTE_EXPIRATION_IN_HOURS", |w, v| {
+        number(v).map(|hours| w.lifetimes.refresh_absolute_hours = Some(hours))
+    }),
     ("TOKEN_REFRESH_EXPIRATION_IN_HOURS", |w, v| number(v).map(|hours| w.lifetimes.refresh_token_hours = hours)),
     ("COOKIE_EXPIRATION_IN_DAYS", |w, v| number(v).map(|days| w.lifetimes.session_days = days)),
     ("COOKIE_DOMAINS", |w, v| {
@@ -126,7 +129,7 @@ pub(super) fn overlay(written: &mut Written, environment: &dyn Fn(&str) -> Optio
             continue;
         }
         // A secret that others share is what it is, white space at its ends included.
-        let is_secret = matches!(name, "JWT_SECRET" | "REDIS_PASSWORD");
+        let is_secret = matches!(*name, "JWT_SECRET" | "REDIS_PASSWORD");
         let value = if is_secret { &value } else { value.trim() };
         if let Err(expected) = set(written, value) {
             wrong.push(format!("the environment variable {name} cannot be read; expected {expected}"));

@@ -76,7 +76,7 @@ fn without_a_word_it_is_a_server_for_a_desk() {
 /// Variable, value, and what shows that it took effect.
 type Effect = (&'static str, &'static str, fn(&Settings) -> bool);
 
-const EFFECTS: [Effect; 35] = [
+const EFFECTS: &[Effect] = &[
     ("ENVIRONMENT", "Production", |s| s.production && s.secure && !s.allow_missing_providers),
     ("LISTEN", "[::1]:9000", |s| s.listen.port() == 9000 && s.public_domain == "localhost:9000"),
     ("METRICS_LISTEN", "0.0.0.0:9090", |s| s.metrics_listen.is_some()),
@@ -87,6 +87,9 @@ const EFFECTS: [Effect; 35] = [
     ("PUBLIC_DOMAIN", "Login.example.com", |s| s.public_origin() == "http://login.example.com"),
     ("SECURE", "YES", |s| s.secure && s.public_origin() == "https://localhost:8080"),
     ("TOKEN_EXPIRATION_IN_HOURS", "0.5", |s| s.lifetimes.access_token == Duration::from_secs(1800)),
+    ("TOKEN_REFRESH_ABSOLUTE_EXPIRATION_IN_HOURS", "2400", |s| {
+        s.lifetimes.refresh_absolute == Some(Duration::from_secs(100 * 86_400))
+    }),
     ("TOKEN_REFRESH_EXPIRATION_IN_HOURS", "24", |s| s.lifetimes.refresh_token == Duration::from_secs(86_400)),
     ("COOKIE_EXPIRATION_IN_DAYS", "1", |s| s.lifetimes.session == Duration::from_secs(86_400)),
     ("COOKIE_DOMAINS", r#"{"Login.example.com":"*.example.com"}"#, |s| {

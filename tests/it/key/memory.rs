@@ -87,7 +87,7 @@ impl Backend for Memory {
         key: &str,
         expected: Option<&[u8]>,
         new: &[u8],
-        _groups: &[String],
+        groups: &[String],
         _keep: Option<Duration>,
     ) -> Result<bool> {
         self.answer()?;
@@ -96,7 +96,7 @@ impl Backend for Memory {
         if rows.get(key).map(|(value, _)| value.as_slice()) != expected {
             return Ok(false);
         }
-        rows.insert(key.into(), (new.into(), Vec::new()));
+        rows.insert(key.into(), (new.into(), groups.into()));
         Ok(true)
     }
 

@@ -32,7 +32,7 @@ promises![
     one_of_a_hundred_writers_replaces_the_value,
     one_of_a_hundred_writers_creates_the_value,
     compare_and_set_keeps_for_good_without_an_end,
-    compare_and_set_keeps_groups_and_uses,
+    compare_and_set_keeps_the_count_of_uses,
     a_group_shows_its_members_and_goes_together,
     a_group_outlives_its_longest_member,
     a_later_shorter_member_does_not_shorten_the_group,
@@ -138,7 +138,7 @@ async fn one_of_a_hundred_writers_creates_the_value(store: &Fixture) {
 
 async fn compare_and_set_keeps_for_good_without_an_end(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
-    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], None).await.unwrap());
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &groups(&["g"]), None).await.unwrap());
     store.let_pass(SHORT).await;
     assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"two");
     assert_eq!(sorted_members(store, "g").await, ["two"]);
@@ -147,13 +147,14 @@ async fn compare_and_set_keeps_for_good_without_an_end(store: &Fixture) {
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None, "it has an end again");
 }
 
-async fn compare_and_set_keeps_groups_and_uses(store: &Fixture) {
+async fn compare_and_set_keeps_the_count_of_uses(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), LONG).await.unwrap();
     store.backend.consume("{t}a").await.unwrap();
-    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], Some(LONG)).await.unwrap());
+    let same = groups(&["g"]);
+    assert!(store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &same, Some(LONG)).await.unwrap());
     assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"three", &[], Some(LONG)).await.unwrap());
     assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap(), (2, b"two".to_vec()));
-    assert_eq!(sorted_members(store, "g").await, ["two"]);
+    assert_eq!(sorted_members(store, "g").await, ["two"], "a change that did not happen leaves no group");
 }
 
 async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {

@@ -131,7 +131,7 @@ async fn use_every_verb(store: &Arc<dyn Backend>, tenant: &str) {
     let (key, kept, group) = (format!("{tenant}a"), format!("{tenant}kept"), format!("{tenant}group"));
     store.put(&key, b"one", std::slice::from_ref(&group), LONG).await.unwrap();
     assert_eq!(store.consume(&key).await.unwrap().unwrap(), (1, b"one".to_vec()));
-    assert!(store.compare_and_set(&key, Some(b"one"), b"two", &[], Some(LONG)).await.unwrap());
+    assert!(store.compare_and_set(&key, Some(b"one"), b"two", std::slice::from_ref(&group), Some(LONG)).await.unwrap());
     assert_eq!(store.members(&group).await.unwrap(), [b"two"]);
     store.remove_group(&group).await.unwrap();
     assert_eq!(store.get(&key).await.unwrap(), None);
