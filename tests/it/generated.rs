@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// What stands between backticks in `text`.
@@ -23,7 +24,8 @@ fn first_column(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn the_readme_has_every_environment_variable_and_no_other() {
     let readme = read("README.md");
-    let is_variable = |word: &&str| word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '_' | '0'..='9'));
+    let is_variable =
+        |word: &&str| word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '_' | '0'..='9'));
     let told: BTreeSet<&str> = first_column(&readme).flat_map(quoted).filter(is_variable).collect();
     let mut read: BTreeSet<&str> = uitsmijter::settings::variables().collect();
     read.insert("UITSMIJTER_CONFIG");

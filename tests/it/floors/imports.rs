@@ -202,7 +202,10 @@ fn groups_are_taken_apart() {
 fn super_is_counted_from_where_it_stands() {
     assert_eq!(paths("use super::super::store::Store;", &["web", "form"]), ["store::Store"]);
     assert_eq!(paths("use super::{a, super::b};", &["web", "form"]), ["web::a", "b"]);
-    assert_eq!(paths("mod tests { use super::*; use super::super::look; }", &["web", "page"]), ["web::page", "web::look"]);
+    assert_eq!(
+        paths("mod tests { use super::*; use super::super::look; }", &["web", "page"]),
+        ["web::page", "web::look"]
+    );
     assert_eq!(paths("mod a { fn b() { c } } use super::d;", &["web", "page"]), ["web::d"]);
     assert_eq!(paths("use self::b::C;", &["web", "page"]), ["web::page::b::C"]);
 }

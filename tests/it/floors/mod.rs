@@ -201,15 +201,27 @@ fn the_rules_see_what_breaks_them() {
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let first = |wrong: Vec<String>| wrong.into_iter().next().unwrap_or_default();
     let up = |path: &str, text: &str| first(upward(&source(path, text)));
-    assert_eq!(up("src/protocol/scope.rs", "use crate::{store};"), "protocol/scope.rs may not use crate::store, which is above it");
-    assert_eq!(up("src/key/a.rs", "use super::super::login::x;"), "key/a.rs may not use crate::login, which is a sibling");
+    assert_eq!(
+        up("src/protocol/scope.rs", "use crate::{store};"),
+        "protocol/scope.rs may not use crate::store, which is above it"
+    );
+    assert_eq!(
+        up("src/key/a.rs", "use super::super::login::x;"),
+        "key/a.rs may not use crate::login, which is a sibling"
+    );
     assert_eq!(up("src/web/pages.rs", "use super::form;"), "web/pages.rs may not use crate::web, which is above it");
     assert_eq!(up("src/web/form.rs", "use super::pages::Page; use crate::app::App;"), "");
-    assert_eq!(up("src/token/a.rs", "fn f(g: crate::grant::G) {}"), "token/a.rs may not use crate::grant, which is above it");
+    assert_eq!(
+        up("src/token/a.rs", "fn f(g: crate::grant::G) {}"),
+        "token/a.rs may not use crate::grant, which is above it"
+    );
     assert!(up("src/attic.rs", "").starts_with("attic.rs is on no floor"));
 
     let fence = |path: &str, text: &str| first(over_the_fence(&source(path, text)));
-    assert_eq!(fence("src/grant/a.rs", "use axum::Json;"), "src/grant/a.rs may not use axum: the rules of the protocol know no HTTP");
+    assert_eq!(
+        fence("src/grant/a.rs", "use axum::Json;"),
+        "src/grant/a.rs may not use axum: the rules of the protocol know no HTTP"
+    );
     assert_eq!(fence("src/web/a.rs", "use axum::Json;"), "");
     assert!(fence("src/key/a.rs", "fn f() { redis::cmd() }").starts_with("src/key/a.rs may not use redis"));
     assert!(fence("src/app.rs", "#[cfg(feature = \"redis\")]").starts_with("src/app.rs may not depend on a feature"));
