@@ -7,7 +7,12 @@ use tracing_subscriber::filter::Directive;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use uitsmijter::settings::{Log, LogFormat};
+use uitsmijter::settings::{Log, LogFormat, LogLevel};
+
+/// For commands that answer on standard output: errors alone, so that a script or a table stays readable.
+pub(crate) fn begin_quiet(log: &Log) -> anyhow::Result<()> {
+    begin(&Log { level: LogLevel::Error, ..*log })
+}
 
 /// Begins to log to standard error. The level is for our own lines; libraries speak up from `warn` on, because some of
 /// them would otherwise log headers and bodies, which carry tokens.

@@ -32,6 +32,7 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
         revocation_endpoint: issuer.endpoint("/revoke"),
         introspection_endpoint: issuer.endpoint("/introspect"),
         end_session_endpoint: issuer.endpoint("/logout"),
+        device_authorization_endpoint: issuer.endpoint("/oauth/device_authorization"),
         scopes_supported: scopes(issuer),
         response_types_supported: vec!["code"],
         response_modes_supported: vec!["query", "form_post"],
@@ -70,6 +71,6 @@ fn scopes(issuer: &Issuer) -> Vec<String> {
 fn grant_types(issuer: &Issuer) -> Vec<&'static str> {
     let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
     let all: BTreeSet<GrantType> = clients.iter().flat_map(|client| client.grant_types.iter().copied()).collect();
-    let built = |grant: &GrantType| !matches!(grant, GrantType::DeviceCode | GrantType::TokenExchange);
+    let built = |grant: &GrantType| *grant != GrantType::TokenExchange;
     all.into_iter().filter(built).map(GrantType::as_str).collect()
 }

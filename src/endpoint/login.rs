@@ -41,7 +41,8 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     };
     let username = parameters.one("username")?.unwrap_or_default();
     let password = Zeroizing::new(parameters.text("password")?.unwrap_or_default().to_owned());
-    let credentials = Credentials { username: username.to_owned(), password, grant_type: "authorization_code" };
+    let credentials =
+        Credentials { username: username.to_owned(), password, grant_type: found.record.resume.grant_type() };
     let attempt = match username.is_empty() || credentials.password.is_empty() {
         true => Ok(None),
         false => issuer.login.login(&issuer.tenant, credentials).await,

@@ -10,9 +10,11 @@ use crate::web::error::{draw_pages, method_not_allowed, not_found};
 use crate::web::form::MAX_BODY;
 use crate::web::{cors, trace};
 
+pub mod activate;
 pub mod assets;
 pub mod authorize;
 pub mod consent;
+pub mod device_authorization;
 pub mod discovery;
 pub mod health;
 pub mod index;
@@ -49,6 +51,7 @@ fn people(app: &App) -> Router<App> {
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
+        .route("/activate", get(activate::get).post(activate::post))
         .route("/logout", get(logout::get).post(logout::post))
         .fallback(not_found)
         .layer(from_fn_with_state(app.clone(), draw_pages))
@@ -74,6 +77,8 @@ fn machines(app: &App) -> Router<App> {
     Router::new()
         .merge(from_browsers)
         .route("/introspect", post(introspect::post))
+        .route("/device_authorization", post(device_authorization::post))
+        .route("/oauth/device_authorization", post(device_authorization::post))
         .route("/static/{name}", get(assets::get))
         .route("/versions", get(versions::get))
 }

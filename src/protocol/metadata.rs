@@ -1,4 +1,4 @@
-//! What a server says about itself: RFC 8414 §2, OIDC Discovery §3, RP-Initiated Logout §2.1, RFC 9207 §3.
+//! What a server says about itself: RFC 8414 §2, RFC 8628 §4, OIDC Discovery §3, RP-Initiated Logout §2.1, RFC 9207 §3.
 
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ pub struct ServerMetadata {
     pub revocation_endpoint: String,
     pub introspection_endpoint: String,
     pub end_session_endpoint: String,
+    pub device_authorization_endpoint: String,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,

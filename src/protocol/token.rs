@@ -89,6 +89,11 @@ pub enum TokenRequest {
         /// What is asked for.
         scope: Option<Scope>,
     },
+    /// RFC 8628 §3.4.
+    DeviceCode {
+        /// The code that the device got.
+        device_code: String,
+    },
 }
 
 impl TokenRequest {
@@ -117,7 +122,10 @@ impl TokenRequest {
                     .ok_or_else(|| OAuthError::invalid_request("password is missing"))?,
                 scope,
             }),
-            Some(GrantType::DeviceCode | GrantType::TokenExchange) | None => {
+            Some(GrantType::DeviceCode) => {
+                Ok(Self::DeviceCode { device_code: parameters.required("device_code")?.to_owned() })
+            }
+            Some(GrantType::TokenExchange) | None => {
                 Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported"))
             }
         }
@@ -130,6 +138,7 @@ impl TokenRequest {
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::Password { .. } => GrantType::Password,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
         }
     }
 }

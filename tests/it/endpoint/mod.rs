@@ -1,5 +1,6 @@
 //! One file per endpoint, as in `src/endpoint`.
 
+mod activate;
 mod authorize;
 mod discovery;
 mod health;
