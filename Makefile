@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-redis interop lint fmt deny bench generate image chart
+.PHONY: help run test test-all test-redis interop lint fmt deny bench generate image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ run: ## start a demo on http://localhost:8080
 test: ## everything: install what is missing, lint, test on both stores, real clients, each feature alone
 	@tests/run.sh
 
-test-all: ## the same, with the long proofs in full (about an hour)
-	@HISTORIES=10000 RACES=50 LONG=1 tests/run.sh
+test-all: ## the same, with the long proofs in full
+	@HISTORIES=10000 tests/run.sh
 
 test-redis: ## the tests of the server on a real Redis, which they start themselves
 	STORE=redis cargo test --test it
@@ -43,7 +43,3 @@ generate: ## write again what is made from code, such as docs/login.png
 
 image: ## build the container image, with docker or podman
 	$$(command -v docker || command -v podman) build --tag uitsmijter:latest .
-
-chart: ## check the Helm chart (needs helm)
-	helm lint helm/uitsmijter
-	helm template helm/uitsmijter > /dev/null
