@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::issuer::{Issuer, Lifetimes};
 use crate::key::signer_manager::SignerManager;
 use crate::login::provider::LoginProvider;
+use crate::outgoing::Outgoing;
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -33,6 +35,8 @@ pub struct App {
     pub keys: SignerManager,
     /// Who knows the people.
     pub login: LoginProvider,
+    /// The keys that clients publish.
+    pub client_keys: PublishedClientKeys,
     /// What people see.
     pub pages: Pages,
     /// Time.
@@ -60,6 +64,7 @@ impl App {
             .context("the signing keys cannot be used")?;
         Ok(Self {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
+            client_keys: PublishedClientKeys::new(Outgoing::new(settings.allow_private_addresses)),
             pages: Pages::new()?,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
@@ -104,6 +109,7 @@ impl App {
             snapshot,
             login: self.login.clone(),
             keys: self.keys.clone(),
+            client_keys: self.client_keys.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,

@@ -1,6 +1,8 @@
 //! uitsmijter: an authorization server for OAuth 2.0 and OpenID Connect.
 
 pub mod app;
+pub mod client_assertion;
+pub mod client_keys;
 pub mod clock;
 pub mod endpoint;
 pub mod grant;
@@ -8,6 +10,7 @@ pub mod issuer;
 pub mod key;
 pub mod login;
 pub mod metrics;
+pub mod outgoing;
 pub mod protocol;
 pub mod random;
 pub mod registry;
