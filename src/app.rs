@@ -37,6 +37,8 @@ pub struct App {
     pub login: LoginProvider,
     /// The keys that clients publish.
     pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
     /// What people see.
     pub pages: Pages,
     /// Time.
@@ -62,9 +64,11 @@ impl App {
         let keys = SignerManager::open(store.clone(), settings.signing_settings(), clock.clone(), random.clone())
             .await
             .context("the signing keys cannot be used")?;
+        let outgoing = Outgoing::new(settings.allow_private_addresses);
         Ok(Self {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
-            client_keys: PublishedClientKeys::new(Outgoing::new(settings.allow_private_addresses)),
+            client_keys: PublishedClientKeys::new(outgoing.clone()),
+            outgoing,
             pages: Pages::new()?,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
@@ -110,6 +114,7 @@ impl App {
             login: self.login.clone(),
             keys: self.keys.clone(),
             client_keys: self.client_keys.clone(),
+            outgoing: self.outgoing.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,

@@ -7,6 +7,7 @@ use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
+use crate::outgoing::Outgoing;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
 use crate::registry::Snapshot;
@@ -46,6 +47,8 @@ pub struct Issuer {
     pub keys: SignerManager,
     /// The keys that clients publish.
     pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

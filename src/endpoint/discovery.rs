@@ -57,6 +57,8 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
         code_challenge_methods_supported: vec!["S256"],
         claims_supported: claims::supported(),
         claims_parameter_supported: true,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,

@@ -10,6 +10,7 @@ use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
+use crate::sign_out;
 use crate::web::cookies::Cookies;
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
@@ -80,7 +81,7 @@ async fn begin_session(
             sid = session.sid;
             issuer.store.remove::<Session>(&cookie).await?;
         } else {
-            Session::end(&issuer.store, &cookie, &session).await?;
+            sign_out::session(issuer, &cookie, &session).await?;
         }
     }
     let now = issuer.now();

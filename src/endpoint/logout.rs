@@ -1,4 +1,4 @@
-//! `GET POST /logout`: OIDC RP-Initiated Logout.
+//! `GET POST /logout`: OIDC RP-Initiated Logout. Other clients hear of it by the back channel.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,6 +9,7 @@ use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::sign_out;
 use crate::token::id_token::{self, Hint};
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
@@ -108,7 +109,7 @@ async fn sign_out(
     state: Option<String>,
 ) -> Result<Response> {
     if let Some((cookie, session)) = session {
-        Session::end(&issuer.store, &cookie, &session).await?;
+        sign_out::session(issuer, &cookie, &session).await?;
         tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
     }
     let removal = SetCookies(cookies.end_session());
