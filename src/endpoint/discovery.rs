@@ -79,6 +79,5 @@ fn scopes(issuer: &Issuer) -> Vec<String> {
 fn grant_types(issuer: &Issuer) -> Vec<&'static str> {
     let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
     let all: BTreeSet<GrantType> = clients.iter().flat_map(|client| client.grant_types.iter().copied()).collect();
-    let built = |grant: &GrantType| *grant != GrantType::TokenExchange;
-    all.into_iter().filter(built).map(GrantType::as_str).collect()
+    all.into_iter().map(GrantType::as_str).collect()
 }

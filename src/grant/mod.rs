@@ -15,6 +15,7 @@ pub mod client_credentials;
 pub mod device_code;
 pub mod password;
 pub mod refresh_token;
+pub mod token_exchange;
 pub mod user_code;
 
 /// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
@@ -31,6 +32,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest)
         TokenRequest::Password { username, password, scope } => {
             password::redeem(issuer, client, username, password, scope).await
         }
+        TokenRequest::TokenExchange(request) => token_exchange::redeem(issuer, client, request).await,
         TokenRequest::DeviceCode { device_code } => device_code::redeem(issuer, client, &device_code).await,
     }
 }
@@ -58,6 +60,7 @@ async fn begin(
         issuer_url: grant.issuer.as_str().into(),
         scope: grant.scope.clone(),
         person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
+        exchanged: None,
     })
 }
 
