@@ -39,6 +39,8 @@ pub struct App {
     pub login: LoginProvider,
     /// The keys that clients publish.
     pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
     /// What people see.
     pub pages: Pages,
     /// What is counted.
@@ -69,9 +71,11 @@ impl App {
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
+        let outgoing = Outgoing::new(settings.allow_private_addresses);
         Ok(Self {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
-            client_keys: PublishedClientKeys::new(Outgoing::new(settings.allow_private_addresses)),
+            client_keys: PublishedClientKeys::new(outgoing.clone()),
+            outgoing,
             pages: Pages::new()?,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
@@ -119,6 +123,7 @@ impl App {
             keys: self.keys.clone(),
             metrics: self.metrics.clone(),
             client_keys: self.client_keys.clone(),
+            outgoing: self.outgoing.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,

@@ -46,6 +46,7 @@ pub mod random;
 pub mod registry;
 pub mod server;
 pub mod settings;
+pub mod sign_out;
 pub mod store;
 pub mod token;
 pub mod web;

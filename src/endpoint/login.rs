@@ -11,6 +11,7 @@ use crate::login::{Credentials, Identity};
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
+use crate::sign_out;
 use crate::web::cookies::Cookies;
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
@@ -89,7 +90,7 @@ async fn begin_session(
             sid = session.sid;
             issuer.store.remove::<Session>(&cookie).await?;
         } else {
-            Session::end(&issuer.store, &cookie, &session).await?;
+            sign_out::session(issuer, &cookie, &session).await?;
         }
     }
     let now = issuer.now();

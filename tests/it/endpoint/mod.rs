@@ -2,6 +2,7 @@
 
 mod activate;
 mod authorize;
+mod backchannel_logout;
 mod client_assertion;
 mod discovery;
 mod health;
