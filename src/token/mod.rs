@@ -13,6 +13,7 @@ pub mod access_token;
 pub mod claims;
 pub mod grant_record;
 pub mod id_token;
+pub mod pass;
 pub mod refresh_token;
 
 pub use grant_record::{Grant, Person};

@@ -3,6 +3,7 @@
 mod authorize;
 mod discovery;
 mod health;
+mod interceptor;
 mod login;
 mod logout;
 mod revoke;

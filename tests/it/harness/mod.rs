@@ -4,12 +4,14 @@ pub(crate) mod browser;
 pub(crate) mod fakes;
 pub(crate) mod fixtures;
 pub(crate) mod lossy_proxy;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod relying_party;
 pub(crate) mod response;
 pub(crate) mod server;
 
 pub(crate) use browser::Browser;
+pub(crate) use proxy::Proxy;
 pub(crate) use relying_party::RelyingParty;
 pub(crate) use response::Answer;
 pub(crate) use server::TestServer;
