@@ -122,6 +122,8 @@ impl App {
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,
+            throttle: self.settings.login_protection,
+            caller: None,
         })
     }
 

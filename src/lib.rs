@@ -1,6 +1,7 @@
 //! uitsmijter: an authorization server for OAuth 2.0 and OpenID Connect.
 
 pub mod app;
+pub mod audit;
 pub mod clock;
 pub mod endpoint;
 pub mod grant;
@@ -13,6 +14,7 @@ pub mod random;
 pub mod registry;
 pub mod server;
 pub mod settings;
+pub mod sign_in;
 pub mod store;
 pub mod token;
 pub mod web;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::form::Form;
 use crate::app::App;
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
@@ -49,9 +50,15 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
         let read = async {
             let client = authenticate(&issuer, &headers, &parameters).await?;
             let form = T::from_parameters(&parameters)?;
-            Ok(Self { issuer, client, form })
+            Ok(Self { issuer: issuer.clone(), client, form })
         };
-        read.await.map_err(|error| refuse(error, headers.contains_key(header::AUTHORIZATION)))
+        read.await.map_err(|error: OAuthError| {
+            if error.code == ErrorCode::InvalidClient {
+                let named = present(&headers, &parameters).map(|presented| presented.client_id).unwrap_or_default();
+                audit::client_refused(&issuer.tenant.name, &named, &error.description);
+            }
+            refuse(error, headers.contains_key(header::AUTHORIZATION))
+        })
     }
 }
 

@@ -97,6 +97,11 @@ impl Cookies {
         }
     }
 
+    /// The value that the browser sent to tell itself apart, if it did.
+    pub fn own_browser(&self) -> Option<&str> {
+        self.browser.as_deref()
+    }
+
     /// Whether the request comes from the browser with this value.
     pub fn is_browser(&self, expected: &str) -> bool {
         use subtle::ConstantTimeEq;

@@ -7,5 +7,6 @@ mod interceptor;
 mod login;
 mod logout;
 mod revoke;
+mod throttle;
 mod token;
 mod userinfo;
