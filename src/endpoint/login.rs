@@ -1,6 +1,6 @@
 //! `GET POST /login`: who are you? Knows neither clients nor grants; it only resumes what it interrupted.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use zeroize::Zeroizing;
 
@@ -11,7 +11,8 @@ use crate::login::{Credentials, Identity};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::sign_in::{SignIn, sign_in};
-use crate::web::cookies::Cookies;
+use crate::web::browser_hint::browser_hint;
+use crate::web::cookies::{Cookies, SetCookie};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::pages::{LoginError, Page};
@@ -37,7 +38,13 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 }
 
 /// The filled-in form.
-pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+pub async fn post(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    Form(parameters): Form,
+) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
     let Some(found) = steps::find(&issuer, &cookies, id).await? else {
         return expired(&issuer, &cookies, &page).await;
@@ -57,7 +64,8 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
             if !steps::update(&issuer, id, &found, &to).await? {
                 return expired(&issuer, &cookies, &page).await;
             }
-            let cookie = begin_session(&issuer, &cookies, identity, application(&to.resume)).await?;
+            let came = Came { browser: browser_hint(&headers), application: application(&to.resume) };
+            let cookie = begin_session(&issuer, &cookies, identity, came).await?;
             Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
         Ok(SignIn::Refused) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
@@ -73,16 +81,18 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     }
 }
 
-/// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
-async fn begin_session(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    identity: Identity,
+/// How a person came to sign in.
+struct Came {
+    browser: String,
+    /// The host of the application behind the interceptor that they want to see.
     application: Option<String>,
-) -> Result<crate::web::cookies::SetCookie> {
+}
+
+/// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
+async fn begin_session(issuer: &Issuer, cookies: &Cookies, identity: Identity, came: Came) -> Result<SetCookie> {
     let previous = cookies.session(issuer).await?;
     let mut sid = issuer.random.identifier();
-    let mut hosts: Vec<String> = application.into_iter().collect();
+    let mut hosts: Vec<String> = came.application.into_iter().collect();
     if let Some((cookie, session)) = previous {
         if session.identity.subject == identity.subject {
             sid = session.sid;
@@ -96,7 +106,15 @@ async fn begin_session(
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
-    let session = Session { sid, identity, auth_time: now, expires_at: now + life, confirmed_at: None, hosts };
+    let session = Session {
+        sid,
+        identity,
+        auth_time: now,
+        expires_at: now + life,
+        confirmed_at: None,
+        browser: came.browser,
+        hosts,
+    };
     let value = issuer.random.token();
     Session::begin(&issuer.store, &value, &session).await?;
     Ok(cookies.begin_session(value, life))

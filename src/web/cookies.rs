@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
-use crate::store::Loaded;
+use crate::store::{Loaded, digest};
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -106,6 +106,18 @@ impl Cookies {
     pub fn is_browser(&self, expected: &str) -> bool {
         use subtle::ConstantTimeEq;
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
+    }
+
+    /// What the forms of a signed-in person carry, so that no other site can send them: it follows from the cookie, which
+    /// no other site knows.
+    pub fn form_token(&self, cookie: &str) -> String {
+        digest(&format!("form\n{cookie}"))
+    }
+
+    /// Whether `token` is the one of [`Cookies::form_token`].
+    pub fn is_form_token(&self, cookie: &str, token: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 
     /// Sets the session's cookie.

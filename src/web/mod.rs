@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod bearer;
+pub mod browser_hint;
 pub mod callback;
 pub mod client_request;
 pub mod colour;

@@ -3,6 +3,7 @@
 mod authorize;
 mod discovery;
 mod health;
+mod index;
 mod interceptor;
 mod login;
 mod logout;
