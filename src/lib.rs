@@ -31,6 +31,7 @@
 //! | OIDC RP-Initiated Logout | | `login/session.rs` | `endpoint/logout.rs` |
 
 pub mod app;
+pub mod audit;
 pub mod client_assertion;
 pub mod client_keys;
 pub mod clock;
@@ -46,6 +47,7 @@ pub mod random;
 pub mod registry;
 pub mod server;
 pub mod settings;
+pub mod sign_in;
 pub mod sign_out;
 pub mod store;
 pub mod token;

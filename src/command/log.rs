@@ -18,7 +18,9 @@ pub(crate) fn begin_quiet(log: &Log) -> anyhow::Result<()> {
 /// them would otherwise log headers and bodies, which carry tokens.
 pub(crate) fn begin(log: &Log) -> anyhow::Result<()> {
     let own: Directive = format!("uitsmijter={}", log.level.tracing()).parse()?;
-    let filter = EnvFilter::new("warn").add_directive(own);
+    // Audit lines are not turned off by the level: whoever looks for them looks later.
+    let audit: Directive = "uitsmijter::audit=info".parse()?;
+    let filter = EnvFilter::new("warn").add_directive(own).add_directive(audit);
     let registry = tracing_subscriber::registry().with(filter);
     match log.format {
         LogFormat::Console => registry

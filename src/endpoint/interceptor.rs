@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
@@ -100,7 +101,7 @@ async fn stay(
         Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
         Ok(false) => {
             Session::end(&issuer.store, cookie, &claimed).await?;
-            tracing::info!(subject = claimed.identity.subject, "the login provider ended a session");
+            audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider");
             Ok(None)
         }
         Err(error) => {

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
@@ -112,7 +113,7 @@ async fn sign_out(
     if let Some((cookie, session)) = session {
         sign_out::session(issuer, &cookie, &session).await?;
         issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-        tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
+        audit::logout(&issuer.tenant.name, &session.identity.subject, "person");
     }
     let removal = SetCookies(cookies.end_session());
     // Registered, so it parses; if it did not, the person still is signed out.

@@ -48,7 +48,7 @@ pub fn router(app: App) -> Router {
 /// Errors are pages.
 fn people(app: &App) -> Router<App> {
     Router::new()
-        .route("/", get(index::get))
+        .route("/", get(index::get).post(index::post))
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))

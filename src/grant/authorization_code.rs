@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{begin, check_grant, permitted_scope, with_provider_scopes};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::login::session::{Session, everything_of};
@@ -125,12 +126,10 @@ pub async fn redeem(
         // §4.1.2: a second use revokes what the first one gave, also when it has not given it yet.
         Some(Consumed::Again(code)) => {
             let grant_id = code.grant_id.clone();
-            code.into_grant(issuer, &client).forbid(issuer, &grant_id).await?;
-            tracing::warn!(
-                tenant = &*issuer.tenant.name,
-                client = &*client.ident,
-                "an authorization code was used twice; what it gave was revoked"
-            );
+            let grant = code.into_grant(issuer, &client);
+            let subject = grant.person.identity.subject.clone();
+            grant.forbid(issuer, &grant_id).await?;
+            audit::token_revoked(&issuer.tenant.name, &client.ident, &subject, "an authorization code was used twice");
             Err(OAuthError::invalid_grant("the authorization code was already used"))
         }
         None => Err(refused()),

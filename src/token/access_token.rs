@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Authorization, Grant};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
@@ -214,6 +215,7 @@ pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()>
         && claims.client_id == client_id
     {
         issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+        audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
@@ -70,13 +71,7 @@ pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<Toke
         }
         _ => None,
     };
-    tracing::info!(
-        tenant = &*issuer.tenant.name,
-        client = &*authorization.client.ident,
-        subject = claims.sub(),
-        jti = claims.jti(),
-        "token issued"
-    );
+    audit::token_issued(&issuer.tenant.name, &authorization.client.ident, claims.sub(), claims.jti());
     Ok(TokenResponse {
         access_token,
         issued_token_type: authorization.exchanged.as_ref().map(|_| token_exchange::ACCESS_TOKEN),

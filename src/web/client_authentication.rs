@@ -6,9 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::audit;
 use crate::client_assertion;
 use crate::issuer::Issuer;
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
 use crate::registry::client::{AuthMethod, Client, ClientSecret};
 
@@ -30,6 +31,15 @@ enum Proof {
 /// Errors: `invalid_client`; `invalid_request` when it is not clear which way of proving was meant.
 pub(super) async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Arc<Client>> {
     let presented = present(headers, parameters)?;
+    let named = presented.client_id.clone();
+    prove(issuer, presented).await.inspect_err(|error| {
+        if error.code == ErrorCode::InvalidClient {
+            audit::client_refused(&issuer.tenant.name, &named, &error.description);
+        }
+    })
+}
+
+async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
     let client = issuer.known_client(&presented.client_id)?;
     tracing::Span::current().record("client", &*client.ident);
     let refused = || OAuthError::invalid_client("client authentication failed");

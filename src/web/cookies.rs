@@ -10,12 +10,12 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
 
-use super::forwarded::Origin;
+use super::forwarded::{Origin, covers};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
-use crate::store::Loaded;
+use crate::store::{Loaded, digest};
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -97,10 +97,27 @@ impl Cookies {
         }
     }
 
+    /// The value that the browser sent to tell itself apart, if it did.
+    pub fn own_browser(&self) -> Option<&str> {
+        self.browser.as_deref()
+    }
+
     /// Whether the request comes from the browser with this value.
     pub fn is_browser(&self, expected: &str) -> bool {
         use subtle::ConstantTimeEq;
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
+    }
+
+    /// What the forms of a signed-in person carry, so that no other site can send them: it follows from the cookie, which
+    /// no other site knows.
+    pub fn form_token(&self, cookie: &str) -> String {
+        digest(&format!("form\n{cookie}"))
+    }
+
+    /// Whether `token` is the one of [`Cookies::form_token`].
+    pub fn is_form_token(&self, cookie: &str, token: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 
     /// Sets the session's cookie.
@@ -139,11 +156,6 @@ fn sent(headers: &HeaderMap, name: &str) -> Vec<String> {
     let cookies = lines.flat_map(Cookie::split_parse).flatten();
     let own = cookies.filter(|cookie| cookie.name() == name && (1..=128).contains(&cookie.value().len()));
     own.map(|cookie| cookie.value().to_owned()).take(4).collect()
-}
-
-/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
-pub fn covers(domain: &str, host: &str) -> bool {
-    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// One `Set-Cookie` header.

@@ -100,6 +100,11 @@ pub fn client_address(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
     Some(address)
 }
 
+/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
+pub fn covers(domain: &str, host: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod bearer;
+pub mod browser_hint;
 pub mod callback;
 mod client_authentication;
 pub mod client_request;

@@ -1,6 +1,8 @@
 //! The tests of the server from within: one binary, and this list says where a new test belongs.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod endpoint;
 #[cfg(test)]
 mod floors;

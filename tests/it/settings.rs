@@ -103,6 +103,7 @@ const EFFECTS: &[Effect] = &[
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
     ("DISPLAY_VERSION", "0", |s| !s.display_version),
     ("LOG_LEVEL", "CRITICAL", |s| s.log.level == LogLevel::Critical && s.log.level.tracing() == tracing::Level::ERROR),
+    ("LOGIN_PROTECTION", "no", |s| !s.login_protection.enabled),
     ("LOG_FORMAT", "ndjson", |s| s.log.format == LogFormat::Ndjson),
     ("TRUSTED_PROXIES", "192.0.2.0/24, ::1", |s| s.trusted_proxies.len() == 2),
     ("ALLOW_PRIVATE_ADDRESSES", "false", |s| !s.allow_private_addresses),
