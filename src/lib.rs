@@ -22,6 +22,7 @@
 //! | RFC 7662 introspection | `protocol/token.rs` | `token/access_token.rs`, `token/refresh_token.rs` | `endpoint/introspect.rs` |
 //! | RFC 8252 §7.3 loopback redirects | `protocol/redirect_uri.rs` | | |
 //! | RFC 8414, OIDC Discovery | `protocol/metadata.rs` | | `endpoint/discovery.rs` |
+//! | RFC 8628 device grant | `protocol/token.rs`, `protocol/error.rs` | `grant/device_code.rs`, `grant/user_code.rs` | `endpoint/device_authorization.rs`, `endpoint/activate.rs` |
 //! | RFC 8725 how to verify a JWT | | `key/verify.rs` | |
 //! | RFC 9068 access token | | `token/access_token.rs` | |
 //! | RFC 9207 `iss` | | | `web/callback.rs` |
