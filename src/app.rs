@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::issuer::{Issuer, Lifetimes};
 use crate::key::older_redis::OlderRedis;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -35,6 +37,8 @@ pub struct App {
     pub keys: SignerManager,
     /// Who knows the people.
     pub login: LoginProvider,
+    /// The keys that clients publish.
+    pub client_keys: PublishedClientKeys,
     /// What people see.
     pub pages: Pages,
     /// What is counted.
@@ -67,6 +71,7 @@ impl App {
             .context("the signing keys cannot be used")?;
         Ok(Self {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
+            client_keys: PublishedClientKeys::new(Outgoing::new(settings.allow_private_addresses)),
             pages: Pages::new()?,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
@@ -113,6 +118,7 @@ impl App {
             login: self.login.clone(),
             keys: self.keys.clone(),
             metrics: self.metrics.clone(),
+            client_keys: self.client_keys.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,

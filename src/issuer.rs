@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
@@ -46,6 +47,8 @@ pub struct Issuer {
     pub keys: SignerManager,
     /// What is counted.
     pub metrics: Metrics,
+    /// The keys that clients publish.
+    pub client_keys: PublishedClientKeys,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

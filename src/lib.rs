@@ -32,6 +32,8 @@
 //! | OIDC RP-Initiated Logout | | `login/session.rs` | `endpoint/logout.rs` |
 
 pub mod app;
+pub mod client_assertion;
+pub mod client_keys;
 pub mod clock;
 pub mod endpoint;
 pub mod grant;
@@ -39,6 +41,7 @@ pub mod issuer;
 pub mod key;
 pub mod login;
 pub mod metrics;
+pub mod outgoing;
 pub mod protocol;
 pub mod random;
 pub mod registry;

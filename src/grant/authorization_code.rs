@@ -50,7 +50,7 @@ pub fn check_request(client: &Client, request: &AuthorizationRequest) -> Result<
     check_grant(client, GrantType::AuthorizationCode)?;
     match &request.code_challenge {
         // RFC 9700 §2.1.1: public clients must, and others may be told to.
-        None if client.secret.is_none() || client.pkce_only => {
+        None if client.needs_pkce() => {
             return Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE with S256"));
         }
         Some(challenge) if challenge.method == ChallengeMethod::Plain && !client.allow_plain_pkce => {

@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod bearer;
 pub mod callback;
+mod client_authentication;
 pub mod client_request;
 pub mod colour;
 pub mod cookies;

@@ -2,6 +2,7 @@
 
 mod activate;
 mod authorize;
+mod client_assertion;
 mod discovery;
 mod health;
 mod login;
