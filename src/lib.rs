@@ -7,7 +7,7 @@
 //!
 //! | specification | words | rule | URL |
 //! | --- | --- | --- | --- |
-//! | RFC 6749 §2.3 client authentication | | `registry/client.rs` | `web/client_request.rs` |
+//! | RFC 6749 §2.3 client authentication | | `registry/client.rs` | `web/client_authentication.rs` |
 //! | RFC 6749 §3.1 authorization endpoint, §3.1.2 redirect URIs | `protocol/authorization.rs`, `protocol/redirect_uri.rs` | `registry/client.rs` | `endpoint/authorize.rs` |
 //! | RFC 6749 §3.3 scope | `protocol/scope.rs` | `grant/mod.rs` | |
 //! | RFC 6749 §4.1 code | `protocol/authorization.rs`, `protocol/token.rs` | `grant/authorization_code.rs` | `endpoint/authorize.rs`, `endpoint/token.rs` |
@@ -18,6 +18,7 @@
 //! | RFC 6750 bearer tokens | `protocol/error.rs` | `token/access_token.rs` | `web/bearer.rs` |
 //! | RFC 7009 revocation | `protocol/token.rs` | `token/refresh_token.rs`, `token/access_token.rs` | `endpoint/revoke.rs` |
 //! | RFC 7515, 7517, 7518, 7519, 7638, 8037 JOSE | `protocol/jwk.rs` | `key/signer.rs`, `key/verify.rs`, `key/key_ring.rs` | `endpoint/jwks.rs` |
+//! | RFC 7523, OIDC Core §9 `private_key_jwt` | `protocol/client_keys.rs` | `client_assertion.rs` | `web/client_authentication.rs` |
 //! | RFC 7636 PKCE | `protocol/pkce.rs` | `grant/authorization_code.rs` | |
 //! | RFC 7662 introspection | `protocol/token.rs` | `token/access_token.rs`, `token/refresh_token.rs` | `endpoint/introspect.rs` |
 //! | RFC 8252 §7.3 loopback redirects | `protocol/redirect_uri.rs` | | |
