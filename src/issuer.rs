@@ -8,6 +8,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
 use crate::registry::Snapshot;
@@ -49,6 +50,8 @@ pub struct Issuer {
     pub metrics: Metrics,
     /// The keys that clients publish.
     pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

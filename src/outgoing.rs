@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 /// From the call to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer.
 const MAX_BODY: usize = 256 * 1024;
+
+/// Most forms that are posted at the same time.
+const MAX_POSTS: usize = 64;
 
 /// The way out. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +26,8 @@ pub struct Outgoing(Arc<Inner>);
 struct Inner {
     /// Loopback, private and link-local addresses, and plain http, are fine too.
     allow_private: bool,
+    /// So that the end of thousands of sessions does not open thousands of connections.
+    posting: Semaphore,
     /// Made at the first call: it reads the system's root certificates.
     client: OnceLock<Client>,
 }
@@ -29,28 +35,35 @@ struct Inner {
 impl Outgoing {
     /// A way out; `allow_private` lets it reach private addresses and speak plain http.
     pub fn new(allow_private: bool) -> Self {
-        Self(Arc::new(Inner { allow_private, client: OnceLock::new() }))
+        Self(Arc::new(Inner { allow_private, posting: Semaphore::new(MAX_POSTS), client: OnceLock::new() }))
     }
 
     /// The body of a successful answer to a GET.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>> {
-        self.call(url, |client, url| client.get(url)).await
+        let (status, body) = self.call(url, |client, url| client.get(url)).await?;
+        ensure!(status.is_success(), "the answer has the status {status}");
+        Ok(body)
     }
 
-    /// Posts a form; any answer of the class 2xx will do.
-    pub async fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<()> {
-        self.call(url, |client, url| client.post(url).form(fields)).await.map(drop)
+    /// Posts a form and gives the status of the answer. Of many at once, some wait.
+    pub async fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<StatusCode> {
+        let _place = self.0.posting.acquire().await?;
+        let (status, _) = self.call(url, |client, url| client.post(url).form(fields)).await?;
+        Ok(status)
     }
 
-    async fn call(&self, url: &str, build: impl FnOnce(&Client, Url) -> RequestBuilder) -> Result<Vec<u8>> {
+    async fn call(
+        &self,
+        url: &str,
+        build: impl FnOnce(&Client, Url) -> RequestBuilder,
+    ) -> Result<(StatusCode, Vec<u8>)> {
         let url = Url::parse(url).context("the URL is bad")?;
         self.admit(&url)?;
         let request = build(self.client()?, url);
         let exchange = async {
             // A redirect is an answer like any other here: it would lead past the check of the address.
             let response = request.send().await.map_err(without_url)?;
-            ensure!(response.status().is_success(), "the answer has the status {}", response.status());
-            read(response).await
+            Ok((response.status(), read(response).await?))
         };
         tokio::time::timeout(TIMEOUT, exchange).await.context("no complete answer in time")?
     }

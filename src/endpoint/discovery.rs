@@ -57,6 +57,8 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
         code_challenge_methods_supported: vec!["S256"],
         claims_supported: claims::supported(),
         claims_parameter_supported: true,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,
@@ -77,6 +79,5 @@ fn scopes(issuer: &Issuer) -> Vec<String> {
 fn grant_types(issuer: &Issuer) -> Vec<&'static str> {
     let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
     let all: BTreeSet<GrantType> = clients.iter().flat_map(|client| client.grant_types.iter().copied()).collect();
-    let built = |grant: &GrantType| *grant != GrantType::TokenExchange;
-    all.into_iter().filter(built).map(GrantType::as_str).collect()
+    all.into_iter().map(GrantType::as_str).collect()
 }

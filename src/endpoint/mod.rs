@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
 use crate::web::error::{draw_pages, method_not_allowed, not_found};
@@ -18,6 +18,7 @@ pub mod device_authorization;
 pub mod discovery;
 pub mod health;
 pub mod index;
+pub mod interceptor;
 pub mod introspect;
 pub mod jwks;
 pub mod login;
@@ -79,6 +80,10 @@ fn machines(app: &App) -> Router<App> {
         .route("/introspect", post(introspect::post))
         .route("/device_authorization", post(device_authorization::post))
         .route("/oauth/device_authorization", post(device_authorization::post))
+        .route("/interceptor", any(interceptor::any))
+        // Envoy puts the path that it was asked for behind ours.
+        .route("/interceptor/", any(interceptor::any))
+        .route("/interceptor/{*path}", any(interceptor::any))
         .route("/static/{name}", get(assets::get))
         .route("/versions", get(versions::get))
 }

@@ -17,5 +17,5 @@ pub fn redeem(issuer: &Issuer, client: Arc<Client>, scope: Option<Scope>) -> Res
     }
     let personal = |token: &str| matches!(token, "openid" | "offline_access");
     let scope = permitted_scope(&client, &scope.unwrap_or_default())?.narrowed(|token| !personal(token));
-    Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, person: None })
+    Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, person: None, exchanged: None })
 }

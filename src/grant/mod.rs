@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::issuer::Issuer;
+use crate::login::participant::Participant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::{GrantType, TokenRequest};
@@ -14,6 +15,7 @@ pub mod client_credentials;
 pub mod device_code;
 pub mod password;
 pub mod refresh_token;
+pub mod token_exchange;
 pub mod user_code;
 
 /// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
@@ -30,6 +32,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest)
         TokenRequest::Password { username, password, scope } => {
             password::redeem(issuer, client, username, password, scope).await
         }
+        TokenRequest::TokenExchange(request) => token_exchange::redeem(issuer, client, request).await,
         TokenRequest::DeviceCode { device_code } => device_code::redeem(issuer, client, &device_code).await,
     }
 }
@@ -51,12 +54,26 @@ async fn begin(
     if !grant.begin(issuer, &grant_id).await? {
         return Err(OAuthError::invalid_grant("the authorization code was already used"));
     }
+    remember_participant(issuer, &client, &grant).await?;
     Ok(Authorization {
         client,
         issuer_url: grant.issuer.as_str().into(),
         scope: grant.scope.clone(),
         person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
+        exchanged: None,
     })
+}
+
+/// OIDC Back-Channel Logout §2.5: a client that wants to hear of the end of a session is remembered with it.
+async fn remember_participant(issuer: &Issuer, client: &Client, grant: &Grant) -> Result<()> {
+    let (Some(_), Some(sid)) = (&client.backchannel_logout_uri, &grant.person.sid) else { return Ok(()) };
+    let participant = Participant {
+        client_id: client.ident.to_string(),
+        issuer: grant.issuer.clone(),
+        subject: grant.person.identity.subject.clone(),
+        sid: sid.clone(),
+    };
+    Ok(participant.remember(&issuer.store, issuer.now(), issuer.lifetimes.session).await?)
 }
 
 /// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.

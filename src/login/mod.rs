@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 pub mod attempts;
 pub mod consent;
 pub mod interaction;
+pub mod participant;
 pub mod password;
 pub mod provider;
 pub mod script;

@@ -11,5 +11,6 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod scope;
 pub mod token;
+pub mod token_exchange;
 
 pub use error::{ErrorCode, OAuthError};

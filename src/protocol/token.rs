@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
+use super::token_exchange::TokenExchange;
 
 /// What a client may turn into tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,6 +95,8 @@ pub enum TokenRequest {
         /// The code that the device got.
         device_code: String,
     },
+    /// RFC 8693 §2.1.
+    TokenExchange(TokenExchange),
 }
 
 impl TokenRequest {
@@ -125,9 +128,8 @@ impl TokenRequest {
             Some(GrantType::DeviceCode) => {
                 Ok(Self::DeviceCode { device_code: parameters.required("device_code")?.to_owned() })
             }
-            Some(GrantType::TokenExchange) | None => {
-                Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported"))
-            }
+            Some(GrantType::TokenExchange) => Ok(Self::TokenExchange(TokenExchange::from_parameters(parameters)?)),
+            None => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported")),
         }
     }
 
@@ -139,6 +141,7 @@ impl TokenRequest {
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::Password { .. } => GrantType::Password,
             Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -148,6 +151,9 @@ impl TokenRequest {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     /// Always `Bearer`.
     pub token_type: &'static str,
     /// Seconds for which the access token is good.

@@ -120,6 +120,9 @@ pub(super) fn checked_grants(written: Option<List<Text>>, is_public: bool, findi
                 // RFC 6749 §4.4: only confidential clients
                 "client_credentials is left out of grant_types, because the client has neither secret nor keys",
             ),
+            // RFC 8693 §5
+            Some(GrantType::TokenExchange) if is_public => findings
+                .warn("token-exchange is left out of grant_types, because the client has neither secret nor keys"),
             Some(grant) if grants.contains(&grant) => {}
             Some(grant) => grants.push(grant),
             None => {

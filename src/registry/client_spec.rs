@@ -103,6 +103,8 @@ impl ClientSpec {
         let secret = checked_secret(text(self.secret.take()), text(self.secret_hash.take()), findings);
         let jwks = checked_keys(self.jwks.take(), findings);
         let jwks_uri = checked_address("jwks_uri", text(self.jwks_uri.take()), findings);
+        let backchannel_logout_uri =
+            checked_address("backchannel_logout_uri", text(self.backchannel_logout_uri.take()), findings);
         if jwks.is_some() && jwks_uri.is_some() {
             // RFC 7591 §2
             findings.error("jwks and jwks_uri are both given; keep one of them");
@@ -140,7 +142,7 @@ impl ClientSpec {
             jwks_uri,
             require_pushed_authorization_requests: on(self.require_pushed_authorization_requests),
             dpop_bound_access_tokens: on(self.dpop_bound_access_tokens),
-            backchannel_logout_uri: text(self.backchannel_logout_uri),
+            backchannel_logout_uri,
             backchannel_logout_session_required: on(self.backchannel_logout_session_required),
             device_grant: DeviceGrant {
                 expires_in: device.expires_in.map_or(default.expires_in, |Span(span)| span),
@@ -166,9 +168,6 @@ impl ClientSpec {
                      if that is what you want"
                 ));
             }
-        }
-        if self.backchannel_logout_uri.is_some() {
-            findings.warn("backchannel_logout_uri is not called by this release");
         }
     }
 }

@@ -236,6 +236,7 @@ fn what_is_wrong_with_a_client_is_said_and_the_client_is_not_served() {
         ("  jwks: {keys: []}", "jwks has no key that can be used"),
         ("  jwks: {keys: [{kty: oct, k: abc}]}", "jwks has a private or shared key in it"),
         ("  jwks: []", "it has no list called keys"),
+        ("  backchannel_logout_uri: https://a.example/#x", "has no fragment"),
         ("  jwks_uri: file:///etc/passwd", "must be a URL that begins with https://"),
         ("  token_endpoint_auth_method: client_secret_basic", "needs a secret"),
         ("  token_endpoint_auth_method: none\n  secret: x", "none, but there is a secret"),
@@ -294,8 +295,8 @@ fn what_is_doubtful_is_served_with_a_warning() {
         ),
         ("  scopes: [a]", "redirect_urls is empty"),
         (
-            "  redirect_uri: https://a.example/\n  backchannel_logout_uri: https://a.example/bye",
-            "not called by this release",
+            "  redirect_uri: https://a.example/\n  backchannel_logout_uri: http://a.example/bye",
+            "backchannel_logout_uri is plain http",
         ),
     ] {
         let (snapshot, problems) = with_client(config);

@@ -2,9 +2,11 @@
 
 mod activate;
 mod authorize;
+mod backchannel_logout;
 mod client_assertion;
 mod discovery;
 mod health;
+mod interceptor;
 mod login;
 mod logout;
 mod revoke;
