@@ -20,8 +20,7 @@ use crate::registry::tenant::Tenant;
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
-use crate::web::cookies::covers;
-use crate::web::forwarded::{Origin, canonical};
+use crate::web::forwarded::{Origin, canonical, covers};
 use crate::web::pages::Pages;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
 
-use super::forwarded::Origin;
+use super::forwarded::{Origin, covers};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
@@ -139,11 +139,6 @@ fn sent(headers: &HeaderMap, name: &str) -> Vec<String> {
     let cookies = lines.flat_map(Cookie::split_parse).flatten();
     let own = cookies.filter(|cookie| cookie.name() == name && (1..=128).contains(&cookie.value().len()));
     own.map(|cookie| cookie.value().to_owned()).take(4).collect()
-}
-
-/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
-pub fn covers(domain: &str, host: &str) -> bool {
-    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// One `Set-Cookie` header.
