@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("token", 31),
     ("client_assertion", 31),
     ("grant", 32),
+    ("sign_out", 32),
     // 4: HTTP. The App holds the pages and knows origins, so these parts of `web` stand below it and the rest above.
     ("settings", 40),
     ("web::assets", 41),
