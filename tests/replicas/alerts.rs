@@ -28,7 +28,8 @@ fn promtool_accepts_the_rules() {
 #[tokio::test]
 async fn the_rules_ask_for_metrics_and_labels_that_a_replica_shows() {
     let redis = RedisServer::start().await;
-    let replica = World::on(&redis).start().await;
+    let world = World::on(&redis);
+    let replica = world.start().await;
     // A counter is not shown before it has counted something.
     Person::new().sign_in(&replica).await;
     Person::new().fail(&replica).await;
