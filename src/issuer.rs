@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
 use crate::registry::Snapshot;
@@ -46,6 +48,10 @@ pub struct Issuer {
     pub keys: SignerManager,
     /// What is counted.
     pub metrics: Metrics,
+    /// The keys that clients publish.
+    pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -1,4 +1,4 @@
-//! `GET POST /logout`: OIDC RP-Initiated Logout.
+//! `GET POST /logout`: OIDC RP-Initiated Logout. Other clients hear of it by the back channel.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,6 +10,7 @@ use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::sign_out;
 use crate::token::id_token::{self, Hint};
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
@@ -109,7 +110,7 @@ async fn sign_out(
     state: Option<String>,
 ) -> Result<Response> {
     if let Some((cookie, session)) = session {
-        Session::end(&issuer.store, &cookie, &session).await?;
+        sign_out::session(issuer, &cookie, &session).await?;
         issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
         tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
     }

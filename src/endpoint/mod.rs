@@ -3,19 +3,22 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
 use crate::web::error::{draw_pages, method_not_allowed, not_found};
 use crate::web::form::MAX_BODY;
 use crate::web::{cors, trace};
 
+pub mod activate;
 pub mod assets;
 pub mod authorize;
 pub mod consent;
+pub mod device_authorization;
 pub mod discovery;
 pub mod health;
 pub mod index;
+pub mod interceptor;
 pub mod introspect;
 pub mod jwks;
 pub mod login;
@@ -49,6 +52,7 @@ fn people(app: &App) -> Router<App> {
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
+        .route("/activate", get(activate::get).post(activate::post))
         .route("/logout", get(logout::get).post(logout::post))
         .fallback(not_found)
         .layer(from_fn_with_state(app.clone(), draw_pages))
@@ -74,6 +78,12 @@ fn machines(app: &App) -> Router<App> {
     Router::new()
         .merge(from_browsers)
         .route("/introspect", post(introspect::post))
+        .route("/device_authorization", post(device_authorization::post))
+        .route("/oauth/device_authorization", post(device_authorization::post))
+        .route("/interceptor", any(interceptor::any))
+        // Envoy puts the path that it was asked for behind ours.
+        .route("/interceptor/", any(interceptor::any))
+        .route("/interceptor/{*path}", any(interceptor::any))
         .route("/static/{name}", get(assets::get))
         .route("/versions", get(versions::get))
 }

@@ -48,5 +48,6 @@ pub async fn redeem(
         issuer_url: issuer.url.clone(),
         scope: grant.scope.clone(),
         person: Some(PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None }),
+        exchanged: None,
     })
 }

@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub mod attempts;
 pub mod consent;
 pub mod interaction;
+pub mod participant;
 pub mod password;
 pub mod provider;
 pub mod script;

@@ -160,8 +160,10 @@ fn claims(parameters: &Parameters) -> Result<ClaimsRequest> {
     Ok(ClaimsRequest { userinfo: wire.userinfo.unwrap_or_default(), id_token: wire.id_token.unwrap_or_default() })
 }
 
-/// RFC 8707 §2: absolute URIs without a fragment.
-fn resources(parameters: &Parameters) -> Result<Vec<String>> {
+/// Reads `resource`, RFC 8707 §2: absolute URIs without a fragment.
+///
+/// Errors: `invalid_target` for anything else, and for more than 16.
+pub fn resources(parameters: &Parameters) -> Result<Vec<String>> {
     let resources = parameters.all("resource");
     let valid = |resource: &String| url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
     if resources.len() > 16 || !resources.iter().all(valid) {

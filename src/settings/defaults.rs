@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Environment;
 use super::written::{
-    KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenSigning, WrittenStore,
-    WrittenTls,
+    KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenOutgoing, WrittenSigning,
+    WrittenStore, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
@@ -31,6 +31,7 @@ impl Default for Written {
             display_version: true,
             log: Log::default(),
             trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),
+            outgoing: WrittenOutgoing::default(),
             store: WrittenStore::default(),
             signing: WrittenSigning::default(),
         }

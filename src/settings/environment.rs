@@ -70,6 +70,7 @@ const VARIABLES: &[(&str, Set)] = &[
         w.trusted_proxies = ranges;
         Ok(())
     }),
+    ("ALLOW_PRIVATE_ADDRESSES", |w, v| flag(v).map(|on| w.outgoing.allow_private_addresses = Some(on))),
     ("STORE_PATH", |w, v| put(&mut w.store.path, v.into())),
     ("REDIS_URL", |w, v| match v.starts_with("redis://") || v.starts_with("rediss://") {
         true => put(&mut w.store.redis.url, Secret::new(v)),

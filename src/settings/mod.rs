@@ -56,6 +56,8 @@ pub struct Settings {
     pub display_version: bool,
     /// What is logged and how.
     pub log: Log,
+    /// Whether calls to addresses that clients name may reach private ones, and be plain http.
+    pub allow_private_addresses: bool,
     /// Whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where state lives.

@@ -90,6 +90,7 @@ impl Written {
             allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
             display_version: self.display_version,
             log: self.log,
+            allow_private_addresses: self.outgoing.allow_private_addresses.unwrap_or(!production),
             trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
             store: self.store.resolve()?,
             signing: self.signing.resolve()?,

@@ -38,6 +38,8 @@ pub struct Written {
     pub log: Log,
     pub trusted_proxies: Vec<String>,
     #[serde(deserialize_with = "or_default")]
+    pub outgoing: WrittenOutgoing,
+    #[serde(deserialize_with = "or_default")]
     pub store: WrittenStore,
     #[serde(deserialize_with = "or_default")]
     pub signing: WrittenSigning,
@@ -126,6 +128,13 @@ pub enum LogFormat {
     #[default]
     Console,
     Ndjson,
+}
+
+/// Calls to addresses that clients name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenOutgoing {
+    pub allow_private_addresses: Option<bool>,
 }
 
 /// Where state lives.

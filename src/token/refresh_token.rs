@@ -140,6 +140,7 @@ impl Presented {
                 nonce: None,
                 refresh_token: Some(next),
             }),
+            exchanged: None,
         })
     }
 

@@ -105,6 +105,7 @@ const EFFECTS: &[Effect] = &[
     ("LOG_LEVEL", "CRITICAL", |s| s.log.level == LogLevel::Critical && s.log.level.tracing() == tracing::Level::ERROR),
     ("LOG_FORMAT", "ndjson", |s| s.log.format == LogFormat::Ndjson),
     ("TRUSTED_PROXIES", "192.0.2.0/24, ::1", |s| s.trusted_proxies.len() == 2),
+    ("ALLOW_PRIVATE_ADDRESSES", "false", |s| !s.allow_private_addresses),
     ("STORE_PATH", "/data/store.redb", |s| s.store.path.as_deref() == Some(Path::new("/data/store.redb"))),
     ("REDIS_URL", "rediss://u:hidden@r/1", |s| s.store.redis.as_ref().is_some_and(|redis| redis.url.is_some())),
     ("REDIS_HOST", "redis", |s| s.store.redis.as_ref().is_some_and(|redis| redis.host.as_deref() == Some("redis"))),

@@ -1,8 +1,12 @@
 //! One file per endpoint, as in `src/endpoint`.
 
+mod activate;
 mod authorize;
+mod backchannel_logout;
+mod client_assertion;
 mod discovery;
 mod health;
+mod interceptor;
 mod login;
 mod logout;
 mod revoke;
