@@ -151,3 +151,42 @@ async fn refresh_once(replica: &Replica, refresh: &str) -> serde_json::Value {
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
     json!(replica.post_native("/token", &form).await.status.as_u16())
 }
+
+#[tokio::test]
+async fn a_process_that_finds_an_emptied_store_before_the_others_notice_does_not_change_who_signs() {
+    let rounds = rounds(1, 10);
+    let mut steady = Steady::default();
+    for _ in 0..rounds {
+        let redis = RedisServer::start().await;
+        let world = World::on(&redis).with("JWT_ALGORITHM", "ES256");
+        let mut replicas = world.start_together(2).await;
+        let verifier = Verifier::knowing(replicas[0].jwks(INTEROP).await);
+        let before = replicas[0].kids(INTEROP).await;
+        // The news tell the second, and two of them that are not the same are needed here.
+        sleep(Duration::from_millis(1100)).await;
+        replicas.iter().for_each(Replica::freeze);
+        redis.cli(&["flushall"]);
+        let hasty = world.start().await;
+        let (hasty_kids, hasty_token) = (hasty.kids(INTEROP).await, hasty.token(INTEROP).await);
+        assert!(hasty_kids.iter().all(|kid| !before.contains(kid)), "it found nothing and made its own");
+        replicas.iter().for_each(Replica::thaw);
+
+        replicas.push(hasty);
+        let mut all = [before, hasty_kids].concat();
+        all.sort();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for replica in &replicas {
+            while replica.kids(INTEROP).await != all {
+                assert!(Instant::now() < deadline, "the keys of both are not published everywhere");
+                sleep(Duration::from_millis(50)).await;
+            }
+            assert!(replica.believes(INTEROP, &hasty_token).await, "what was signed meanwhile is believed");
+        }
+        // The world's caches know the keys of before, and nothing else.
+        steady.ask_for(Duration::from_secs(1), &replicas, &verifier).await;
+    }
+    println!(
+        "{rounds} processes found an emptied store first: {} requests afterwards, none with a key that caches do not know",
+        steady.asked
+    );
+}
