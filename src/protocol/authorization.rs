@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::depth::{MAX_DEPTH, is_deeper_than};
 use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::pkce::CodeChallenge;
@@ -157,13 +158,22 @@ fn claims(parameters: &Parameters) -> Result<ClaimsRequest> {
     let Some(text) = parameters.text("claims")? else { return Ok(ClaimsRequest::default()) };
     let wire: Wire =
         serde_json::from_str(text).map_err(|_| OAuthError::invalid_request("claims is not a JSON object of claims"))?;
-    Ok(ClaimsRequest { userinfo: wire.userinfo.unwrap_or_default(), id_token: wire.id_token.unwrap_or_default() })
+    let claims =
+        ClaimsRequest { userinfo: wire.userinfo.unwrap_or_default(), id_token: wire.id_token.unwrap_or_default() };
+    let mut wishes = claims.userinfo.values().chain(claims.id_token.values());
+    if wishes.any(|wish| is_deeper_than(wish, MAX_DEPTH)) {
+        return Err(OAuthError::invalid_request("claims is nested too deeply"));
+    }
+    Ok(claims)
 }
 
 /// RFC 8707 §2: absolute URIs without a fragment.
 fn resources(parameters: &Parameters) -> Result<Vec<String>> {
-    let resources = parameters.all("resource");
-    let valid = |resource: &String| url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+    let resources = parameters.all("resource")?;
+    // The parser passes over blanks around a URI; the token would carry them.
+    let valid = |resource: &String| {
+        !resource.contains(char::is_whitespace) && url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none())
+    };
     if resources.len() > 16 || !resources.iter().all(valid) {
         return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource must be an absolute URI without a fragment"));
     }

@@ -1,6 +1,7 @@
 //! The words of OAuth 2.0 and OpenID Connect: types and their arithmetic, without I/O, clock or state.
 
 pub mod authorization;
+pub mod depth;
 pub mod duration;
 pub mod error;
 pub mod jwk;
