@@ -11,7 +11,7 @@ use crate::login::{Credentials, Identity};
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
-use crate::web::cookies::Cookies;
+use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::pages::{LoginError, Page};
@@ -53,12 +53,14 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     };
     match attempt {
         Ok(Some(identity)) => {
-            let to = Interaction { signed_in: true, ..found.record.clone() };
+            let previous = cookies.session(&issuer).await?;
+            let sid = sid(&issuer, previous.as_ref(), &identity);
+            let to = Interaction { signed_in: Some(sid.clone()), ..found.record.clone() };
             if !steps::update(&issuer, id, &found, &to).await? {
                 return expired(&issuer, &cookies, &page).await;
             }
-            let cookie = begin_session(&issuer, &cookies, identity).await?;
-            Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
+            let cookies = begin_session(&issuer, &cookies, previous, sid, identity).await?;
+            Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
         Ok(None) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
         Err(error) => {
@@ -75,21 +77,26 @@ fn count(issuer: &Issuer, succeeded: bool) {
     outcome.get_or_create(&label).inc();
 }
 
-/// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
+/// The `sid` stays as long as the person does.
+fn sid(issuer: &Issuer, previous: Option<&(String, Session)>, identity: &Identity) -> String {
+    match previous {
+        Some((_, session)) if session.identity.subject == identity.subject => session.sid.clone(),
+        _ => issuer.random.identifier(),
+    }
+}
+
+/// A fresh cookie at every sign-in (session fixation).
 async fn begin_session(
     issuer: &Issuer,
     cookies: &Cookies,
+    previous: Option<(String, Session)>,
+    sid: String,
     identity: Identity,
-) -> Result<crate::web::cookies::SetCookie> {
-    let previous = cookies.session(issuer).await?;
-    let mut sid = issuer.random.identifier();
-    if let Some((cookie, session)) = previous {
-        if session.identity.subject == identity.subject {
-            sid = session.sid;
-            issuer.store.remove::<Session>(&cookie).await?;
-        } else {
-            Session::end(&issuer.store, &cookie, &session).await?;
-        }
+) -> Result<SetCookies> {
+    match previous {
+        Some((cookie, session)) if session.sid == sid => issuer.store.remove::<Session>(&cookie).await?,
+        Some((cookie, session)) => Session::end(&issuer.store, &cookie, &session).await?,
+        None => {}
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
@@ -129,7 +136,7 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
 /// The form was too old or came from another browser: a new one that leads to the index page.
 async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume: Resume::Home, signed_in: false, consented: false };
+    let interaction = Interaction { browser, resume: Resume::Home, signed_in: None, consented: None };
     let id = steps::store(issuer, &interaction).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
     Ok((set_cookie, show(issuer, page, StatusCode::BAD_REQUEST, asked)).into_response())

@@ -22,10 +22,18 @@ pub const SESSION: &str = "uitsmijter-sso";
 /// Ties pending steps to the browser in which they began.
 pub const BROWSER: &str = "uitsmijter-browser";
 
+/// The same over https: browsers take a cookie of such a name from this very host alone (RFC 6265bis §4.1.3.2), so a
+/// neighbour below the same domain cannot plant its own and have somebody finish a step that it began.
+pub const SECURE_BROWSER: &str = "__Host-uitsmijter-browser";
+
+/// Most values of one name that are looked at: the host's own, the domain's, and one more.
+const MOST: usize = 3;
+
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    session: Option<String>,
+    /// Usually one; another one may linger from before the operator chose a domain, or come from a neighbour.
+    sessions: Vec<String>,
     browser: Option<String>,
     secure: bool,
     /// The cookie domain that the operator configured for this host.
@@ -37,19 +45,17 @@ impl FromRequestParts<App> for Cookies {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Self::Rejection> {
         let origin = Origin::of(parts, &app.settings);
-        let find = |name: &str| {
+        let secure = origin.as_ref().is_some_and(|origin| origin.scheme == "https");
+        let find = |name: &str| -> Vec<String> {
             let headers = parts.headers.get_all(header::COOKIE).iter();
             let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(Cookie::split_parse);
-            // Our values are 43 characters; whatever is much longer is not ours.
-            pairs
-                .flatten()
-                .find(|cookie| cookie.name() == name && cookie.value().len() <= 128)
-                .map(|c| c.value().to_owned())
+            let ours = pairs.flatten().filter(|cookie| cookie.name() == name && is_ours(cookie.value()));
+            ours.take(MOST).map(|cookie| cookie.value().to_owned()).collect()
         };
         Ok(Self {
-            session: find(SESSION),
-            browser: find(BROWSER),
-            secure: origin.as_ref().is_some_and(|origin| origin.scheme == "https"),
+            sessions: find(SESSION),
+            browser: find(browser_name(secure)).pop(),
+            secure,
             domain: origin.and_then(|origin| app.cookie_domain(origin.host())),
         })
     }
@@ -58,8 +64,12 @@ impl FromRequestParts<App> for Cookies {
 impl Cookies {
     /// The living session of this browser at this tenant, with the value of its cookie.
     pub async fn session(&self, issuer: &Issuer) -> Result<Option<(String, Session)>> {
-        let Some(value) = &self.session else { return Ok(None) };
-        Ok(Session::find(&issuer.store, value).await?.map(|session| (value.clone(), session)))
+        for value in &self.sessions {
+            if let Some(session) = Session::find(&issuer.store, value).await? {
+                return Ok(Some((value.clone(), session)));
+            }
+        }
+        Ok(None)
     }
 
     /// The value that tells this browser apart: the one it sent, or a fresh one with the cookie to set.
@@ -68,7 +78,7 @@ impl Cookies {
             Some(value) => (value.clone(), None),
             None => {
                 let value = issuer.random.token();
-                let cookie = self.build(BROWSER, value.clone(), None, None);
+                let cookie = self.build(browser_name(self.secure), value.clone(), None, None);
                 (value, Some(cookie))
             }
         }
@@ -80,17 +90,22 @@ impl Cookies {
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
     }
 
-    /// Sets the session's cookie.
-    pub fn begin_session(&self, value: String, life: Duration) -> SetCookie {
-        self.build(SESSION, value, Some(life), self.domain.clone())
+    /// Sets the session's cookie, and where it is for a domain, removes the one that the host alone may still have.
+    pub fn begin_session(&self, value: String, life: Duration) -> SetCookies {
+        let session = self.build(SESSION, value, Some(life), self.domain.clone());
+        let lingering = self.domain.is_some().then(|| self.removal(None));
+        SetCookies(lingering.into_iter().chain([session]).collect())
     }
 
     /// Removes the session's cookie, on the host and on the domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
-        let removal = |domain| self.build(SESSION, String::new(), Some(Duration::ZERO), domain);
-        let mut cookies = vec![removal(None)];
-        cookies.extend(self.domain.clone().map(|domain| removal(Some(domain))));
+        let mut cookies = vec![self.removal(None)];
+        cookies.extend(self.domain.clone().map(|domain| self.removal(Some(domain))));
         cookies
+    }
+
+    fn removal(&self, domain: Option<String>) -> SetCookie {
+        self.build(SESSION, String::new(), Some(Duration::ZERO), domain)
     }
 
     fn build(&self, name: &'static str, value: String, life: Option<Duration>, domain: Option<String>) -> SetCookie {
@@ -107,6 +122,15 @@ impl Cookies {
         }
         SetCookie(cookie.to_string())
     }
+}
+
+fn browser_name(secure: bool) -> &'static str {
+    if secure { SECURE_BROWSER } else { BROWSER }
+}
+
+/// Whether a value could be one of [`crate::random::Random::token`].
+fn is_ours(value: &str) -> bool {
+    value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// One `Set-Cookie` header.
