@@ -14,7 +14,7 @@ use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
 use crate::protocol::token::TokenRequest;
-use crate::registry::client::{AuthMethod, Client, ClientSecret};
+use crate::registry::client::{AuthMethod, Client};
 
 /// What an endpoint for authenticated clients reads.
 pub trait ClientForm: Sized + Send {
@@ -85,7 +85,7 @@ async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Paramet
             Err(OAuthError::invalid_client("the client must use its registered authentication method"))
         }
         (Some(secret), Some(presented)) => {
-            if verify(secret, presented).await {
+            if issuer.login.passwords().verify_secret(secret, presented).await {
                 Ok(client)
             } else {
                 Err(refused())
@@ -94,19 +94,13 @@ async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Paramet
     }
 }
 
-/// In constant time; argon2 on a thread that may take its time.
-async fn verify(secret: &ClientSecret, presented: String) -> bool {
-    if !secret.is_slow() {
-        return secret.verify(&presented);
-    }
-    let secret = secret.clone();
-    tokio::task::spawn_blocking(move || secret.verify(&presented)).await.unwrap_or(false)
-}
-
 /// RFC 6749 §2.3: one method per request.
 fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
     let form_id = parameters.owned("client_id")?;
     let form_secret = parameters.owned("client_secret")?;
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err(OAuthError::invalid_request("only one way of client authentication may be used"));
+    }
     match headers.get(header::AUTHORIZATION) {
         Some(value) => {
             let (client_id, secret) = basic(value)?;
