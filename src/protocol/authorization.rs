@@ -9,6 +9,9 @@ use super::parameters::Parameters;
 use super::pkce::CodeChallenge;
 use super::scope::Scope;
 
+/// Longest request, in bytes: anybody can have one stored for as long as a person may take to sign in.
+const MAX_REQUEST: usize = 16 * 1024;
+
 /// How the answer travels to the client: OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +98,9 @@ impl AuthorizationRequest {
     /// Errors: as RFC 6749 §4.1.2.1 and OIDC Core §3.1.2.6 name them.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         parameters.refuse_duplicates()?;
+        if parameters.size() > MAX_REQUEST {
+            return Err(OAuthError::invalid_request("the request is too long"));
+        }
         // OIDC Core §3.1.2.6; JAR (RFC 9101) and PAR (RFC 9126) are not here.
         if parameters.one("request")?.is_some() {
             return Err(OAuthError::new(ErrorCode::RequestNotSupported, "request objects are not supported"));

@@ -97,6 +97,11 @@ impl Parameters {
         Ok(values)
     }
 
+    /// All names and values together, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| name.len() + value.len())).sum()
+    }
+
     /// The same as a query.
     pub fn to_query(&self) -> String {
         let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));

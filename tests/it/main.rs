@@ -1,11 +1,17 @@
 //! The tests of the server from within: one binary, and this list says where a new test belongs.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod endpoint;
 #[cfg(test)]
 mod grant;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod isolation;
 #[cfg(test)]
 mod key;
 #[cfg(test)]
@@ -18,6 +24,8 @@ mod password;
 mod registry;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod secrets_in_logs;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod redis;
 pub(crate) mod relying_party;
 pub(crate) mod response;
 pub(crate) mod server;
+pub(crate) mod watched;
 
 pub(crate) use browser::Browser;
 pub(crate) use relying_party::RelyingParty;
