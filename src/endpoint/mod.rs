@@ -22,6 +22,7 @@ pub mod introspect;
 pub mod jwks;
 pub mod login;
 pub mod logout;
+pub mod openapi;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -73,6 +74,7 @@ fn machines(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), cors::clients));
     Router::new()
         .merge(from_browsers)
+        .route("/openapi.json", get(openapi::get))
         .route("/introspect", post(introspect::post))
         .route("/device_authorization", post(device_authorization::post))
         .route("/oauth/device_authorization", post(device_authorization::post))
