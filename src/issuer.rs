@@ -7,6 +7,7 @@ use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
+use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
@@ -45,6 +46,8 @@ pub struct Issuer {
     pub login: LoginProvider,
     /// Who knows the keys.
     pub keys: SignerManager,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The keys that clients publish.
     pub client_keys: PublishedClientKeys,
     /// The way to clients.

@@ -10,6 +10,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 /// The media type of [`Metrics::encode`].
@@ -27,6 +28,75 @@ pub struct Metrics {
     pub jwks_requests: Family<Status, Counter>,
     /// 1 while the store answers, 0 while it is away.
     pub store_up: Gauge,
+    /// Sign-ins that were tried, by tenant.
+    pub login_attempts: Family<OfTenant, Counter>,
+    /// Sign-ins that succeeded.
+    pub login_success: Family<OfTenant, Counter>,
+    /// Sign-ins that failed.
+    pub login_failure: Family<OfTenant, Counter>,
+    /// People who signed out.
+    pub logout: Family<OfTenant, Counter>,
+    /// Requests that a proxy was told to let pass.
+    pub interceptor_success: Family<OfTenant, Counter>,
+    /// Requests that a proxy was told to hold back.
+    pub interceptor_failure: Family<OfTenant, Counter>,
+    /// Requests to `/authorize`.
+    pub authorize_attempts: Family<OfTenant, Counter>,
+    /// Answers of `/token` with tokens.
+    pub oauth_success: Family<OfTenant, Counter>,
+    /// Answers of `/token` without.
+    pub oauth_failure: Family<OfTenant, Counter>,
+    /// Answers of `/revoke` to clients that proved who they are.
+    pub revoke_success: Family<OfTenant, Counter>,
+    /// Other answers of `/revoke`.
+    pub revoke_failure: Family<OfTenant, Counter>,
+    /// Tenants that are served.
+    pub tenants: Gauge,
+    /// Clients that are served.
+    pub clients: Gauge,
+    /// Requests, by method, route and status.
+    pub http_requests: Family<Route, Counter>,
+    /// How long requests took, in seconds, by method and route.
+    pub http_request_duration: Family<Timed, Histogram, fn() -> Histogram>,
+}
+
+/// The label of what belongs to a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfTenant {
+    /// The tenant's name.
+    pub tenant: String,
+}
+
+/// The labels of a request. The route is one of the route table, never what somebody typed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Route {
+    /// The method; `other` for the unusual ones.
+    pub method: &'static str,
+    /// The route's pattern.
+    pub path: String,
+    /// The status.
+    pub status: u16,
+}
+
+/// The labels of a duration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Timed {
+    /// The method; `other` for the unusual ones.
+    pub method: &'static str,
+    /// The route's pattern.
+    pub path: String,
+}
+
+impl OfTenant {
+    /// The label for `tenant`.
+    pub fn named(tenant: &str) -> Self {
+        Self { tenant: tenant.to_owned() }
+    }
+}
+
+/// From a millisecond, which a document takes, to ten seconds, which a slow login script takes.
+fn durations() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
 }
 
 /// The labels of a signature.
@@ -64,12 +134,29 @@ impl Default for Metrics {
             key_rotations: Family::default(),
             jwks_requests: Family::default(),
             store_up: Gauge::default(),
+            login_attempts: Family::default(),
+            login_success: Family::default(),
+            login_failure: Family::default(),
+            logout: Family::default(),
+            interceptor_success: Family::default(),
+            interceptor_failure: Family::default(),
+            authorize_attempts: Family::default(),
+            oauth_success: Family::default(),
+            oauth_failure: Family::default(),
+            revoke_success: Family::default(),
+            revoke_failure: Family::default(),
+            tenants: Gauge::default(),
+            clients: Gauge::default(),
+            http_requests: Family::default(),
+            http_request_duration: Family::new_with_constructor(durations),
         };
         // The suffix _total belongs to the format, which adds it to every counter.
         metrics.register("uitsmijter_tokens_signed", "Tokens that were signed", metrics.tokens_signed.clone());
         metrics.register("uitsmijter_key_rotations", "Changes of the signing key", metrics.key_rotations.clone());
         metrics.register("uitsmijter_jwks_requests", "Requests for the JWKS", metrics.jwks_requests.clone());
         metrics.register("uitsmijter_store_up", "Whether the store answers", metrics.store_up.clone());
+        metrics.register_people();
+        metrics.register_http();
         // Until somebody finds out otherwise.
         metrics.store_up.set(1);
         metrics
@@ -77,6 +164,31 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    fn register_people(&self) {
+        let counters = [
+            ("uitsmijter_login_attempts", "Sign-ins that were tried", &self.login_attempts),
+            ("uitsmijter_login_success", "Sign-ins that succeeded", &self.login_success),
+            ("uitsmijter_login_failure", "Sign-ins that failed", &self.login_failure),
+            ("uitsmijter_logout", "People who signed out", &self.logout),
+            ("uitsmijter_interceptor_success", "Requests that a proxy may let pass", &self.interceptor_success),
+            ("uitsmijter_interceptor_failure", "Requests that a proxy holds back", &self.interceptor_failure),
+            ("uitsmijter_authorize_attempts", "Requests to /authorize", &self.authorize_attempts),
+            ("uitsmijter_oauth_success", "Answers of /token with tokens", &self.oauth_success),
+            ("uitsmijter_oauth_failure", "Answers of /token without tokens", &self.oauth_failure),
+            ("uitsmijter_revoke_success", "Revocations by a client that proved itself", &self.revoke_success),
+            ("uitsmijter_revoke_failure", "Revocations that were refused", &self.revoke_failure),
+        ];
+        counters.into_iter().for_each(|(name, help, counter)| self.register(name, help, counter.clone()));
+        self.register("uitsmijter_tenants_count", "Tenants that are served", self.tenants.clone());
+        self.register("uitsmijter_clients_count", "Clients that are served", self.clients.clone());
+    }
+
+    fn register_http(&self) {
+        self.register("http_requests", "Requests", self.http_requests.clone());
+        let durations = self.http_request_duration.clone();
+        self.register("http_request_duration_seconds", "How long requests took", durations);
+    }
+
     /// Adds a metric of some part of the server, under its whole name (a counter's without `_total`).
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry.write().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);

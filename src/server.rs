@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -30,7 +31,15 @@ const HEADER_READ: Duration = Duration::from_secs(15);
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
 pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let tasks = background(&app, loader);
+    let mut tasks = background(&app, loader);
+    if let Some(address) = app.settings.metrics_listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}; set METRICS_LISTEN to another address"))?;
+        let routes = endpoint::operators_router(app.clone());
+        // Until the process ends: probes are answered while the server drains.
+        tasks.spawn(async move { drop(axum::serve(listener, routes).await) });
+    }
     let handle = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
     let bound = announce(&handle, ready);
@@ -78,33 +87,36 @@ fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
     let keys = app.keys.clone();
     tasks.spawn(every(TICK, move || {
         let keys = keys.clone();
-        async move { keys.tick().await }
+        // An outage is logged where it is noticed, once, and so is its end.
+        async move { drop(keys.tick().await) }
     }));
     let keys = app.keys.clone();
     tasks.spawn(every(NEWS, move || {
         let keys = keys.clone();
-        async move { keys.follow_news().await }
+        async move { drop(keys.follow_news().await) }
     }));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {
         let store = store.clone();
-        async move { store.sweep().await }
+        async move {
+            if let Err(error) = store.sweep().await {
+                tracing::warn!(
+                    cause = format!("{error:#}"),
+                    "what has expired could not be dropped; it will be tried again"
+                );
+            }
+        }
     }));
     tasks
 }
 
-/// Runs `job` now and then; an error is logged when it is another than the time before.
-async fn every<F: Future<Output = Result<()>>>(period: Duration, job: impl Fn() -> F) {
+/// Runs `job` now and then, never twice at once.
+async fn every<F: Future<Output = ()>>(period: Duration, job: impl Fn() -> F) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = None;
     loop {
         ticks.tick().await;
-        let outcome = job().await.err().map(|error| format!("{error:#}"));
-        if let Some(error) = outcome.as_ref().filter(|_| outcome != last) {
-            tracing::warn!(cause = error, "a background task failed and goes on trying");
-        }
-        last = outcome;
+        job().await;
     }
 }
 

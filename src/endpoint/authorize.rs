@@ -8,6 +8,7 @@ use crate::issuer::Issuer;
 use crate::login::consent::Consent;
 use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
 use crate::login::session::Session;
+use crate::metrics::OfTenant;
 use crate::protocol::authorization::{AuthorizationRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
@@ -40,6 +41,7 @@ pub async fn get(
     headers: HeaderMap,
     Form(parameters): Form,
 ) -> Result<Response> {
+    issuer.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     if let Some(id) = parameters.one("interaction")? {
         let (pending, done) = resume(&issuer, &cookies, id).await?;
         let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;

@@ -8,7 +8,8 @@ use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
-use crate::protocol::error::Result;
+use crate::metrics::OfTenant;
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::sign_out;
 use crate::web::cookies::Cookies;
@@ -17,10 +18,13 @@ use crate::web::page_context::PageContext;
 use crate::web::pages::{LoginError, Page};
 use crate::web::steps;
 
+/// How many applications behind the interceptor one session remembers.
+const MAX_HOSTS: usize = 50;
+
 /// The login page for a pending step; without one, the sign-in leads to the index page or to `for`.
 pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
-        return steps::begin(&issuer, &cookies, "/login", destination(&issuer, &parameters)?).await;
+        return arrive(&issuer, &cookies, destination(&issuer, &parameters)?).await;
     };
     Ok(match steps::find(&issuer, &cookies, id).await? {
         Some(interaction) => show(
@@ -41,12 +45,13 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     };
     let username = parameters.one("username")?.unwrap_or_default();
     let password = Zeroizing::new(parameters.text("password")?.unwrap_or_default().to_owned());
-    let credentials =
-        Credentials { username: username.to_owned(), password, grant_type: found.record.resume.grant_type() };
+    let grant_type = found.record.resume.grant_type();
+    let credentials = Credentials { username: username.to_owned(), password, grant_type };
     let attempt = match username.is_empty() || credentials.password.is_empty() {
         true => Ok(None),
         false => issuer.login.login(&issuer.tenant, credentials).await,
     };
+    count(&issuer, matches!(attempt, Ok(Some(_))));
     let again = |status, error| {
         let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
         show(&issuer, &page, status, asked)
@@ -57,10 +62,10 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
             if !steps::update(&issuer, id, &found, &to).await? {
                 return expired(&issuer, &cookies, &page).await;
             }
-            let cookie = begin_session(&issuer, &cookies, identity).await?;
+            let cookie = begin_session(&issuer, &cookies, identity, application(&to.resume)).await?;
             Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
-        Ok(None) => Ok(again(StatusCode::UNAUTHORIZED, LoginError::InvalidCredentials)),
+        Ok(None) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
         Err(error) => {
             tracing::error!(cause = format!("{error:#}"), "the login provider gave no answer");
             Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
@@ -68,17 +73,29 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     }
 }
 
+fn count(issuer: &Issuer, succeeded: bool) {
+    let (metrics, label) = (&issuer.metrics, OfTenant::named(&issuer.tenant.name));
+    metrics.login_attempts.get_or_create(&label).inc();
+    let outcome = if succeeded { &metrics.login_success } else { &metrics.login_failure };
+    outcome.get_or_create(&label).inc();
+}
+
 /// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
 async fn begin_session(
     issuer: &Issuer,
     cookies: &Cookies,
     identity: Identity,
+    application: Option<String>,
 ) -> Result<crate::web::cookies::SetCookie> {
     let previous = cookies.session(issuer).await?;
     let mut sid = issuer.random.identifier();
+    let mut hosts: Vec<String> = application.into_iter().collect();
     if let Some((cookie, session)) = previous {
         if session.identity.subject == identity.subject {
             sid = session.sid;
+            let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
+            hosts.extend(others);
+            hosts.truncate(MAX_HOSTS);
             issuer.store.remove::<Session>(&cookie).await?;
         } else {
             sign_out::session(issuer, &cookie, &session).await?;
@@ -87,7 +104,7 @@ async fn begin_session(
     let now = issuer.now();
     let life = issuer.lifetimes.session;
     tracing::info!(tenant = &*issuer.tenant.name, subject = identity.subject, "signed in");
-    let session = Session { sid, identity, auth_time: now, expires_at: now + life };
+    let session = Session { sid, identity, auth_time: now, expires_at: now + life, confirmed_at: None, hosts };
     let value = issuer.random.token();
     Session::begin(&issuer.store, &value, &session).await?;
     Ok(cookies.begin_session(value, life))
@@ -109,11 +126,16 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
     let client = pending.and_then(|pending| issuer.client(&pending.client_id));
     let hint = pending.and_then(|pending| pending.request.login_hint.as_deref());
     let ui_locales = pending.and_then(|pending| pending.request.ui_locales.as_deref());
-    let target: Vec<&str> = pending.iter().map(|pending| pending.redirect_uri.as_str()).collect();
+    let host = application(&asked.interaction.resume);
+    let target: Vec<&str> = match &asked.interaction.resume {
+        Resume::Authorize(pending) => vec![&pending.redirect_uri],
+        Resume::Location(url) => vec![url],
+        _ => Vec::new(),
+    };
     let login = Page::Login {
         username: asked.username.filter(|name| !name.is_empty()).or(hint),
         error: asked.error,
-        client: client.as_ref().map(|client| client.name.as_str()),
+        client: client.as_ref().map(|client| client.name.as_str()).or(host.as_deref()),
         fields: &[("interaction", asked.id)],
     };
     page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target)
@@ -126,6 +148,31 @@ async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Resu
     let id = steps::store(issuer, &interaction).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
     Ok((set_cookie, show(issuer, page, StatusCode::BAD_REQUEST, asked)).into_response())
+}
+
+/// Without an application that asked: a person from behind the interceptor who is signed in already goes back at once.
+async fn arrive(issuer: &Issuer, cookies: &Cookies, resume: Resume) -> Result<Response> {
+    let Resume::Location(target) = &resume else { return steps::begin(issuer, cookies, "/login", resume).await };
+    let url = url::Url::parse(target)?;
+    // Otherwise the cookie would not arrive there, and the browser would be sent round in circles.
+    if !url.host_str().is_some_and(|host| cookies.reaches(host)) {
+        tracing::error!(host = url.host_str(), "interceptor.cookie does not cover an application; nobody can enter it");
+        return Err(OAuthError::new(ErrorCode::ServerError, "the session's cookie does not reach this application"));
+    }
+    let arrives = !cookies.secure() || url.scheme() == "https";
+    let silent = issuer.tenant.silent_login && arrives;
+    if silent && cookies.session(issuer).await?.is_some() {
+        return Ok(Redirect::to(target).into_response());
+    }
+    steps::begin(issuer, cookies, "/login", resume).await
+}
+
+/// The host of the application behind the interceptor that is waited for.
+fn application(resume: &Resume) -> Option<String> {
+    match resume {
+        Resume::Location(target) => url::Url::parse(target).ok()?.host_str().map(str::to_owned),
+        _ => None,
+    }
 }
 
 /// Where a sign-in leads that no application asked for: to `for` if it is a page of one of the tenant's hosts.

@@ -7,6 +7,7 @@ use url::Url;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
+use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::sign_out;
@@ -110,6 +111,7 @@ async fn sign_out(
 ) -> Result<Response> {
     if let Some((cookie, session)) = session {
         sign_out::session(issuer, &cookie, &session).await?;
+        issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
         tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
     }
     let removal = SetCookies(cookies.end_session());

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
 use crate::web::error::{draw_pages, method_not_allowed, not_found};
@@ -18,22 +18,26 @@ pub mod device_authorization;
 pub mod discovery;
 pub mod health;
 pub mod index;
+pub mod interceptor;
 pub mod introspect;
 pub mod jwks;
 pub mod login;
 pub mod logout;
+pub mod metrics;
 pub mod openapi;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
 pub mod versions;
 
-/// All routes of the server.
+/// All routes of the server. Those for operators are left out where they have an address of their own.
 pub fn router(app: App) -> Router {
+    let own_address = app.settings.metrics_listen.is_some();
     let routes = Router::new()
         .merge(people(&app))
         .merge(documents())
         .merge(machines(&app))
+        .merge(if own_address { Router::new() } else { operators() })
         .method_not_allowed_fallback(method_not_allowed);
     routes
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -78,10 +82,25 @@ fn machines(app: &App) -> Router<App> {
         .route("/introspect", post(introspect::post))
         .route("/device_authorization", post(device_authorization::post))
         .route("/oauth/device_authorization", post(device_authorization::post))
+        .route("/interceptor", any(interceptor::any))
+        // Envoy puts the path that it was asked for behind ours.
+        .route("/interceptor/", any(interceptor::any))
+        .route("/interceptor/{*path}", any(interceptor::any))
         .route("/static/{name}", get(assets::get))
         .route("/versions", get(versions::get))
+}
+
+/// For probes and Prometheus.
+fn operators() -> Router<App> {
+    Router::new()
         .route("/health", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::get))
+}
+
+/// The routes for operators, at an address of their own.
+pub fn operators_router(app: App) -> Router {
+    operators().with_state(app)
 }
 
 /// Answered by the CORS layer before it gets here.

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
 use crate::token::{access_token, refresh_token};
@@ -24,5 +25,6 @@ pub async fn post(ClientRequest { issuer, client, form }: ClientRequest<Revocati
     if !refresh_token::revoke(&issuer, &client.ident, &form.token).await? {
         access_token::revoke(&issuer, &client.ident, &form.token).await?;
     }
+    issuer.metrics.revoke_success.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     Ok(StatusCode::OK)
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::token::TokenRequest;
 use crate::web::client_request::ClientRequest;
@@ -13,7 +14,12 @@ use crate::{grant, token};
 pub async fn post(
     ClientRequest { issuer, client, form }: ClientRequest<TokenRequest>,
 ) -> Result<impl IntoResponse + use<>> {
-    let authorization = grant::redeem(&issuer, client, form).await?;
-    let tokens = token::issue(&issuer, authorization).await?;
+    let redeemed = match grant::redeem(&issuer, client, form).await {
+        Ok(authorization) => token::issue(&issuer, authorization).await,
+        Err(error) => Err(error),
+    };
+    let counter = if redeemed.is_ok() { &issuer.metrics.oauth_success } else { &issuer.metrics.oauth_failure };
+    counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    let tokens = redeemed?;
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(tokens)))
 }

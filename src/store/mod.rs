@@ -100,6 +100,18 @@ pub trait Backend: Send + Sync {
     async fn remove(&self, key: &str) -> Result<()>;
     /// Whether the backend answers.
     async fn ping(&self) -> Result<()>;
+    /// The text that another program keeps under this very key, without our prefix; only a shared backend has any.
+    async fn foreign_text(&self, _key: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+    /// The members and scores of a sorted set that another program keeps under this very key.
+    async fn foreign_sorted_set(&self, _key: &str) -> Result<Vec<(String, f64)>> {
+        Ok(Vec::new())
+    }
+    /// Removes what another program kept under these very keys.
+    async fn remove_foreign(&self, _keys: &[String]) -> Result<()> {
+        Ok(())
+    }
     /// Drops what has expired; a backend that does so by itself does nothing.
     async fn sweep(&self) -> Result<()> {
         Ok(())
@@ -232,6 +244,11 @@ impl Store {
     /// Drops what has expired, where the backend does not do so by itself.
     pub async fn sweep(&self) -> Result<()> {
         self.backend.sweep().await
+    }
+
+    /// The backend itself, for what is not a record of ours.
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
     }
 
     fn open<R: Record>(&self, raw: &[u8]) -> Result<Option<R>> {

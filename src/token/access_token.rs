@@ -103,6 +103,28 @@ impl Claims {
         }
     }
 
+    /// The claims for an application behind a proxy. It has no `client_id`, so it goes by its origin.
+    pub fn for_application(issuer: &Issuer, grant_id: &str, grant: &Grant, now: Timestamp) -> Self {
+        let person = &grant.person;
+        Self {
+            iss: grant.issuer.clone(),
+            sub: person.identity.subject.clone(),
+            aud: Audience::One(grant.client_id.clone()),
+            exp: grant.expires_at,
+            iat: now,
+            jti: issuer.random.identifier(),
+            client_id: grant.client_id.clone(),
+            scope: grant.scope.clone(),
+            tenant: issuer.tenant.name.to_string(),
+            auth_time: Some(person.auth_time),
+            role: Some(person.identity.role.clone()),
+            user: Some(person.identity.username.clone()),
+            profile: Some(person.identity.profile.clone()).filter(|profile| !profile.is_empty()),
+            act: None,
+            grant_id: Some(grant_id.to_owned()),
+        }
+    }
+
     /// Whom it speaks of.
     pub fn sub(&self) -> &str {
         &self.sub

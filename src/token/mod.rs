@@ -15,6 +15,7 @@ pub mod claims;
 pub mod grant_record;
 pub mod id_token;
 pub mod logout_token;
+pub mod pass;
 pub mod refresh_token;
 
 pub use grant_record::{Grant, Person};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
+use crate::store::Loaded;
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -25,11 +26,15 @@ pub const BROWSER: &str = "uitsmijter-browser";
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    session: Option<String>,
+    /// More than one where a cookie of an earlier cookie domain is left over.
+    session: Vec<String>,
     browser: Option<String>,
     secure: bool,
+    host: Option<String>,
     /// The cookie domain that the operator configured for this host.
     domain: Option<String>,
+    /// All domains for which some host of the tenant sets cookies that this host may remove.
+    former_domains: Vec<String>,
 }
 
 impl FromRequestParts<App> for Cookies {
@@ -37,29 +42,47 @@ impl FromRequestParts<App> for Cookies {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Self::Rejection> {
         let origin = Origin::of(parts, &app.settings);
-        let find = |name: &str| {
-            let headers = parts.headers.get_all(header::COOKIE).iter();
-            let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(Cookie::split_parse);
-            // Our values are 43 characters; whatever is much longer is not ours.
-            pairs
-                .flatten()
-                .find(|cookie| cookie.name() == name && cookie.value().len() <= 128)
-                .map(|c| c.value().to_owned())
-        };
-        Ok(Self {
-            session: find(SESSION),
-            browser: find(BROWSER),
-            secure: origin.as_ref().is_some_and(|origin| origin.scheme == "https"),
-            domain: origin.and_then(|origin| app.cookie_domain(origin.host())),
-        })
+        let secure = origin.as_ref().is_some_and(|origin| origin.scheme == "https");
+        Ok(Self::of(app, &parts.headers, secure, origin.as_ref().map(Origin::host)))
     }
 }
 
 impl Cookies {
+    /// The cookies among `headers`, and those to set for `host`.
+    pub fn of(app: &App, headers: &HeaderMap, secure: bool, host: Option<&str>) -> Self {
+        Self {
+            session: sent(headers, SESSION),
+            browser: sent(headers, BROWSER).into_iter().next(),
+            secure,
+            host: host.map(str::to_owned),
+            domain: host.and_then(|host| app.cookie_domain(host)),
+            former_domains: host.map(|host| app.cookie_domains(host)).unwrap_or_default(),
+        }
+    }
+
     /// The living session of this browser at this tenant, with the value of its cookie.
     pub async fn session(&self, issuer: &Issuer) -> Result<Option<(String, Session)>> {
-        let Some(value) = &self.session else { return Ok(None) };
-        Ok(Session::find(&issuer.store, value).await?.map(|session| (value.clone(), session)))
+        Ok(self.loaded_session(issuer).await?.map(|(value, session)| (value, session.record)))
+    }
+
+    /// Like [`Cookies::session`], with what [`Session::change`] needs.
+    pub async fn loaded_session(&self, issuer: &Issuer) -> Result<Option<(String, Loaded<Session>)>> {
+        for value in &self.session {
+            if let Some(session) = Session::load(&issuer.store, value).await? {
+                return Ok(Some((value.clone(), session)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a browser sends the session's cookie to `host`, too.
+    pub fn reaches(&self, host: &str) -> bool {
+        self.host.as_deref() == Some(host) || self.domain.as_deref().is_some_and(|domain| covers(domain, host))
+    }
+
+    /// Whether the cookies are for https alone.
+    pub fn secure(&self) -> bool {
+        self.secure
     }
 
     /// The value that tells this browser apart: the one it sent, or a fresh one with the cookie to set.
@@ -85,11 +108,11 @@ impl Cookies {
         self.build(SESSION, value, Some(life), self.domain.clone())
     }
 
-    /// Removes the session's cookie, on the host and on the domain it may have been set for.
+    /// Removes the session's cookie, on the host and on every domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
         let removal = |domain| self.build(SESSION, String::new(), Some(Duration::ZERO), domain);
         let mut cookies = vec![removal(None)];
-        cookies.extend(self.domain.clone().map(|domain| removal(Some(domain))));
+        cookies.extend(self.former_domains.iter().map(|domain| removal(Some(domain.clone()))));
         cookies
     }
 
@@ -107,6 +130,20 @@ impl Cookies {
         }
         SetCookie(cookie.to_string())
     }
+}
+
+/// The values of all cookies of that name, the most specific first. A browser that is sent round in circles has more
+/// than a few; ours have 43 characters, and whatever is much longer is not ours.
+fn sent(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = lines.flat_map(Cookie::split_parse).flatten();
+    let own = cookies.filter(|cookie| cookie.name() == name && (1..=128).contains(&cookie.value().len()));
+    own.map(|cookie| cookie.value().to_owned()).take(4).collect()
+}
+
+/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
+pub fn covers(domain: &str, host: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// One `Set-Cookie` header.

@@ -61,7 +61,7 @@ fn host_of(authority: &str) -> &str {
 }
 
 /// Lower case, without a trailing dot and without the scheme's own port; `None` for what is no host.
-fn canonical(authority: &str, scheme: &str) -> Option<String> {
+pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
     let url = url::Url::parse(&format!("{scheme}://{authority}/")).ok()?;
     let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
     if !plain || authority.contains(['/', '\\', '?', '#', '@', ' ']) {
@@ -79,7 +79,8 @@ pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
 }
 
-fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
+/// Whether what this address says about others is believed.
+pub fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
     peer.is_some_and(|peer| settings.trusted_proxies.iter().any(|network| network.contains(&peer)))
 }
 

@@ -15,6 +15,7 @@ pub mod forwarded;
 mod host;
 pub mod locale;
 pub mod look;
+pub mod original_url;
 mod page;
 pub mod page_context;
 mod page_policy;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::forwarded::Origin;
@@ -84,13 +84,13 @@ impl PageContext {
         let policy = content_security_policy(page, &view, form_targets);
         let mut response = (status, Html(html)).into_response();
         let headers = response.headers_mut();
+        // No Cross-Origin-Opener-Policy: applications that sign in by a popup watch that window.
         let fixed = [
             (header::CACHE_CONTROL, "no-store"),
             (header::REFERRER_POLICY, "no-referrer"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::X_FRAME_OPTIONS, "DENY"),
             (header::VARY, "accept-language"),
-            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         ];
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));

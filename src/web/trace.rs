@@ -1,15 +1,17 @@
 //! One span and one line per request. Neither has the query, a body or a header: they carry codes and tokens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
 use super::forwarded::client_address;
 use crate::app::App;
+use crate::metrics::{Metrics, Route, Timed};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -22,13 +24,14 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     let (mut parts, body) = request.into_parts();
     let id = RequestId(sent_id(&parts.headers).unwrap_or_else(|| app.random.identifier()).into());
     // The route and not the path: what people put into a path is theirs.
-    let path = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let method = usual(&parts.method);
     let address = client_address(&parts, &app.settings).map(|address| address.to_string());
     let span = tracing::info_span!(
         "request",
         request_id = &*id.0,
         method = %parts.method,
-        path,
+        path = route,
         address,
         tenant = tracing::field::Empty,
         client = tracing::field::Empty,
@@ -37,8 +40,10 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     let started = tokio::time::Instant::now();
     async move {
         let mut response = next.run(Request::from_parts(parts, body)).await;
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(status = response.status().as_u16(), milliseconds, "answered");
+        count(&app.metrics, method, route, response.status().as_u16(), took);
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(REQUEST_ID.clone(), value);
         }
@@ -46,6 +51,22 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     }
     .instrument(span)
     .await
+}
+
+/// Methods are a person's to invent, labels are not.
+fn usual(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn count(metrics: &Metrics, method: &'static str, path: String, status: u16, took: Duration) {
+    metrics.http_request_duration.get_or_create(&Timed { method, path: path.clone() }).observe(took.as_secs_f64());
+    metrics.http_requests.get_or_create(&Route { method, path, status }).inc();
 }
 
 fn sent_id(headers: &HeaderMap) -> Option<String> {

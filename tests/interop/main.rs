@@ -1,1 +1,12 @@
-//! x
+//! Real clients against the real binary on a real port: `cargo test --test interop`.
+//!
+//! `README.md` beside this file says which clients, and how to get them onto a machine.
+
+mod browser;
+mod configuration;
+mod openid_client;
+mod person;
+mod resource_servers;
+mod server;
+mod spa;
+mod tool;

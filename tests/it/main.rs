@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod endpoint;
 #[cfg(test)]
+mod floors;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod grant;
 #[cfg(test)]
 mod harness;

@@ -133,7 +133,7 @@ async fn the_login_script_is_told_that_a_device_is_waiting() {
         TestServer::start_with(&format!("{}\n---\n{tenant}", crate::harness::fixtures::documents()), &[]).await;
     let mut browser = Browser::at(&server, "login.scripted.example");
     let page = browser.visit("/login").await;
-    browser.sign_in_as(&page, "ada", "x").await.expect_page(401);
+    browser.sign_in_as(&page, "ada", "x").await.expect_page(403);
     let page = browser.visit("/activate").await;
     let asked = browser.sign_in_as(&page, "ada", "x").await.expect_page(200);
     assert!(asked.body.contains("name=\"user_code\""), "{asked:#?}");

@@ -14,7 +14,7 @@ async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
     let page = browser.visit(&spa.authorize_path(&[])).await;
     let mut bodies = Vec::new();
     for (username, password) in [("ada", "wrong"), ("eve", PASSWORD), ("eve", ""), ("ADA", PASSWORD)] {
-        let answer = browser.sign_in_as(&page, username, password).await.expect_page(401);
+        let answer = browser.sign_in_as(&page, username, password).await.expect_page(403);
         assert!(answer.body.contains("data-error=\"invalid_credentials\""), "{answer:#?}");
         assert!(browser.session().is_none());
         bodies.push(answer.body.replace(username, "NAME"));
@@ -101,7 +101,7 @@ async fn what_a_person_typed_comes_back_escaped() {
     let server = TestServer::start().await;
     let mut browser = Browser::new(&server);
     let page = browser.visit("/login").await;
-    let answer = browser.sign_in_as(&page, "\"><script>alert(1)</script>", "x").await.expect_page(401);
+    let answer = browser.sign_in_as(&page, "\"><script>alert(1)</script>", "x").await.expect_page(403);
     assert!(!answer.body.contains("<script>"), "{answer:#?}");
     assert!(answer.body.contains("&lt;script&gt;"));
     assert!(!answer.body.contains("value=\"x\""), "a password never comes back");

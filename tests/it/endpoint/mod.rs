@@ -6,6 +6,7 @@ mod backchannel_logout;
 mod client_assertion;
 mod discovery;
 mod health;
+mod interceptor;
 mod isolation;
 mod login;
 mod logout;

@@ -9,17 +9,19 @@ use serde_json::Value;
 
 use crate::harness::TestServer;
 
-/// Methods and paths as the route table has them.
+/// Methods and paths as the route table has them. Forward-auth takes every method and whatever follows its path.
 fn routed() -> BTreeSet<String> {
     let table = include_str!("../../../src/endpoint/mod.rs");
     let route = Regex::new(r#"\.route\(\s*"([^"]+)",\s*([^\n]+)\)"#).expect("a pattern");
-    let method = Regex::new(r"\b(get|post|options)\(").expect("a pattern");
+    let method = Regex::new(r"\b(get|post|options|any)\(").expect("a pattern");
     let lines = table.lines().filter_map(|line| route.captures(line));
     lines
         .flat_map(|found| {
             let (path, handlers) = (found[1].to_owned(), found[2].to_owned());
-            method.captures_iter(&handlers).map(|m| format!("{} {path}", &m[1])).collect::<Vec<_>>()
+            let name = |method: &str| if method == "any" { "get".to_owned() } else { method.to_owned() };
+            method.captures_iter(&handlers).map(|m| format!("{} {path}", name(&m[1]))).collect::<Vec<_>>()
         })
+        .filter(|route| !route.contains(" /interceptor/"))
         .collect()
 }
 

@@ -1,7 +1,6 @@
 //! The life of signing keys: `src/key`.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
+mod commands;
 mod harness;
 mod history;
 mod life;

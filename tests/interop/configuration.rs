@@ -1,0 +1,106 @@
+//! What an operator writes for these tests: one tenant, one person, and a client for each kind of application.
+
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher;
+
+/// The person who signs in.
+pub(crate) const USERNAME: &str = "ada";
+/// Her password, with characters that a form has to escape.
+pub(crate) const PASSWORD: &str = "an engine & 100% <steam>";
+/// Her `sub`.
+pub(crate) const SUBJECT: &str = "countess-1815";
+/// The secret of every confidential client here; RFC 6749 §2.3.1 has it urlencoded inside Basic.
+pub(crate) const SECRET: &str = "interop: a secret + more";
+
+/// One file of the configuration folder.
+pub(crate) struct Document {
+    /// `Tenants` or `Clients`.
+    pub(crate) folder: &'static str,
+    /// The file's name without its ending.
+    pub(crate) name: &'static str,
+    /// Its content.
+    pub(crate) yaml: String,
+}
+
+/// The tenant for both names of this machine, with its one person.
+pub(crate) fn tenant() -> Document {
+    let hash = Argon2::default()
+        .hash_password_with_salt(PASSWORD.as_bytes(), b"interop salt 016")
+        .expect("password and salt have lengths that argon2 takes");
+    let yaml = format!(
+        r#"
+name: interop
+config:
+  hosts: [localhost, 127.0.0.1]
+  users:
+    - username: {USERNAME}
+      password_hash: "{hash}"
+      subject: {SUBJECT}
+      role: engineer
+      profile:
+        name: Ada Lovelace
+        given_name: Ada
+        family_name: Lovelace
+        email: ada@example.com
+        email_verified: true
+"#
+    );
+    Document { folder: "Tenants", name: "interop", yaml }
+}
+
+/// A single page application at `origin`: public, PKCE, calls the token endpoint from the browser.
+pub(crate) fn single_page_application(origin: &str) -> Document {
+    client(
+        "spa",
+        &format!(
+            r#"
+  redirect_urls: ["{origin}/"]
+  post_logout_redirect_urls: ["{origin}/"]
+  grant_types: [authorization_code, refresh_token]
+  scopes: [openid, profile, email]"#
+        ),
+    )
+}
+
+/// A program on a desk: public, PKCE, takes its code at whatever loopback port is free (RFC 8252 §7.3).
+pub(crate) fn native_application() -> Document {
+    client(
+        "native",
+        r#"
+  redirect_urls: ["http://127.0.0.1/callback"]
+  grant_types: [authorization_code, refresh_token]
+  scopes: [openid, profile, email]"#,
+    )
+}
+
+/// A machine that signs in as itself.
+pub(crate) fn service(name: &'static str) -> Document {
+    confidential(name, "")
+}
+
+/// The same with access tokens that live for about two seconds.
+pub(crate) fn short_lived_service(name: &'static str) -> Document {
+    confidential(name, "\n  access_token_hours: 0.0006")
+}
+
+fn confidential(name: &'static str, more: &str) -> Document {
+    let rest = format!(
+        r#"
+  secret: "{SECRET}"
+  grant_types: [client_credentials]
+  scopes: ["orders:*"]{more}"#
+    );
+    client(name, &rest)
+}
+
+fn client(name: &'static str, rest: &str) -> Document {
+    let yaml = format!(
+        "
+name: {name}
+config:
+  ident: {name}
+  tenantname: interop{rest}
+"
+    );
+    Document { folder: "Clients", name, yaml }
+}

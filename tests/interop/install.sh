@@ -1,0 +1,81 @@
+#!/bin/sh
+# Installs what the tests need beyond Rust, and leaves alone what is there already:
+#   apt   redis-server and chromium; node, npm, python3-venv and go when they are missing altogether
+#   npm   node/ and browser/, as their lock files say
+#   pip   python/requirements.txt, into target/interop/python
+#   go    the modules of go/, and its program into target/interop/go
+# Run it as often as you like. It uses sudo when it has to and is not root.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+target=$(cd "$here/../.." && pwd)/target/interop
+
+say() { printf 'interop: %s\n' "$*"; }
+fail() { say "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"
+    elif have sudo; then sudo "$@"
+    else fail "this needs root and there is no sudo: $*"
+    fi
+}
+
+install_packages() {
+    missing=
+    have redis-server || missing="$missing redis-server"
+    have chromium || missing="$missing chromium"
+    have node || missing="$missing nodejs"
+    have npm || missing="$missing npm"
+    have go || missing="$missing golang-go"
+    if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing="$missing python3 python3-venv"; fi
+    [ -n "$missing" ] || return 0
+    have apt-get || fail "please install:$missing (there is no apt-get here to do it with)"
+    say "installing$missing"
+    as_root apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    # The tests start servers of their own; one of the system would only hold the default port.
+    case "$missing" in *redis-server*) have systemctl && as_root systemctl disable --now redis-server || true ;; esac
+}
+
+# The libraries say from which version on they work; an old one would fail later and less clearly.
+check_versions() {
+    node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' ||
+        fail "node $(node --version) is too old: 20.19 or newer is needed (nodejs.org)"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' ||
+        fail "$(python3 --version) is too old: 3.9 or newer is needed"
+    # From 1.21 on, go fetches by itself the version that go.mod asks for.
+    minor=$(go env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+    [ "${minor:-0}" -ge 21 ] || fail "$(go version) is too old: 1.21 or newer is needed (go.dev)"
+}
+
+install_node_modules() {
+    # npm writes the first file last, so it is older than the lock file whenever something is left to do.
+    [ "$here/$1/node_modules/.package-lock.json" -nt "$here/$1/package-lock.json" ] && return 0
+    say "npm modules for $1"
+    (cd "$here/$1" && npm ci --no-audit --no-fund --loglevel=error)
+    touch "$here/$1/node_modules/.package-lock.json"
+}
+
+install_python_packages() {
+    cmp -s "$here/python/requirements.txt" "$target/python/installed.txt" && return 0
+    say "python packages"
+    python3 -m venv --clear "$target/python"
+    "$target/python/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/python/requirements.txt"
+    cp "$here/python/requirements.txt" "$target/python/installed.txt"
+}
+
+build_go_program() {
+    # go build compares by itself and does nothing when nothing changed.
+    (cd "$here/go" && go build -o "$target/go/verify" .)
+}
+
+install_packages
+check_versions
+mkdir -p "$target"
+install_node_modules node
+install_node_modules browser
+install_python_packages
+build_go_program
+say "everything is there"

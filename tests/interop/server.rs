@@ -1,0 +1,115 @@
+//! The server under test: the real binary in a process of its own, gone when the value is dropped.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use tempfile::TempDir;
+
+use crate::configuration::Document;
+
+/// How long a server may take from its start to readiness; a debug build on a busy machine stays far below.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+const ASK_EVERY: Duration = Duration::from_millis(25);
+
+/// A running server. Prints its log when the test that holds it fails.
+pub(crate) struct Server {
+    process: Child,
+    directory: TempDir,
+    port: u16,
+}
+
+impl Server {
+    /// Starts a server that serves these documents and waits until it is ready.
+    pub(crate) async fn start(documents: &[Document]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for document in documents {
+            let folder = directory.path().join("Resources/Configurations").join(document.folder);
+            fs::create_dir_all(&folder).expect("a folder for the configuration");
+            fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
+        }
+        Self::launch(directory, |command, directory| {
+            command.env("DIRECTORY", directory).env("ENVIRONMENT", "development").env("LOG_LEVEL", "debug");
+        })
+        .await
+    }
+
+    /// Starts a server as a newcomer does: in an empty folder, told nothing but its address.
+    pub(crate) async fn start_with_nothing() -> Self {
+        Self::launch(tempfile::tempdir().expect("a temporary directory"), |_, _| {}).await
+    }
+
+    async fn launch(directory: TempDir, configure: impl FnOnce(&mut Command, &std::path::Path)) -> Self {
+        let port = free_port();
+        let out = File::create(directory.path().join("log")).expect("a file for the log");
+        let err = out.try_clone().expect("a second handle of the log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uitsmijter"));
+        command.env_clear().env("LISTEN", format!("127.0.0.1:{port}")).current_dir(directory.path());
+        configure(&mut command, directory.path());
+        let process = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("the binary starts");
+        let mut server = Self { process, directory, port };
+        server.wait_until_ready().await;
+        server
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let ready = format!("{}/health/ready", self.issuer());
+        let http = http_client();
+        let patience = tokio::time::timeout(READY_WITHIN, async {
+            loop {
+                if http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                    return;
+                }
+                if let Some(status) = self.process.try_wait().expect("the state of the process") {
+                    panic!("the server ended before it was ready: {status}");
+                }
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        });
+        assert!(patience.await.is_ok(), "{ready} was not 200 within {READY_WITHIN:?}");
+    }
+
+    /// The issuer as a client on this machine names it: address and port, which is the origin of every endpoint, too.
+    pub(crate) fn issuer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Everything the server has printed so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both only fail when the process is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the server ---\n{}--- end of the log ---", self.log());
+        }
+    }
+}
+
+/// A client that goes straight to this machine, whatever proxy the environment names, and follows no redirect.
+pub(crate) fn http_client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none());
+    builder.build().expect("nothing in this configuration can fail")
+}
+
+/// A port that nobody listens on, never the same twice in this process.
+fn free_port() -> u16 {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    loop {
+        let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = probe.local_addr().expect("the probe's address").port();
+        let mut given = GIVEN.lock().expect("no test fails while it holds this lock");
+        if given.get_or_insert_default().insert(port) {
+            return port;
+        }
+    }
+}
