@@ -134,7 +134,8 @@ async fn decide(
     let silent = request.prompts(Prompt::None);
     let hint = match &request.id_token_hint {
         Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
-        None => None,
+        // OIDC Core §5.5.1: a wish for a certain sub means that person and no other.
+        None => request.claims.wanted_subject().map(str::to_owned),
     };
     let session = cookies.session(issuer).await?.map(|(_, session)| session);
     let good_enough = |session: &Session| done.has_signed_in(session) || !needs_credentials(issuer, request, session);
@@ -143,7 +144,7 @@ async fn decide(
         Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session, &scope).await,
         // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
         Some(session) if done.has_signed_in(&session) => {
-            Err(OAuthError::login_required("another person than the one of id_token_hint signed in"))
+            Err(OAuthError::login_required("another person than the one that the client asked for signed in"))
         }
         _ if silent => Err(OAuthError::login_required("nobody is signed in and prompt is none")),
         _ => Ok(Step::Login),

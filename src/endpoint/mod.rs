@@ -30,6 +30,7 @@ pub mod jwks;
 pub mod login;
 pub mod logout;
 pub mod metrics;
+pub mod openapi;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -93,6 +94,7 @@ fn machines(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), cors::clients));
     Router::new()
         .merge(from_browsers)
+        .route("/openapi.json", get(openapi::get))
         .route("/introspect", post(introspect::post))
         .route("/device_authorization", post(device_authorization::post))
         .route("/oauth/device_authorization", post(device_authorization::post))

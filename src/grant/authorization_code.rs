@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{begin, check_grant, permitted_scope, with_provider_scopes};
+use super::{begin, check_grant, narrowed_audience, permitted_scope, with_provider_scopes};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
@@ -112,17 +112,20 @@ pub async fn redeem(
     value: &str,
     redirect_uri: Option<&str>,
     verifier: Option<&str>,
+    resource: &[String],
 ) -> Result<Authorization> {
     let refused = || OAuthError::invalid_grant("the authorization code is not valid");
     let code = issuer.store.get::<AuthorizationCode>(value).await?.ok_or_else(refused)?;
     code.check(&client, redirect_uri, verifier)?;
+    let audience = narrowed_audience(&code.audience, resource)?;
     match issuer.store.consume::<AuthorizationCode>(value).await? {
         Some(Consumed::First(code)) => {
             // A used code is remembered longer than it is good.
             if issuer.now().since(code.issued_at) >= LIFETIME {
                 return Err(refused());
             }
-            code.into_authorization(issuer, client).await
+            let authorization = code.into_authorization(issuer, client).await?;
+            Ok(Authorization { audience, ..authorization })
         }
         // §4.1.2: a second use revokes what the first one gave, also when it has not given it yet.
         Some(Consumed::Again(code)) => {

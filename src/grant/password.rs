@@ -21,6 +21,7 @@ pub async fn redeem(
     username: String,
     password: Zeroizing<String>,
     scope: Option<Scope>,
+    audience: Vec<String>,
 ) -> Result<Authorization> {
     let scope = permitted_scope(&client, &scope.unwrap_or_default())?;
     let credentials = Credentials { username, password, grant_type: "password" };
@@ -41,7 +42,7 @@ pub async fn redeem(
         scope: with_provider_scopes(&client, scope, &identity.scopes),
         person: Person { identity, auth_time: now, sid: None, acr: "1".into(), amr: vec!["pwd".into()] },
         claims: ClaimsRequest::default(),
-        audience: Vec::new(),
+        audience: audience.clone(),
         expires_at,
         absolute_expiry: expires_at,
         generation: 0,
@@ -53,6 +54,7 @@ pub async fn redeem(
         client,
         issuer_url: issuer.url.clone(),
         scope: grant.scope.clone(),
+        audience,
         person: Some(PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None }),
         exchanged: None,
     })

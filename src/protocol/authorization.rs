@@ -92,6 +92,13 @@ pub struct ClaimsRequest {
     pub id_token: Map<String, Value>,
 }
 
+impl ClaimsRequest {
+    /// Who must be signed in, by `claims.id_token.sub.value`.
+    pub fn wanted_subject(&self) -> Option<&str> {
+        self.id_token.get("sub")?.get("value")?.as_str()
+    }
+}
+
 impl AuthorizationRequest {
     /// Reads everything but `client_id`, `redirect_uri`, `state` and `response_mode`.
     ///

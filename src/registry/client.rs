@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 
 use crate::protocol::client_keys::ClientKeys;
+use crate::protocol::jwk::Algorithm;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
@@ -46,6 +47,8 @@ pub struct Client {
     pub secret: Option<ClientSecret>,
     /// Which way of proving is accepted.
     pub auth_method: AuthMethod,
+    /// How its ID tokens are signed, where it differs from the tenant's: `id_token_signed_response_alg`.
+    pub id_token_algorithm: Option<Algorithm>,
     /// Life of access and ID tokens, where it differs from the server's.
     pub access_token_lifetime: Option<Duration>,
     /// Life of refresh tokens, where it differs from the server's.

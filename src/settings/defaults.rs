@@ -29,6 +29,7 @@ impl Default for Written {
             script: Script::default(),
             allow_missing_providers: None,
             display_version: true,
+            openapi: None,
             log: Log::default(),
             login_protection: WrittenLoginProtection::default(),
             trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),

@@ -55,6 +55,8 @@ pub struct Settings {
     pub allow_missing_providers: bool,
     /// Whether `/versions` answers.
     pub display_version: bool,
+    /// Whether `/openapi.json` answers.
+    pub openapi: bool,
     /// What is logged and how.
     pub log: Log,
     /// Whether calls to addresses that clients name may reach private ones, and be plain http.

@@ -90,6 +90,7 @@ impl Written {
             script_timeout: self.script.timeout.0,
             allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
             display_version: self.display_version,
+            openapi: self.openapi.unwrap_or(!production),
             log: self.log,
             allow_private_addresses: self.outgoing.allow_private_addresses.unwrap_or(!production),
             login_protection: self.login_protection.resolve(),

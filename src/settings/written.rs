@@ -34,6 +34,7 @@ pub struct Written {
     pub script: Script,
     pub allow_missing_providers: Option<bool>,
     pub display_version: bool,
+    pub openapi: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     pub log: Log,
     #[serde(deserialize_with = "or_default")]

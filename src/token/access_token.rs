@@ -81,11 +81,10 @@ impl Claims {
     pub fn new(issuer: &Issuer, authorization: &Authorization, now: Timestamp, expires_at: Timestamp) -> Self {
         let person = authorization.person.as_ref();
         let identity = person.map(|person| &person.grant.person.identity);
-        let audience = person.map(|person| person.grant.audience.as_slice()).unwrap_or_default();
         Self {
             iss: authorization.issuer_url.to_string(),
             sub: authorization.subject().to_owned(),
-            aud: match audience {
+            aud: match authorization.audience.as_slice() {
                 [] => Audience::One(authorization.client.ident.to_string()),
                 [one] => Audience::One(one.clone()),
                 several => Audience::Several(several.to_vec()),

@@ -28,7 +28,7 @@ pub struct Grant {
     /// OIDC Core §5.5.
     #[serde(default)]
     pub claims: ClaimsRequest,
-    /// `aud` of the access tokens; empty: the client.
+    /// Which resources were asked for when it was given (RFC 8707); empty: none by name.
     #[serde(default)]
     pub audience: Vec<String>,
     /// When it ends.

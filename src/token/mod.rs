@@ -29,6 +29,8 @@ pub struct Authorization {
     pub issuer_url: Arc<str>,
     /// What was granted.
     pub scope: Scope,
+    /// `aud` of the access token; empty: the client.
+    pub audience: Vec<String>,
     /// Whom the tokens speak of; `None`: the client itself.
     pub person: Option<PersonalAuthorization>,
     /// Where it comes from another token.

@@ -100,7 +100,13 @@ impl Presented {
     /// Uses the token: advances the family if it is the first use, and issues the next token.
     ///
     /// Errors: `invalid_grant` when the family ended or moved on meanwhile.
-    pub async fn redeem(mut self, issuer: &Issuer, client: Arc<Client>, scope: Scope) -> Result<Authorization> {
+    pub async fn redeem(
+        mut self,
+        issuer: &Issuer,
+        client: Arc<Client>,
+        scope: Scope,
+        audience: Vec<String>,
+    ) -> Result<Authorization> {
         let own = digest(&self.value);
         let now = issuer.now();
         let grant = loop {
@@ -135,6 +141,7 @@ impl Presented {
             client,
             issuer_url: grant.issuer.as_str().into(),
             scope,
+            audience,
             person: Some(PersonalAuthorization {
                 grant_id: self.token.grant_id,
                 grant,

@@ -127,9 +127,14 @@ impl Cookies {
         self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 
+    /// Lets the browser keep the session's cookie for longer.
+    pub fn keep_session(&self, value: String, life: Duration) -> SetCookie {
+        self.build(SESSION, value, Some(life), self.domain.clone())
+    }
+
     /// Sets the session's cookie, and where it is for a domain, removes the one that the host alone may still have.
     pub fn begin_session(&self, value: String, life: Duration) -> SetCookies {
-        let session = self.build(SESSION, value, Some(life), self.domain.clone());
+        let session = self.keep_session(value, life);
         let lingering = self.domain.is_some().then(|| self.removal(None));
         SetCookies(lingering.into_iter().chain([session]).collect())
     }

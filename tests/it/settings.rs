@@ -102,6 +102,7 @@ const EFFECTS: &[Effect] = &[
     ("SCRIPT_TIMEOUT", "5", |s| s.script_timeout == Duration::from_secs(5)),
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
     ("DISPLAY_VERSION", "0", |s| !s.display_version),
+    ("OPENAPI", "false", |s| !s.openapi),
     ("LOG_LEVEL", "CRITICAL", |s| s.log.level == LogLevel::Critical && s.log.level.tracing() == tracing::Level::ERROR),
     ("LOGIN_PROTECTION", "no", |s| !s.login_protection.enabled),
     ("LOG_FORMAT", "ndjson", |s| s.log.format == LogFormat::Ndjson),
