@@ -434,14 +434,14 @@ async fn thousands_of_parameters_are_read_in_no_time() {
             let languages = "de;q=0,en;q=0.1,".repeat(1000);
             let request = request.header(header::ACCEPT_LANGUAGE, languages);
             let request = request.header(header::COOKIE, "uitsmijter-sso=x; ".repeat(1000));
-            check(&server.send(request.body(Body::from(many)).expect("a request")).await, false_for(path), path);
+            check(&server.send(request.body(Body::from(many)).expect("a request")).await, is_page_path(path), path);
         }
     }
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
 /// Whether errors of the path are pages.
-fn false_for(path: &str) -> bool {
+fn is_page_path(path: &str) -> bool {
     matches!(path, "/authorize" | "/login" | "/consent" | "/logout" | "/")
 }
 
@@ -740,7 +740,7 @@ mod fuzz {
         }
 
         fn is_for_people(&self) -> bool {
-            super::false_for(self.path) || self.path.starts_with("/nothing")
+            super::is_page_path(self.path) || self.path.starts_with("/nothing")
         }
     }
 
