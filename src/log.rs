@@ -16,7 +16,9 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let own: Directive = format!("uitsmijter={}", log.level.tracing()).parse()?;
-    let filter = EnvFilter::new("warn").add_directive(own);
+    // Audit lines are not turned off by the level: whoever looks for them looks later.
+    let audit: Directive = "uitsmijter::audit=info".parse()?;
+    let filter = EnvFilter::new("warn").add_directive(own).add_directive(audit);
     let registry = tracing_subscriber::registry().with(filter);
     Ok(match log.format {
         LogFormat::Console => registry.with(fmt::layer().with_writer(writer).with_ansi(ansi).with_target(false)).into(),

@@ -1,4 +1,4 @@
-//! The program: `serve` (also without a word), `check`, `healthcheck`, `hash`.
+//! The program: `serve` (also without a word), `check`, `keys`, `healthcheck`, `hash`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +28,16 @@ Examples:
 
 Exit codes: 0 all is well, 1 it failed or something is wrong, 2 the command line is wrong.";
 
+const KEY_EXAMPLES: &str = "\
+Examples (with the settings of the servers, at least REDIS_HOST or STORE_PATH, and DIRECTORY):
+  uitsmijter keys list                              all keys of all tenants
+  uitsmijter keys list --tenant acme --json         for scripts
+  uitsmijter keys rotate --tenant acme              announce a new key
+  uitsmijter keys revoke 2026-11-23-q3Zk1vXa        withdraw a key that leaked
+  uitsmijter keys export --tenant acme --public     the JWKS
+
+Exit codes: 0 done, 1 it failed, 2 the command line is wrong.";
+
 #[derive(Subcommand)]
 enum Word {
     /// Serve until told to stop (SIGTERM or Ctrl-C).
@@ -44,6 +54,9 @@ enum Word {
         #[arg(long)]
         ready: bool,
     },
+    /// List, rotate, revoke, import or export signing keys, while servers run on the same store.
+    #[command(subcommand, after_help = KEY_EXAMPLES)]
+    Keys(command::KeyWord),
     /// Read a password from standard input and print its argon2id hash for `password_hash` or `secret_hash`.
     Hash,
 }
@@ -80,6 +93,7 @@ fn main() -> ExitCode {
         Some(Word::Healthcheck { ready }) => {
             options.settings().and_then(|settings| command::healthcheck(&settings, ready))
         }
+        Some(Word::Keys(word)) => options.settings().and_then(|settings| command::keys(&settings, word)),
         Some(Word::Hash) => command::hash(),
     };
     match outcome {

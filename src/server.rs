@@ -97,33 +97,36 @@ fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
     let keys = app.keys.clone();
     tasks.spawn(every(TICK, move || {
         let keys = keys.clone();
-        async move { keys.tick().await }
+        // An outage is logged where it is noticed, once, and so is its end.
+        async move { drop(keys.tick().await) }
     }));
     let keys = app.keys.clone();
     tasks.spawn(every(NEWS, move || {
         let keys = keys.clone();
-        async move { keys.follow_news().await }
+        async move { drop(keys.follow_news().await) }
     }));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {
         let store = store.clone();
-        async move { store.sweep().await }
+        async move {
+            if let Err(error) = store.sweep().await {
+                tracing::warn!(
+                    cause = format!("{error:#}"),
+                    "what has expired could not be dropped; it will be tried again"
+                );
+            }
+        }
     }));
     tasks
 }
 
-/// Runs `job` now and then; an error is logged when it is another than the time before.
-async fn every<F: Future<Output = Result<()>>>(period: Duration, job: impl Fn() -> F) {
+/// Runs `job` now and then, never twice at once.
+async fn every<F: Future<Output = ()>>(period: Duration, job: impl Fn() -> F) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = None;
     loop {
         ticks.tick().await;
-        let outcome = job().await.err().map(|error| format!("{error:#}"));
-        if let Some(error) = outcome.as_ref().filter(|_| outcome != last) {
-            tracing::warn!(cause = error, "a background task failed and goes on trying");
-        }
-        last = outcome;
+        job().await;
     }
 }
 

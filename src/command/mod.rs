@@ -7,21 +7,25 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use uitsmijter::login::{password, script};
 use uitsmijter::random::SystemRandom;
+use uitsmijter::registry::document::Document;
 use uitsmijter::registry::file::Folder;
 use uitsmijter::registry::reload::{CheckScript, Loader};
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
 
 mod healthcheck;
+mod key_table;
+mod keys;
 mod log;
 mod serve;
 
 pub(crate) use healthcheck::healthcheck;
+pub(crate) use keys::{KeyWord, keys};
 pub(crate) use serve::serve;
 
 /// Says what would be served. The code tells scripts whether something is wrong.
 pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
-    let (snapshot, problems) = Loader::new(Folder::below(&settings.directory), check_script(), Vec::new()).load();
+    let (snapshot, problems) = loader(settings, Vec::new()).load();
     settings.check_tenants(&snapshot)?;
     settings.signing_settings().check()?;
     let report = Report::new(settings, &snapshot, &problems);
@@ -47,7 +51,15 @@ pub(crate) fn hash() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is wrong with a login script, for those who load it.
-fn check_script() -> CheckScript {
-    Arc::new(|source| script::check(source).map(drop).map_err(|error| error.to_string()))
+/// What reads the folder of tenants and clients; `demo` is served as long as there is no tenant.
+fn loader(settings: &Settings, demo: Vec<Document>) -> Loader {
+    let check_script: CheckScript =
+        Arc::new(|source| script::check(source).map(drop).map_err(|error| error.to_string()));
+    Loader::new(Folder::below(&settings.directory), check_script, demo)
+}
+
+/// Once per process: outgoing TLS and our own listener use the same cryptography as the signatures.
+fn install_cryptography() {
+    // An error means that it is there already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
 }

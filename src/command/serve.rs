@@ -9,19 +9,14 @@ use uitsmijter::app::App;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::login::password;
 use uitsmijter::random::{Random, SystemRandom};
-use uitsmijter::registry::file::Folder;
-use uitsmijter::registry::reload::Loader;
 use uitsmijter::registry::{Registry, demo, reload};
 use uitsmijter::server;
 use uitsmijter::settings::Settings;
 
-use super::check_script;
-
 /// Serves until the process is told to stop.
 pub(crate) fn serve(settings: Settings) -> Result<ExitCode> {
     super::log::begin(&settings.log)?;
-    // Once per process: outgoing TLS and our own listener use the same cryptography as the signatures.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    super::install_cryptography();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?;
     runtime.block_on(run(settings))?;
@@ -41,8 +36,7 @@ async fn run(settings: Settings) -> Result<()> {
     let documents = password
         .as_ref()
         .map(|password| demo::documents(&password::hash(password, &SystemRandom), &settings.public_origin()));
-    let loader =
-        Arc::new(Loader::new(Folder::below(&settings.directory), check_script(), documents.unwrap_or_default()));
+    let loader = Arc::new(super::loader(&settings, documents.unwrap_or_default()));
     let (snapshot, problems) = loader.load();
     reload::log(problems.iter());
     reload::log(settings.conflicts(&snapshot).iter());

@@ -1,15 +1,17 @@
-//! `GET POST /logout`: OIDC RP-Initiated Logout.
+//! `GET POST /logout`: OIDC RP-Initiated Logout. Other clients hear of it by the back channel.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::sign_out;
 use crate::token::id_token::{self, Hint};
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
@@ -112,9 +114,9 @@ async fn sign_out(
     state: Option<String>,
 ) -> Result<Response> {
     if let Some((cookie, session)) = session {
-        Session::end(&issuer.store, &cookie, &session).await?;
+        sign_out::session(issuer, &cookie, &session).await?;
         issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-        tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
+        audit::logout(&issuer.tenant.name, &session.identity.subject, "person");
     }
     let removal = SetCookies(cookies.end_session());
     // Registered, so it parses; if it did not, the person still is signed out.

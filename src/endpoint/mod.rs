@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -16,12 +16,15 @@ use crate::web::error::{draw_pages, method_not_allowed, not_found};
 use crate::web::form::MAX_BODY;
 use crate::web::{cors, trace};
 
+pub mod activate;
 pub mod assets;
 pub mod authorize;
 pub mod consent;
+pub mod device_authorization;
 pub mod discovery;
 pub mod health;
 pub mod index;
+pub mod interceptor;
 pub mod introspect;
 pub mod jwks;
 pub mod login;
@@ -60,10 +63,11 @@ pub fn router(app: App) -> Router {
 /// Errors are pages.
 fn people(app: &App) -> Router<App> {
     Router::new()
-        .route("/", get(index::get))
+        .route("/", get(index::get).post(index::post))
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
+        .route("/activate", get(activate::get).post(activate::post))
         .route("/logout", get(logout::get).post(logout::post))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -90,6 +94,12 @@ fn machines(app: &App) -> Router<App> {
     Router::new()
         .merge(from_browsers)
         .route("/introspect", post(introspect::post))
+        .route("/device_authorization", post(device_authorization::post))
+        .route("/oauth/device_authorization", post(device_authorization::post))
+        .route("/interceptor", any(interceptor::any))
+        // Envoy puts the path that it was asked for behind ours.
+        .route("/interceptor/", any(interceptor::any))
+        .route("/interceptor/{*path}", any(interceptor::any))
         .route("/static/{name}", get(assets::get))
         .route("/versions", get(versions::get))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_grant, permitted_scope, with_provider_scopes};
+use super::{begin, check_grant, permitted_scope, with_provider_scopes};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
@@ -17,7 +18,7 @@ use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::store::{Consumed, Record};
 use crate::token::grant_record::ends_with;
-use crate::token::{Authorization, Grant, Person, PersonalAuthorization, refresh_token};
+use crate::token::{Authorization, Grant, Person};
 
 /// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ pub fn check_request(client: &Client, request: &AuthorizationRequest) -> Result<
     check_grant(client, GrantType::AuthorizationCode)?;
     match &request.code_challenge {
         // RFC 9700 §2.1.1: public clients must, and others may be told to.
-        None if client.secret.is_none() || client.pkce_only => {
+        None if client.needs_pkce() => {
             return Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE with S256"));
         }
         Some(challenge) if challenge.method == ChallengeMethod::Plain && !client.allow_plain_pkce => {
@@ -126,12 +127,10 @@ pub async fn redeem(
         // §4.1.2: a second use revokes what the first one gave, also when it has not given it yet.
         Some(Consumed::Again(code)) => {
             let grant_id = code.grant_id.clone();
-            code.into_grant(issuer, &client).forbid(issuer, &grant_id).await?;
-            tracing::warn!(
-                tenant = &*issuer.tenant.name,
-                client = &*client.ident,
-                "an authorization code was used twice; what it gave was revoked"
-            );
+            let grant = code.into_grant(issuer, &client);
+            let subject = grant.person.identity.subject.clone();
+            grant.forbid(issuer, &grant_id).await?;
+            audit::token_revoked(&issuer.tenant.name, &client.ident, &subject, "an authorization code was used twice");
             Err(OAuthError::invalid_grant("the authorization code was already used"))
         }
         None => Err(refused()),
@@ -180,19 +179,7 @@ impl AuthorizationCode {
 
     async fn into_authorization(self, issuer: &Issuer, client: Arc<Client>) -> Result<Authorization> {
         let (grant_id, nonce) = (self.grant_id.clone(), self.nonce.clone());
-        let mut grant = self.into_grant(issuer, &client);
-        let refresh_token = match check_grant(&client, GrantType::RefreshToken) {
-            Ok(()) => Some(refresh_token::first(issuer, &client, &grant_id, &mut grant).await?),
-            Err(_) => None,
-        };
-        if !grant.begin(issuer, &grant_id).await? {
-            return Err(OAuthError::invalid_grant("the authorization code was already used"));
-        }
-        Ok(Authorization {
-            client,
-            issuer_url: grant.issuer.as_str().into(),
-            scope: grant.scope.clone(),
-            person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
-        })
+        let grant = self.into_grant(issuer, &client);
+        begin(issuer, client, grant_id, grant, nonce).await
     }
 }

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use crate::issuer::Issuer;
+use crate::login::participant::Participant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::{GrantType, TokenRequest};
 use crate::registry::client::Client;
-use crate::token::Authorization;
+use crate::token::{Authorization, Grant, PersonalAuthorization, refresh_token as family};
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod device_code;
 pub mod password;
 pub mod refresh_token;
+pub mod token_exchange;
+pub mod user_code;
 
 /// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest) -> Result<Authorization> {
@@ -28,7 +32,48 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest)
         TokenRequest::Password { username, password, scope } => {
             password::redeem(issuer, client, username, password, scope).await
         }
+        TokenRequest::TokenExchange(request) => token_exchange::redeem(issuer, client, request).await,
+        TokenRequest::DeviceCode { device_code } => device_code::redeem(issuer, client, &device_code).await,
     }
+}
+
+/// Stores a grant that a person gave, with the first refresh token where the client may use one.
+///
+/// Errors: `invalid_grant` when something under this id forbids it: its code was used twice meanwhile.
+async fn begin(
+    issuer: &Issuer,
+    client: Arc<Client>,
+    grant_id: String,
+    mut grant: Grant,
+    nonce: Option<String>,
+) -> Result<Authorization> {
+    let refresh_token = match client.may_use(GrantType::RefreshToken) {
+        true => Some(family::first(issuer, &client, &grant_id, &mut grant).await?),
+        false => None,
+    };
+    if !grant.begin(issuer, &grant_id).await? {
+        return Err(OAuthError::invalid_grant("the authorization code was already used"));
+    }
+    remember_participant(issuer, &client, &grant).await?;
+    Ok(Authorization {
+        client,
+        issuer_url: grant.issuer.as_str().into(),
+        scope: grant.scope.clone(),
+        person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
+        exchanged: None,
+    })
+}
+
+/// OIDC Back-Channel Logout §2.5: a client that wants to hear of the end of a session is remembered with it.
+async fn remember_participant(issuer: &Issuer, client: &Client, grant: &Grant) -> Result<()> {
+    let (Some(_), Some(sid)) = (&client.backchannel_logout_uri, &grant.person.sid) else { return Ok(()) };
+    let participant = Participant {
+        client_id: client.ident.to_string(),
+        issuer: grant.issuer.clone(),
+        subject: grant.person.identity.subject.clone(),
+        sid: sid.clone(),
+    };
+    Ok(participant.remember(&issuer.store, issuer.now(), issuer.lifetimes.session).await?)
 }
 
 /// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.

@@ -80,28 +80,44 @@ impl KeySet {
     }
 
     /// Takes what `memory` knows and this set, out of the store, has lost: a store that was emptied, or whose failover
-    /// lost the last writes. Answers whether anything was lost. Keys that were removed on purpose stay away.
+    /// lost the last writes. Answers whether there is something to write. Keys that were removed on purpose stay away,
+    /// and a memory that is merely old changes nothing.
     pub fn restore(&mut self, memory: &KeySet, now: Timestamp) -> bool {
+        if !self.has_lost(memory) {
+            return false;
+        }
         let before = self.clone();
         for known in &memory.keys {
             if let Some(key) = self.key_mut(known.kid()) {
-                key.revoked_at = key.revoked_at.or(known.revoked_at);
-                key.last_expiry = key.last_expiry.max(known.last_expiry);
-                key.grace = key.grace.max(known.grace);
-            } else if !self.removed.iter().any(|kid| kid == known.kid()) {
+                key.remember(known, now);
+            } else if !self.has_removed(known.kid()) {
                 self.keys.push(known.clone());
             }
         }
-        let lost: Vec<String> =
-            self.keys.iter().filter(|key| before.key(key.kid()).is_none()).map(|key| key.public.kid.clone()).collect();
-        for kid in &lost {
-            self.announce_again(kid, now);
-        }
-        if *self == before && self.version >= memory.version {
+        let back = |key: &&StoredKey| before.key(key.kid()).is_none();
+        let back: Vec<String> = self.keys.iter().filter(back).map(|key| key.public.kid.clone()).collect();
+        back.iter().for_each(|kid| self.announce_again(kid, now));
+        back.iter().for_each(|kid| self.give_way(kid, memory, now));
+        if self.keys == before.keys && self.version >= memory.version {
             return false;
         }
         self.version = self.version.max(memory.version);
+        self.restored = self.restored.max(memory.restored) + 1;
+        let forgotten: Vec<String> = memory.removed.iter().filter(|kid| !self.has_removed(kid)).cloned().collect();
+        self.removed.extend(forgotten);
         true
+    }
+
+    /// Whether this set, out of the store, does not descend from `memory`.
+    fn has_lost(&self, memory: &KeySet) -> bool {
+        self.restored != memory.restored
+            || self.version < memory.version
+            || (self.version == memory.version && self != memory)
+            || memory.keys.iter().any(|key| self.key(key.kid()).is_none() && !self.has_removed(key.kid()))
+    }
+
+    fn has_removed(&self, kid: &str) -> bool {
+        self.removed.iter().any(|removed| removed == kid)
     }
 
     /// A key that is back and has not signed yet: nobody knows which replicas publish it, so it is announced again.
@@ -112,6 +128,19 @@ impl KeySet {
         let algorithm = key.algorithm();
         if signs_from.is_some() {
             self.unretire(algorithm, signs_from);
+        }
+    }
+
+    /// A key that is back and signed goes on to do so, because the caches of the world know it. One that some replica
+    /// made meanwhile, since it found nothing, gives way; what it signed is still believed.
+    fn give_way(&mut self, kid: &str, memory: &KeySet, now: Timestamp) {
+        let Some(algorithm) = self.key(kid).map(StoredKey::algorithm) else { return };
+        if memory.signing(algorithm, now).is_none_or(|signing| signing.kid() != kid) {
+            return;
+        }
+        let hasty = |key: &&mut StoredKey| key.at_once && memory.key(key.kid()).is_none() && key.retired_at.is_none();
+        for key in self.keys.iter_mut().filter(|key| key.algorithm() == algorithm && key.kid() != kid).filter(hasty) {
+            key.retire_at_once(now);
         }
     }
 
@@ -158,6 +187,21 @@ impl KeySet {
 }
 
 impl StoredKey {
+    /// Takes over what `known`, another copy of this key, says has happened already: that cannot be undone.
+    fn remember(&mut self, known: &Self, now: Timestamp) {
+        self.revoked_at = self.revoked_at.or(known.revoked_at);
+        self.last_expiry = self.last_expiry.max(known.last_expiry);
+        self.grace = self.grace.max(known.grace);
+        let has_begun = |key: &Self| key.signs_from.is_some() && !key.is_coming(now);
+        if has_begun(known) && !has_begun(self) && known.revoked_at.is_none() {
+            (self.signs_from, self.at_once) = (known.signs_from, known.at_once);
+        }
+        let is_over = |key: &Self| key.retired_at.is_some_and(|at| at <= now);
+        if is_over(known) && !is_over(self) {
+            self.retired_at = known.retired_at;
+        }
+    }
+
     /// It signs no more from `now` on, and replicas that do not know it yet may go on for a while.
     fn retire_at_once(&mut self, now: Timestamp) {
         self.retired_at = Some(now);

@@ -1,7 +1,6 @@
 //! What `uitsmijter keys` does: on the same store, safe while servers run. Printing is for the caller.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -10,9 +9,10 @@ use crate::clock::{Clock, Timestamp};
 use crate::key::adopt::OlderKeys;
 use crate::key::key_ring::SHARED;
 use crate::key::key_store::KeyStore;
+use crate::key::listing::ListedKey;
 use crate::key::news::{self, Heartbeat};
 use crate::key::policy::RotationPolicy;
-use crate::key::record::{KeySet, State, StoredKey};
+use crate::key::record::{KeySet, StoredKey};
 use crate::key::rotation::Replicas;
 use crate::key::seal::Sealer;
 use crate::key::settings::SigningSettings;
@@ -26,37 +26,6 @@ use crate::store::Store;
 pub struct KeyCommands {
     keys: KeyStore,
     settings: SigningSettings,
-}
-
-/// One line of `keys list`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ListedKey {
-    /// Whose key; `*` where all tenants share one set.
-    pub tenant: String,
-    /// Its name.
-    pub kid: String,
-    /// What it signs with.
-    pub algorithm: Algorithm,
-    /// What it is now.
-    pub state: State,
-    /// Seconds since it was made.
-    pub age_seconds: u64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// From when on it signs.
-    pub signs_from: Option<Timestamp>,
-    /// From when on it does not.
-    pub retired_at: Option<Timestamp>,
-    /// For a signing key: when another one should take over.
-    pub next_rotation: Option<Timestamp>,
-    /// Nothing that it signed lives longer.
-    pub last_expiry: Option<Timestamp>,
-    /// From when on nobody needs it; empty as long as it is not retired.
-    pub safe_to_drop_at: Option<Timestamp>,
-    /// Whether its private half is sealed; empty when that is erased.
-    pub sealed: Option<bool>,
-    /// The replicas that hold it back, because they do not publish it yet.
-    pub waits_for: Vec<String>,
 }
 
 /// What became of a rotation.
@@ -101,7 +70,7 @@ impl KeyCommands {
         let replicas = Replicas::of(&Heartbeat::all(&self.keys.store).await?, name);
         let set = &loaded.record;
         let mut keys: Vec<ListedKey> =
-            set.keys.iter().map(|key| listed(name, set, key, &policy, &replicas, now)).collect();
+            set.keys.iter().map(|key| ListedKey::of(name, set, key, &policy, &replicas, now)).collect();
         keys.sort_by(|a, b| a.state.cmp(&b.state).then(b.created_at.cmp(&a.created_at)).then(a.kid.cmp(&b.kid)));
         Ok(keys)
     }
@@ -228,32 +197,4 @@ fn next_key(
     let spare = spare.context("the keys changed at this moment; try again")?;
     set.keys.push(spare.clone());
     Ok((spare.public.kid.clone(), false))
-}
-
-fn listed(
-    tenant: &str,
-    set: &KeySet,
-    key: &StoredKey,
-    policy: &RotationPolicy,
-    replicas: &Replicas,
-    now: Timestamp,
-) -> ListedKey {
-    let state = set.state(key, policy.grace, now);
-    let second = Duration::from_secs(1);
-    let waits_for = key.announced_revision.filter(|_| key.is_unscheduled()).map(|revision| replicas.behind(revision));
-    ListedKey {
-        tenant: tenant.into(),
-        kid: key.kid().into(),
-        algorithm: key.algorithm(),
-        state,
-        age_seconds: now.since(key.created_at).as_secs(),
-        created_at: key.created_at,
-        signs_from: key.signs_from,
-        retired_at: key.retired_at,
-        next_rotation: (state == State::Signing).then(|| policy.next_rotation(key)).flatten(),
-        last_expiry: key.last_expiry,
-        safe_to_drop_at: key.gone_after(policy.grace).map(|at| at + second),
-        sealed: key.private.as_ref().map(|half| half.is_sealed()),
-        waits_for: waits_for.unwrap_or_default().into_iter().map(Into::into).collect(),
-    }
 }

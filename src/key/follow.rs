@@ -61,7 +61,7 @@ impl Shared {
             return Ok(());
         }
         heartbeat.policy = in_words(&self.settings.policy);
-        heartbeat.seen = news::read(&self.keys.store).await?.revision;
+        heartbeat.seen = news::begin(&self.keys.store, self.keys.clock.now()).await?;
         self.beat(&heartbeat).await
     }
 
@@ -77,7 +77,10 @@ impl Shared {
             Since::Everything => (news.revision, self.rings.values()),
             Since::Lost => {
                 warn!("The store has lost writes; what this replica knows of signing keys is put back");
-                (news::tell_everything(&self.keys.store, heartbeat.seen).await?, self.rings.values())
+                (
+                    news::tell_everything(&self.keys.store, heartbeat.seen, self.keys.clock.now()).await?,
+                    self.rings.values(),
+                )
             }
         };
         let changed = heartbeat.seen != seen;
@@ -146,8 +149,12 @@ impl Shared {
         Ok(())
     }
 
-    /// The living replicas; warns of those that were given another policy.
+    /// The living replicas; warns of those that were given another policy. None, so that every key goes on waiting, for
+    /// as long as some of them may not be there again after a loss.
     pub(super) async fn replicas(&self) -> Result<Vec<Heartbeat>> {
+        if !news::read(&self.keys.store).await?.are_settled(self.keys.clock.now()) {
+            return Ok(Vec::new());
+        }
         let heartbeats = Heartbeat::all(&self.keys.store).await?;
         let ours = in_words(&self.settings.policy);
         for other in heartbeats.iter().filter(|beat| beat.policy != ours) {

@@ -9,9 +9,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::clock::Timestamp;
-use crate::key::key_ring::{KeyRing, Snapshot};
+use crate::key::key_ring::KeyRing;
 use crate::key::record::StoredKey;
 use crate::key::signer_manager::Shared;
+use crate::key::snapshot::Snapshot;
 
 /// The gauges of all sets in use. It does not keep the signers alive.
 pub struct KeyMetrics(pub Weak<Shared>);
@@ -60,7 +61,9 @@ impl Collector for KeyMetrics {
         )?;
         let sealed = keys().all(|(_, _, key)| key.private.as_ref().is_none_or(|half| half.is_sealed()));
         let sealed = i64::from(sealed && shared.keys.sealer.is_sealing());
-        gauge("uitsmijter_keys_sealed", "Whether private keys are sealed in the store", vec![(Vec::new(), sealed)])
+        let help = "Whether private keys are sealed in the store";
+        let metric = encoder.encode_descriptor("uitsmijter_keys_sealed", help, None, MetricType::Gauge)?;
+        ConstGauge::new(sealed).encode(metric)
     }
 }
 

@@ -15,6 +15,10 @@
 //!    by [`record::LAG`], the longest that a replica in touch with the store can be behind.
 //! 3. A key leaves the JWKS after both, and after [`record::SKEW`] more, which is as far as two clocks are apart.
 //!
+//! A replica that is cut off from the store while it serves goes on with what it knows. That is safe for a while shorter
+//! than `announce` less `jwks_max_age`, most of a day by default; after that it might publish a JWKS without the
+//! key that the others sign with. A frozen replica catches up before anything else when it wakes.
+//!
 //! `grace` is written into the key when it is made and never shrinks, so an operator who shortens it in the settings
 //! shortens it for keys to come. Replicas raise `last_expiry` to what they really signed, for people to read.
 
@@ -26,6 +30,7 @@ pub mod generate;
 pub mod key_metrics;
 pub mod key_ring;
 pub mod key_store;
+pub mod listing;
 pub mod news;
 pub mod older_redis;
 pub mod policy;
@@ -37,16 +42,18 @@ pub mod secret;
 pub mod settings;
 pub mod signer;
 pub mod signer_manager;
+pub mod snapshot;
 pub mod tenant_map;
 pub mod tick;
 pub mod verify;
 
 pub use adopt::{OlderKey, OlderKeys, OlderLayout};
 pub use commands::KeyCommands;
-pub use key_ring::PublishedKeys;
+
 pub use policy::{PolicyOverrides, RotationPolicy};
 pub use secret::Secret;
 pub use settings::SigningSettings;
 pub use signer::{TenantSigner, TokenType};
 pub use signer_manager::{SignerManager, TenantSigning};
+pub use snapshot::PublishedKeys;
 pub use verify::{Expired, VerifyError};

@@ -24,6 +24,9 @@ pub struct KeyNews {
     /// Changes up to this revision are not all among them any more.
     #[serde(default)]
     pub forgotten: u64,
+    /// When they were started anew, because the store had lost them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_at: Option<Timestamp>,
 }
 
 impl Record for KeyNews {
@@ -85,6 +88,27 @@ impl KeyNews {
         self.revision
     }
 
+    /// Starts anew after a loss, unless somebody else did it: everybody has to read everything again who has seen no
+    /// more than `seen`.
+    pub fn restart(&mut self, seen: u64, now: Timestamp) {
+        if self.revision < seen {
+            // Far ahead, so that no replica has seen this revision under another meaning.
+            *self = Self { restarted_at: Some(now), ..Self::begin(Timestamp(now.0.max(seen.cast_signed() + 1000))) };
+        }
+    }
+
+    /// The first news. Their revision is the time, which no earlier news of this store can have reached: whoever has seen
+    /// those reads everything again.
+    pub fn begin(now: Timestamp) -> Self {
+        let revision = now.0.max(1).cast_unsigned();
+        Self { revision, recent: Vec::new(), forgotten: revision, restarted_at: None }
+    }
+
+    /// Whether all heartbeats of living replicas can be expected to be there: after a loss it takes a while.
+    pub fn are_settled(&self, now: Timestamp) -> bool {
+        self.restarted_at.is_none_or(|at| now >= at + HEARTBEAT_LIFE)
+    }
+
     /// What somebody has missed who has seen everything up to `seen`.
     pub fn since(&self, seen: u64) -> Since {
         if self.revision < seen {
@@ -106,17 +130,30 @@ pub async fn read(store: &Store) -> Result<KeyNews> {
     Ok(store.get::<KeyNews>(NEWS).await.context("the key news")?.unwrap_or_default())
 }
 
+/// The news of this moment, which are begun if there are none; answers their revision. Without this, an emptied store
+/// could not be told from a new one.
+pub async fn begin(store: &Store, now: Timestamp) -> Result<u64> {
+    let begin = |news: &mut KeyNews| {
+        if news.revision == 0 {
+            *news = KeyNews::begin(now);
+        }
+        news.revision
+    };
+    match read(store).await?.revision {
+        0 => change(store, begin).await,
+        revision => Ok(revision),
+    }
+}
+
 /// Tells all replicas that `tenant`'s keys changed; answers the revision. Call it after the change is stored.
 pub async fn tell(store: &Store, tenant: &str) -> Result<u64> {
     change(store, |news| news.add(tenant)).await
 }
 
 /// Makes everybody read everything again: the store has lost news up to `seen`. Answers the new revision.
-pub async fn tell_everything(store: &Store, seen: u64) -> Result<u64> {
+pub async fn tell_everything(store: &Store, seen: u64, now: Timestamp) -> Result<u64> {
     change(store, |news| {
-        if news.revision < seen {
-            *news = KeyNews { revision: seen + 1, recent: Vec::new(), forgotten: seen + 1 };
-        }
+        news.restart(seen, now);
         news.revision
     })
     .await

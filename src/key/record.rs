@@ -61,11 +61,18 @@ pub struct KeySet {
     pub tenant: String,
     /// Grows with each change, so that a replica never goes back to an older set.
     pub version: u64,
+    /// How often it was put together again after a loss, so that a replica notices that its own memory was not asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restored: u64,
     /// The keys, in no order.
     pub keys: Vec<StoredKey>,
     /// The keys that were removed last, so that a replica can tell a removed key from one that the store has lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Record for KeySet {
@@ -138,9 +145,9 @@ impl KeySet {
         newest.or_else(|| {
             // Only a clock that jumped back gets here: the predecessor's private half is gone and the successor's time
             // has not come again. Other replicas sign with the successor already, so this one does too.
-            let succeeds = ours().any(|key| key.retired_at.is_some());
-            let next = ours().filter(|key| key.can_sign() && key.signs_from.is_some() && key.retired_at.is_none());
-            next.min_by_key(|key| (key.signs_from, key.kid())).filter(|_| succeeds)
+            let followed = |from: Timestamp| ours().any(|key| key.retired_at == Some(from));
+            let next = ours().filter(|key| key.can_sign() && key.retired_at.is_none());
+            next.filter(|key| key.signs_from.is_some_and(followed)).min_by_key(|key| (key.signs_from, key.kid()))
         })
     }
 

@@ -64,13 +64,10 @@ impl SigningSettings {
         Ok(())
     }
 
-    /// The secrets that seal keys: the given ones, or the one of HS256 (§6 of the design); none means unsealed.
+    /// The secrets that seal and open keys. The one of HS256 is the last of them: it seals where there is no other, and
+    /// opens what it sealed before there was another. None means unsealed.
     pub fn sealing(&self) -> Vec<Secret> {
-        if self.seal_secrets.is_empty() {
-            self.hs256_secret.iter().cloned().collect()
-        } else {
-            self.seal_secrets.clone()
-        }
+        self.seal_secrets.iter().chain(&self.hs256_secret).cloned().collect()
     }
 }
 

@@ -13,10 +13,11 @@ use serde::Serialize;
 use tracing::debug;
 
 use crate::clock::Timestamp;
-use crate::key::key_ring::{KeyRing, PublishedKeys, Snapshot};
+use crate::key::key_ring::KeyRing;
 use crate::key::policy::PolicyOverrides;
 use crate::key::secret::Secret;
 use crate::key::signer_manager::Shared;
+use crate::key::snapshot::{PublishedKeys, Snapshot};
 use crate::protocol::jwk::Algorithm;
 
 /// What a token is for; it says so in its `typ` (RFC 7515 §4.1.9), so that one is never taken for another.

@@ -84,9 +84,6 @@ impl SignerManager {
     ) -> Result<Self> {
         settings.check()?;
         let sealer = Sealer::new(&settings.sealing())?;
-        if !sealer.is_sealing() {
-            warn!("Signing keys are stored unsealed; set SIGNING_KEY_SECRET to seal them");
-        }
         let Extras { metrics, older_keys } = extras;
         let keys = KeyStore { store, sealer, clock, random, rsa_bits: settings.rsa_bits, metrics };
         let hs256 = settings.hs256_secret.as_ref().map(Hs256::new);

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::key::key_ring::Snapshot;
 use crate::key::signer::{Hs256, TenantSigner, TokenType, jose};
+use crate::key::snapshot::Snapshot;
 use crate::protocol::jwk::Algorithm;
 
 /// Whether a token may be past its `exp`, as an `id_token_hint` may.

@@ -41,6 +41,11 @@ pub enum Resume {
     Home,
     /// To a page of an application behind the proxy; checked when it was stored.
     Location(String),
+    /// Back to `/activate`: RFC 8628 §3.3.
+    Activate {
+        /// What `verification_uri_complete` carried.
+        user_code: Option<String>,
+    },
     /// Back to `/logout`, once the person has confirmed.
     Logout {
         /// Where the client wants the browser to go, already checked.
@@ -48,6 +53,17 @@ pub enum Resume {
         /// Returned to the client.
         state: Option<String>,
     },
+}
+
+impl Resume {
+    /// What a login script is told about the way that led to the question.
+    pub fn grant_type(&self) -> &'static str {
+        match self {
+            Self::Activate { .. } => "device_code",
+            Self::Location(_) => "interceptor",
+            Self::Authorize(_) | Self::Home | Self::Logout { .. } => "authorization_code",
+        }
+    }
 }
 
 /// An authorization request that waits for a person.

@@ -173,8 +173,10 @@ fn claims(parameters: &Parameters) -> Result<ClaimsRequest> {
     Ok(claims)
 }
 
-/// RFC 8707 §2: absolute URIs without a fragment.
-fn resources(parameters: &Parameters) -> Result<Vec<String>> {
+/// Reads `resource`, RFC 8707 §2: absolute URIs without a fragment.
+///
+/// Errors: `invalid_target` for anything else, and for more than 16.
+pub fn resources(parameters: &Parameters) -> Result<Vec<String>> {
     let resources = parameters.all("resource")?;
     // The parser passes over blanks around a URI; the token would carry them.
     let valid = |resource: &String| {

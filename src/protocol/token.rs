@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
+use super::token_exchange::TokenExchange;
 
 /// What a client may turn into tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +90,13 @@ pub enum TokenRequest {
         /// What is asked for.
         scope: Option<Scope>,
     },
+    /// RFC 8628 §3.4.
+    DeviceCode {
+        /// The code that the device got.
+        device_code: String,
+    },
+    /// RFC 8693 §2.1.
+    TokenExchange(TokenExchange),
 }
 
 impl TokenRequest {
@@ -117,9 +125,11 @@ impl TokenRequest {
                     .ok_or_else(|| OAuthError::invalid_request("password is missing"))?,
                 scope,
             }),
-            Some(GrantType::DeviceCode | GrantType::TokenExchange) | None => {
-                Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported"))
+            Some(GrantType::DeviceCode) => {
+                Ok(Self::DeviceCode { device_code: parameters.required("device_code")?.to_owned() })
             }
+            Some(GrantType::TokenExchange) => Ok(Self::TokenExchange(TokenExchange::from_parameters(parameters)?)),
+            None => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported")),
         }
     }
 
@@ -130,6 +140,8 @@ impl TokenRequest {
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::Password { .. } => GrantType::Password,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -139,6 +151,9 @@ impl TokenRequest {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     /// Always `Bearer`.
     pub token_type: &'static str,
     /// Seconds for which the access token is good.

@@ -8,9 +8,9 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::Value;
 use subtle::ConstantTimeEq;
 
+use crate::protocol::client_keys::ClientKeys;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
@@ -42,7 +42,7 @@ pub struct Client {
     pub pkce_only: bool,
     /// `plain` challenges are accepted.
     pub allow_plain_pkce: bool,
-    /// How it proves who it is; `None`: a public client.
+    /// The secret that it proves itself with, where it has one.
     pub secret: Option<ClientSecret>,
     /// Which way of proving is accepted.
     pub auth_method: AuthMethod,
@@ -54,8 +54,8 @@ pub struct Client {
     pub allowed_origins: Vec<String>,
     /// Whether people are asked before the client gets anything.
     pub consent_required: bool,
-    /// Public keys of a client that signs its own assertions: a JWK set (RFC 7517 §5).
-    pub jwks: Option<Value>,
+    /// Public keys of a client that signs its own assertions.
+    pub jwks: Option<Arc<ClientKeys>>,
     /// Where those keys are fetched from.
     pub jwks_uri: Option<String>,
     /// Requests must be pushed first (RFC 9126 §6).
@@ -76,9 +76,14 @@ impl Client {
         self.grant_types.contains(&grant)
     }
 
-    /// Whether it must send a code challenge: always when it has no secret (RFC 9700 §2.1.1).
+    /// Whether it cannot prove who it is (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    /// Whether it must send a code challenge: always when it is public (RFC 9700 §2.1.1).
     pub fn needs_pkce(&self) -> bool {
-        self.pkce_only || self.secret.is_none()
+        self.pkce_only || self.is_public()
     }
 }
 
@@ -108,6 +113,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// In the form only.
     ClientSecretPost,
+    /// A signature with a key of its own: RFC 7523.
+    PrivateKeyJwt,
     /// Public client.
     None,
 }
@@ -115,7 +122,8 @@ pub enum AuthMethod {
 impl AuthMethod {
     /// Whether a client that is registered with this method may use `used`.
     pub fn accepts(self, used: AuthMethod) -> bool {
-        self == used || (self == Self::AnySecret && used != Self::None)
+        let any = matches!(used, Self::ClientSecretBasic | Self::ClientSecretPost);
+        self == used || (self == Self::AnySecret && any)
     }
 }
 

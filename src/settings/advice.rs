@@ -4,6 +4,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::Settings;
 use crate::protocol::jwk::Algorithm;
+use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity, Snapshot};
 
 impl Settings {
@@ -48,21 +49,28 @@ impl Settings {
         Ok(())
     }
 
-    /// Where tenants ask for what the settings do not give.
+    /// Where tenants and clients ask for what the settings do not give.
     pub fn conflicts(&self, snapshot: &Snapshot) -> Vec<Problem> {
-        let without_secret = snapshot
-            .tenants()
-            .filter(|tenant| tenant.algorithm == Some(Algorithm::HS256) && self.signing.hs256_secret.is_none());
-        without_secret
-            .map(|tenant| Problem {
-                severity: Severity::Error,
-                source: "settings".into(),
-                entity: format!("tenant {}", tenant.name),
-                message: "jwt_algorithm is HS256, but JWT_SECRET is missing; set it to at least 32 bytes, or write \
-                          jwt_algorithm: RS256"
-                    .into(),
-            })
-            .collect()
+        let tenants = snapshot.tenants().filter_map(|tenant| {
+            let reason = self.refuse_signing(tenant).err()?;
+            Some(problem(format!("tenant {}", tenant.name), format!("{reason:#}")))
+        });
+        let clients = snapshot.clients().filter_map(|client| {
+            let policy = self.signing_settings().policy.with(Some(&snapshot.tenant(&client.tenant)?.signing)).ok()?;
+            let reason = policy.check_lifetime("access_token_hours", client.access_token_lifetime?).err()?;
+            Some(problem(format!("client {}", client.name), format!("{reason:#}")))
+        });
+        tenants.chain(clients).collect()
+    }
+
+    /// Whether the tenant's tokens can be signed as it wants.
+    fn refuse_signing(&self, tenant: &Tenant) -> Result<()> {
+        ensure!(
+            tenant.algorithm != Some(Algorithm::HS256) || self.signing.hs256_secret.is_some(),
+            "jwt_algorithm is HS256, but JWT_SECRET is missing; set it to at least 32 bytes, or write jwt_algorithm: RS256"
+        );
+        let policy = self.signing_settings().policy.with(Some(&tenant.signing))?;
+        policy.check_lifetime("TOKEN_EXPIRATION_IN_HOURS", self.lifetimes.access_token)
     }
 
     /// What an operator should read at start, besides problems.
@@ -90,4 +98,8 @@ impl Settings {
         }
         notices
     }
+}
+
+fn problem(entity: String, message: String) -> Problem {
+    Problem { severity: Severity::Error, source: "settings".into(), entity, message }
 }

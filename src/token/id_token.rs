@@ -88,6 +88,25 @@ impl Hint {
     }
 }
 
+/// Reads an ID token that has not expired, and until when it is good.
+///
+/// Errors: `invalid_token` for anything else.
+pub async fn verify_living(issuer: &Issuer, token: &str) -> Result<(Hint, Timestamp)> {
+    #[derive(Deserialize)]
+    struct Living {
+        #[serde(flatten)]
+        hint: Hint,
+        exp: Timestamp,
+    }
+    let refused = || OAuthError::invalid_token("the ID token is not valid");
+    let signer = issuer.signer().await?;
+    let Living { hint, exp } = signer
+        .verify(token, TokenType::Id, Expired::Refuse)
+        .await
+        .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;
+    if issuer.is_own(&hint.iss) { Ok((hint, exp)) } else { Err(refused()) }
+}
+
 /// Reads `id_token_hint`; an expired one is fine (OIDC Core §3.1.2.1, RP-Initiated Logout §2).
 ///
 /// Errors: `invalid_request` for anything that this tenant did not sign as an ID token.

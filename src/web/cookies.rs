@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
 
-use super::forwarded::Origin;
+use super::forwarded::{Origin, covers};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
+use crate::store::{Loaded, digest};
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -36,8 +37,11 @@ pub struct Cookies {
     sessions: Vec<String>,
     browser: Option<String>,
     secure: bool,
+    host: Option<String>,
     /// The cookie domain that the operator configured for this host.
     domain: Option<String>,
+    /// All domains for which some host of the tenant sets cookies that this host may remove.
+    former_domains: Vec<String>,
 }
 
 impl FromRequestParts<App> for Cookies {
@@ -46,30 +50,46 @@ impl FromRequestParts<App> for Cookies {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Self::Rejection> {
         let origin = Origin::of(parts, &app.settings);
         let secure = origin.as_ref().is_some_and(|origin| origin.scheme == "https");
-        let find = |name: &str| -> Vec<String> {
-            let headers = parts.headers.get_all(header::COOKIE).iter();
-            let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(Cookie::split_parse);
-            let ours = pairs.flatten().filter(|cookie| cookie.name() == name && is_ours(cookie.value()));
-            ours.take(MOST).map(|cookie| cookie.value().to_owned()).collect()
-        };
-        Ok(Self {
-            sessions: find(SESSION),
-            browser: find(browser_name(secure)).pop(),
-            secure,
-            domain: origin.and_then(|origin| app.cookie_domain(origin.host())),
-        })
+        Ok(Self::of(app, &parts.headers, secure, origin.as_ref().map(Origin::host)))
     }
 }
 
 impl Cookies {
+    /// The cookies among `headers`, and those to set for `host`.
+    pub fn of(app: &App, headers: &HeaderMap, secure: bool, host: Option<&str>) -> Self {
+        Self {
+            sessions: sent(headers, SESSION),
+            browser: sent(headers, browser_name(secure)).pop(),
+            secure,
+            host: host.map(str::to_owned),
+            domain: host.and_then(|host| app.cookie_domain(host)),
+            former_domains: host.map(|host| app.cookie_domains(host)).unwrap_or_default(),
+        }
+    }
+
     /// The living session of this browser at this tenant, with the value of its cookie.
     pub async fn session(&self, issuer: &Issuer) -> Result<Option<(String, Session)>> {
+        Ok(self.loaded_session(issuer).await?.map(|(value, session)| (value, session.record)))
+    }
+
+    /// Like [`Cookies::session`], with what [`Session::change`] needs.
+    pub async fn loaded_session(&self, issuer: &Issuer) -> Result<Option<(String, Loaded<Session>)>> {
         for value in &self.sessions {
-            if let Some(session) = Session::find(&issuer.store, value).await? {
+            if let Some(session) = Session::load(&issuer.store, value).await? {
                 return Ok(Some((value.clone(), session)));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a browser sends the session's cookie to `host`, too.
+    pub fn reaches(&self, host: &str) -> bool {
+        self.host.as_deref() == Some(host) || self.domain.as_deref().is_some_and(|domain| covers(domain, host))
+    }
+
+    /// Whether the cookies are for https alone.
+    pub fn secure(&self) -> bool {
+        self.secure
     }
 
     /// The value that tells this browser apart: the one it sent, or a fresh one with the cookie to set.
@@ -84,10 +104,27 @@ impl Cookies {
         }
     }
 
+    /// The value that the browser sent to tell itself apart, if it did.
+    pub fn own_browser(&self) -> Option<&str> {
+        self.browser.as_deref()
+    }
+
     /// Whether the request comes from the browser with this value.
     pub fn is_browser(&self, expected: &str) -> bool {
         use subtle::ConstantTimeEq;
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
+    }
+
+    /// What the forms of a signed-in person carry, so that no other site can send them: it follows from the cookie, which
+    /// no other site knows.
+    pub fn form_token(&self, cookie: &str) -> String {
+        digest(&format!("form\n{cookie}"))
+    }
+
+    /// Whether `token` is the one of [`Cookies::form_token`].
+    pub fn is_form_token(&self, cookie: &str, token: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 
     /// Sets the session's cookie, and where it is for a domain, removes the one that the host alone may still have.
@@ -97,10 +134,10 @@ impl Cookies {
         SetCookies(lingering.into_iter().chain([session]).collect())
     }
 
-    /// Removes the session's cookie, on the host and on the domain it may have been set for.
+    /// Removes the session's cookie, on the host and on every domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
         let mut cookies = vec![self.removal(None)];
-        cookies.extend(self.domain.clone().map(|domain| self.removal(Some(domain))));
+        cookies.extend(self.former_domains.iter().map(|domain| self.removal(Some(domain.clone()))));
         cookies
     }
 
@@ -122,6 +159,14 @@ impl Cookies {
         }
         SetCookie(cookie.to_string())
     }
+}
+
+/// The values of all cookies of that name, the most specific first.
+fn sent(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = lines.flat_map(Cookie::split_parse).flatten();
+    let ours = cookies.filter(|cookie| cookie.name() == name && is_ours(cookie.value()));
+    ours.map(|cookie| cookie.value().to_owned()).take(MOST).collect()
 }
 
 fn browser_name(secure: bool) -> &'static str {

@@ -63,8 +63,13 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
+/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
+pub fn covers(domain: &str, host: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
 /// Lower case, without a trailing dot and without the scheme's own port; `None` for what is no host.
-fn canonical(authority: &str, scheme: &str) -> Option<String> {
+pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
     // A parser of URLs also reads `%2e` as a dot and passes over tabs; whoever stands in front of us may not.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     if !authority.bytes().all(plain) {
@@ -83,7 +88,8 @@ pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
 }
 
-fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
+/// Whether what this address says about others is believed.
+pub fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
     peer.is_some_and(|peer| settings.trusted_proxies.iter().any(|network| network.contains(&peer)))
 }
 

@@ -61,6 +61,7 @@ pub async fn take(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option
 pub fn location(resume: &Resume, id: &str) -> String {
     match resume {
         Resume::Authorize(_) => format!("/authorize?interaction={id}"),
+        Resume::Activate { .. } => format!("/activate?interaction={id}"),
         Resume::Logout { .. } => format!("/logout?interaction={id}"),
         Resume::Location(url) => url.clone(),
         Resume::Home => "/".to_owned(),

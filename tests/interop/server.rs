@@ -102,7 +102,7 @@ pub(crate) fn http_client() -> reqwest::Client {
 }
 
 /// A port that nobody listens on, never the same twice in this process.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     loop {
         let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -3,9 +3,15 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod endpoint;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod grant;
 #[cfg(test)]

@@ -1,10 +1,16 @@
 //! One file per endpoint, as in `src/endpoint`.
 
+mod activate;
 mod authorize;
+mod backchannel_logout;
+mod client_assertion;
 mod discovery;
 mod health;
+mod index;
+mod interceptor;
 mod login;
 mod logout;
 mod revoke;
+mod throttle;
 mod token;
 mod userinfo;

@@ -65,7 +65,8 @@ config:
     )
 }
 
-/// The clients of a tenant: `spa` (public), `web` (confidential), `service`, `legacy` (password), `shop` (consent).
+/// The clients of a tenant: `spa` (public), `web` (confidential), `service`, `legacy` (password), `shop` (consent), `tv`
+/// and `box` (devices), `exchange-service` (token exchange).
 pub(crate) fn clients(tenant: &str, prefix: &str) -> String {
     format!(
         r#"
@@ -109,6 +110,29 @@ config:
   ident: {prefix}shop
   consent: required
   redirect_urls: ["{CALLBACK}"]
+  scopes: [openid, profile]
+---
+name: Exchange
+config:
+  tenantname: {tenant}
+  ident: {prefix}exchange-service
+  secret: "{SECRET}"
+  redirect_urls: ["{CALLBACK}"]
+  grant_types: [authorization_code, client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]
+  scopes: [openid, profile, jobs, "read:*"]
+---
+name: Box
+config:
+  tenantname: {tenant}
+  ident: {prefix}box
+  grant_types: [device_code]
+  scopes: [openid]
+---
+name: Television
+config:
+  tenantname: {tenant}
+  ident: {prefix}tv
+  grant_types: [device_code, refresh_token]
   scopes: [openid, profile]
 "#
     )

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use uitsmijter::key::policy::PolicyOverrides;
+use uitsmijter::key::seal::{PrivateHalf, Sealer};
 use uitsmijter::key::secret::Secret;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
 use uitsmijter::key::verify::VerifyError;
 use uitsmijter::protocol::jwk::Algorithm;
+use uitsmijter::random::SystemRandom;
 
 use super::harness::*;
 
@@ -155,7 +157,11 @@ async fn an_emptied_store_gets_its_keys_back_from_memory() {
     assert!(before.iter().all(|kid| world.memory.row("}keys:").contains(kid)));
     let late = world.replica(settings(Algorithm::ES256)).await.tenant(&tenant("shop")).await.unwrap();
     assert!(verify(&late, &token).await.is_ok());
-    pass(&world, &replicas, DAY + Duration::from_secs(121)).await;
+    // Nothing is scheduled until the heartbeats of all replicas can be there again.
+    pass(&world, &replicas, Duration::from_secs(60)).await;
+    assert!(!world.memory.row("}keys:").contains("\"retired_at\""));
+    pass(&world, &replicas, Duration::from_secs(61)).await;
+    pass(&world, &replicas, DAY).await;
     assert!(!before[..2].contains(&header(&world.sign(&two))["kid"].as_str().unwrap().to_owned()), "goes on to rotate");
 }
 
@@ -229,6 +235,23 @@ async fn private_keys_are_sealed_and_sealed_again_when_another_secret_comes_firs
 }
 
 #[tokio::test]
+async fn the_secret_of_hs256_seals_until_there_is_another_and_opens_afterwards() {
+    let world = World::new();
+    let before = [world.replica(with_secret(Algorithm::RS256)).await];
+    let token = world.sign(&before[0].tenant(&tenant("shop")).await.unwrap());
+    assert!(world.memory.row("}keys:").contains("sealed_by"));
+    let after = [world
+        .replica(SigningSettings { seal_secrets: vec![Secret::new("own")], ..with_secret(Algorithm::RS256) })
+        .await];
+    let signer = after[0].tenant(&tenant("shop")).await.unwrap();
+    assert!(verify(&signer, &token).await.is_ok());
+    let row = world.memory.row("}keys:");
+    pass(&world, &after, SECOND).await;
+    assert_ne!(world.memory.row("}keys:"), row, "sealed again");
+    assert!(verify(&signer, &world.sign(&signer)).await.is_ok());
+}
+
+#[tokio::test]
 async fn rows_that_are_foreign_truncated_or_swapped_are_refused_by_name_and_left_alone() {
     let world = World::new();
     let seen = world.replica(sealed(&["secret"])).await;
@@ -253,21 +276,24 @@ async fn rows_that_are_foreign_truncated_or_swapped_are_refused_by_name_and_left
     }
 }
 
-#[tokio::test]
-async fn a_private_half_that_was_moved_does_not_open() {
-    let world = World::new();
-    let replica = world.replica(sealed(&["secret"])).await;
-    replica.tenant(&tenant("shop")).await.unwrap();
-    // What was sealed for one kid is put under another.
-    let row: serde_json::Value = serde_json::from_str(&world.memory.row("}keys:")).unwrap();
-    let mut swapped = row.clone();
-    swapped["record"]["keys"][0]["private"] = row["record"]["keys"][1]["private"].clone();
-    swapped["record"]["keys"][1]["private"] = row["record"]["keys"][0]["private"].clone();
-    world.memory.edit("}keys:", |_| swapped.to_string());
-    let signer = world.replica(sealed(&["secret"])).await.tenant(&tenant("shop")).await.unwrap();
-    let claims = world.claims();
-    assert!(signer.sign(uitsmijter::key::TokenType::Access, &claims, claims.exp).is_err());
-    assert_eq!(kids(&signer).len(), 2);
+#[test]
+fn a_private_half_that_was_moved_or_damaged_does_not_open() {
+    let sealer = Sealer::new(&[Secret::new("secret")]).unwrap();
+    let half = sealer.seal("shop", "one", b"a private key", &SystemRandom).unwrap();
+    assert_eq!(*sealer.open("shop", "one", &half).unwrap(), b"a private key");
+    for (tenant, kid) in [("bank", "one"), ("shop", "two"), ("shopo", "ne")] {
+        let error = sealer.open(tenant, kid, &half).unwrap_err().to_string();
+        assert!(error.contains(tenant) && error.contains(kid) && error.contains("moved"), "{error}");
+    }
+    let text = serde_json::to_string(&half).unwrap();
+    for damaged in [text.replace("\"data\":\"", "\"data\":\"AAAA"), text.replace("\"data\":\"", "\"data\":\"!")] {
+        let damaged: PrivateHalf = serde_json::from_str(&damaged).unwrap();
+        assert!(sealer.open("shop", "one", &damaged).is_err());
+    }
+    let short: PrivateHalf =
+        serde_json::from_value(serde_json::json!({"sealed_by": serde_json::from_str::<serde_json::Value>(&text).unwrap()["sealed_by"], "data": "AA"})).unwrap();
+    assert!(sealer.open("shop", "one", &short).unwrap_err().to_string().contains("damaged"));
+    assert!(!format!("{half:?}").contains(text.split('"').nth(7).unwrap()));
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! The life of signing keys: `src/key`.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
+mod commands;
 mod harness;
 mod history;
 mod life;
+mod many_rotations;
 mod memory;
 mod property;
 mod signing;

@@ -6,16 +6,16 @@ use proptest::test_runner::{TestError, TestRunner};
 
 use super::history::{Broken, Event, World};
 
-type History = (bool, Vec<Event>);
+type History = (bool, bool, Vec<Event>);
 
 fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32) {
     let config =
         ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
     let mut runner = TestRunner::new(config);
     let rotations = std::cell::Cell::new(0);
-    let history = (any::<bool>(), prop::collection::vec(any::<Event>(), 50..250));
-    let result = runner.run(&history, |(tight, events)| {
-        let mut world = World::new(broken, tight);
+    let history = (any::<bool>(), prop::bool::weighted(0.2), prop::collection::vec(any::<Event>(), 50..250));
+    let result = runner.run(&history, |(tight, losing, events)| {
+        let mut world = World::new(broken, tight, losing);
         let result = world.run(&events);
         rotations.set(rotations.get() + world.rotations);
         result.map_err(TestCaseError::fail)
@@ -30,8 +30,8 @@ fn wanted() -> u32 {
 #[test]
 fn no_history_shows_a_token_that_cannot_be_verified() {
     let (result, rotations) = histories(Broken::Nothing, wanted());
-    if let Err(TestError::Fail(reason, (tight, events))) = result {
-        panic!("{reason}\ntight: {tight}, {events:?}");
+    if let Err(TestError::Fail(reason, (tight, losing, events))) = result {
+        panic!("{reason}\ntight: {tight}, losing: {losing}, {events:?}");
     }
     println!("{} histories, {rotations} rotations", wanted());
     assert!(rotations > wanted(), "the histories rotate too seldom to prove anything: {rotations}");

@@ -1,6 +1,9 @@
 //! A world of replicas, verifiers and operators in which only the arithmetic of `src/key` is real: clocks differ, ticks
 //! stop half-way, replicas come and go, and after every moment the invariants are checked.
 
+mod checks;
+mod operators;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -75,6 +78,10 @@ pub(super) struct World {
     forced: BTreeMap<String, i64>,
     revoked: BTreeSet<String>,
     first_keys: u32,
+    /// A replica thought that the store had lost something.
+    surprise: bool,
+    losing: bool,
+    losses: u32,
     made: u32,
     cut_offs: bool,
     pub(super) rotations: u32,
@@ -86,7 +93,8 @@ fn seconds(number: i64) -> Duration {
 
 impl World {
     /// `tight`: announced for no longer than caches need. Otherwise there is room for replicas that are cut off.
-    pub(super) fn new(broken: Broken, tight: bool) -> Self {
+    /// `losing`: the store is emptied now and then.
+    pub(super) fn new(broken: Broken, tight: bool, losing: bool) -> Self {
         let jwks_max_age = seconds(600);
         let room = if tight { Duration::ZERO } else { seconds(CUT_OFF) + HEARTBEAT_LIFE + SKEW };
         let announce = jwks_max_age + SKEW + room;
@@ -107,6 +115,9 @@ impl World {
             forced: BTreeMap::new(),
             revoked: BTreeSet::new(),
             first_keys: 0,
+            surprise: false,
+            losing,
+            losses: 0,
             made: 0,
             cut_offs: !tight,
             rotations: 0,
@@ -144,6 +155,7 @@ impl World {
             11..=15 => self.begin(who),
             16..=21 => self.finish(who),
             22..=27 => self.sign(who),
+            28 => self.lose(who),
             _ => self.poll(who),
         }
         Ok(())
@@ -194,6 +206,9 @@ impl World {
             // During a roll-out, some have a longer grace than others.
             policy.grace += seconds(700);
         }
+        if self.news.revision == 0 {
+            self.news = KeyNews::begin(Timestamp(self.time));
+        }
         self.made += 1;
         self.replicas.push(Replica {
             name: format!("r{}", self.made),
@@ -235,7 +250,11 @@ impl World {
         if who >= self.replicas.len() || !self.reaches(who) {
             return;
         }
-        if self.news.since(self.replicas[who].seen) != Since::Nothing && self.replicas[who].memory.is_some() {
+        let since = self.news.since(self.replicas[who].seen);
+        if since == Since::Lost {
+            self.news.restart(self.replicas[who].seen, self.now(who));
+        }
+        if since != Since::Nothing && self.replicas[who].memory.is_some() {
             self.read(who);
         }
         self.replicas[who].seen = self.news.revision;
@@ -243,11 +262,27 @@ impl World {
         self.beat(who);
     }
 
+    /// What reading the set does: what the store has lost is put back.
     fn read(&mut self, who: usize) {
-        let newer =
-            |memory: &Option<KeySet>, set: &KeySet| memory.as_ref().is_none_or(|old| old.version <= set.version);
-        if let Some(stored) = self.stored.clone().filter(|set| newer(&self.replicas[who].memory, set)) {
+        let mut set = self.stored.clone().unwrap_or_default();
+        let now = self.now(who);
+        if self.replicas[who].memory.as_ref().is_some_and(|memory| set.restore(memory, now)) {
+            self.surprise |= self.losses == 0;
+            self.write(self.stored.clone().as_ref(), set);
+            self.news.add("tenant");
+        }
+        if let Some(stored) = self.stored.clone() {
             self.replicas[who].memory = Some(stored);
+        }
+    }
+
+    /// The store is emptied, while somebody is there who remembers.
+    fn lose(&mut self, who: usize) {
+        if self.losing && who < self.replicas.len() && self.serves(who) && self.reaches(who) {
+            self.losses += 1;
+            (self.stored, self.news) = (None, KeyNews::default());
+            self.heartbeats.clear();
+            self.poll(who);
         }
     }
 
@@ -321,7 +356,7 @@ impl World {
         if self.broken == Broken::LastExpiryIsIgnored {
             new.keys.iter_mut().for_each(|key| key.last_expiry = None);
         }
-        self.first_keys += u32::from(expected.is_none());
+        self.first_keys += u32::from(expected.is_none() && self.losses == 0);
         for key in &new.keys {
             if key.at_once {
                 self.forced.entry(key.public.kid.clone()).or_insert(self.time);
@@ -359,6 +394,9 @@ impl World {
     }
 
     fn living(&self, who: usize) -> Replicas {
+        if !self.news.are_settled(self.now(who)) {
+            return Replicas::default();
+        }
         let living = self.heartbeats.iter().filter(|(_, (_, until))| *until > self.now(who));
         Replicas { live: living.map(|(name, (seen, _))| (name.clone(), Some(*seen))).collect() }
     }
@@ -378,62 +416,11 @@ impl World {
         }
     }
 
-    /// What `uitsmijter keys rotate` does: read, change, compare and set.
-    fn operator(&mut self, choice: u8, change: impl FnOnce(&mut Self, &mut KeySet, Timestamp)) {
-        let now = Timestamp(self.time + i64::from(choice) % 61 - 30);
-        if let Some(expected) = self.stored.clone() {
-            let mut new = expected.clone();
-            change(self, &mut new, now);
-            if self.write(Some(&expected), new) {
-                self.news.add("tenant");
-            }
-        }
-    }
-
-    fn operator_rotates(&mut self, choice: u8) {
-        self.operator(choice, |world, set, now| {
-            if set.coming(ALGORITHM, now).is_none() {
-                set.keys.push(world.make(now, world.policy.grace.as_secs(), false));
-            }
-        });
-    }
-
-    fn operator_rotates_now(&mut self, choice: u8) {
-        self.operator(choice, |world, set, now| {
-            let coming = set.coming(ALGORITHM, now).map(|key| key.public.kid.clone());
-            let kid = coming.unwrap_or_else(|| {
-                set.keys.push(world.make(now, world.policy.grace.as_secs(), false));
-                set.keys.last().unwrap().public.kid.clone()
-            });
-            set.start_at_once(&kid, now);
-            world.forced.insert(kid, world.time);
-        });
-    }
-
-    fn operator_revokes(&mut self, choice: u8) {
-        self.operator(choice, |world, set, now| {
-            let kid = set.keys[usize::from(choice) % set.keys.len()].public.kid.clone();
-            let signs = set.signing(ALGORITHM, now).is_some_and(|key| key.kid() == kid);
-            set.revoke(&kid, now);
-            world.tokens.remove(&kid);
-            world.revoked.insert(kid);
-            if signs {
-                let coming = set.coming(ALGORITHM, now).map(|key| key.public.kid.clone());
-                let next = coming.unwrap_or_else(|| {
-                    set.keys.push(world.make(now, world.policy.grace.as_secs(), false));
-                    set.keys.last().unwrap().public.kid.clone()
-                });
-                set.start_at_once(&next, now);
-                world.forced.insert(next, world.time);
-            }
-        });
-    }
-
     /// Lets time pass, second by second where it matters, and checks everything.
     fn pass(&mut self, span: i64) -> Result<(), String> {
         let mut left = span;
         while left > 0 {
-            let stride = left.min(7);
+            let stride = left.min(10);
             self.time += stride;
             left -= stride;
             for who in 0..self.replicas.len() {
@@ -448,96 +435,6 @@ impl World {
             }
             self.fetch();
             self.check()?;
-        }
-        Ok(())
-    }
-
-    fn fetch(&mut self) {
-        let serving: Vec<usize> = (0..self.replicas.len()).filter(|who| self.serves(*who)).collect();
-        let max_age = i64::try_from(self.policy.jwks_max_age.as_secs()).unwrap();
-        for number in 0..self.verifiers.len() {
-            if self.verifiers[number].fetched > self.time - max_age - 1 {
-                continue;
-            }
-            let source =
-                (!serving.is_empty()).then(|| serving[(number + usize::try_from(self.time).unwrap()) % serving.len()]);
-            self.verifiers[number].kids = source.map(|who| self.published(who));
-            self.verifiers[number].fetched = if source.is_some() { self.time } else { i64::MIN };
-        }
-    }
-
-    fn published(&self, who: usize) -> BTreeSet<String> {
-        let replica = &self.replicas[who];
-        let set = replica.memory.iter().flat_map(|set| set.published(replica.policy.grace, self.now(who)));
-        set.map(|key| key.public.kid.clone()).collect()
-    }
-
-    fn check(&mut self) -> Result<(), String> {
-        if self.first_keys > 1 {
-            return Err("two first keys were made".into());
-        }
-        for who in 0..self.replicas.len() {
-            if self.serves(who) {
-                self.check_replica(who)?;
-            }
-        }
-        for verifier in &self.verifiers {
-            let Some(kids) = &verifier.kids else { continue };
-            for (kid, expires_at) in &self.tokens {
-                let valid = self.time + verifier.offset < expires_at.0;
-                // Nobody promises that caches know a key that had to sign at once.
-                let room = POLL + if self.cut_offs { CUT_OFF } else { 0 };
-                let surprising = self.forced.get(kid).is_some_and(|at| verifier.fetched <= at + room);
-                if valid && !surprising && !kids.contains(kid) {
-                    return Err(format!(
-                        "a verifier meets a valid token of {kid}, which it cannot verify; it knows {kids:?}"
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_replica(&mut self, who: usize) -> Result<(), String> {
-        let (time, now) = (self.time, self.now(who));
-        let published = self.published(who);
-        let name = self.replicas[who].name.clone();
-        if published.is_empty() {
-            return Err(format!("the JWKS of {name} is empty"));
-        }
-        for kid in &published {
-            self.replicas[who].first_published.entry(kid.clone()).or_insert(time);
-        }
-        let signing = self.replicas[who].memory.as_ref().and_then(|set| set.signing(ALGORITHM, now)).cloned();
-        let Some(signing) = signing else { return Err(format!("{name} has no key to sign with")) };
-        if !published.contains(signing.kid()) {
-            return Err(format!("{name} signs with {}, which it does not publish", signing.kid()));
-        }
-        if !signing.at_once {
-            self.check_announced(signing.kid())?;
-        }
-        for (kid, expires_at) in self.tokens.clone() {
-            if now < expires_at && !published.contains(&kid) && self.reaches(who) {
-                self.read(who);
-                if !self.published(who).contains(&kid) {
-                    return Err(format!("{name} cannot verify a token of {kid} that lives until {expires_at}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A key that signs has been in the JWKS of every replica for `announce`, as far as clocks can tell.
-    fn check_announced(&self, kid: &str) -> Result<(), String> {
-        let announce = i64::try_from((self.policy.announce - SKEW).as_secs()).unwrap();
-        for (who, replica) in self.replicas.iter().enumerate().filter(|(who, _)| self.serves(*who)) {
-            let reachable = self.reaches(who) && replica.since < self.time - announce - POLL;
-            match replica.first_published.get(kid) {
-                _ if !reachable
-                    || replica.first_published.values().min().is_none_or(|at| *at > self.time - announce) => {}
-                Some(at) if *at <= self.time - announce => {}
-                _ => return Err(format!("{kid} signs, and {} did not publish it for long enough", replica.name)),
-            }
         }
         Ok(())
     }

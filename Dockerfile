@@ -1,0 +1,40 @@
+# syntax=docker/dockerfile:1
+
+# Builder and final image are both Debian 12, so the program finds the C library it was linked with.
+FROM rust:1.95-bookworm AS build
+WORKDIR /build
+ENV CARGO_TERM_COLOR=never AWS_LC_SYS_USE_SYSTEM=0
+
+# Dependencies are a layer of their own: it is built again only when Cargo.toml or Cargo.lock change.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
+    && cargo build --release --locked \
+    && rm -r src
+
+COPY assets assets
+COPY src src
+# The empty program of above is newer than the source, so cargo has to be told.
+RUN touch src/main.rs src/lib.rs \
+    && cargo build --release --locked \
+    && install -D target/release/uitsmijter /image/uitsmijter \
+    && install -d /image/etc/uitsmijter/Resources/Configurations/Tenants \
+    && install -d /image/etc/uitsmijter/Resources/Configurations/Clients \
+    && install -d /image/var/lib/uitsmijter \
+    && /image/uitsmijter --version
+
+# The C library, libgcc and the certificate authorities that login scripts need for https; no shell, no packages.
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="uitsmijter" \
+      org.opencontainers.image.description="A standalone OAuth 2.0 and OpenID Connect authorization server" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /image/uitsmijter /uitsmijter
+COPY --from=build /image/etc/uitsmijter /etc/uitsmijter
+COPY --from=build --chown=65532:65532 /image/var/lib/uitsmijter /var/lib/uitsmijter
+# STORE_PATH is left to whoever mounts a volume: without one, the store would silently go with the container.
+ENV ENVIRONMENT=production \
+    DIRECTORY=/etc/uitsmijter \
+    LOG_FORMAT=ndjson
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/uitsmijter", "healthcheck"]
+ENTRYPOINT ["/uitsmijter"]

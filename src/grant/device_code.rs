@@ -1,0 +1,246 @@
+//! The device grant: RFC 8628. A device shows a code, a person allows it in a browser, the device asks until it may.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{begin, check_grant, permitted_scope, user_code, with_provider_scopes};
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::login::session::{Session, everything_of};
+use crate::protocol::authorization::ClaimsRequest;
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::protocol::token::GrantType;
+use crate::registry::client::Client;
+use crate::store::{Consumed, Loaded, Record, digest};
+use crate::token::{Authorization, Grant, Person};
+
+/// §3.5: what each `slow_down` adds to the interval.
+const SLOWER: Duration = Duration::from_secs(5);
+
+/// How long a code that is over is remembered, so that the device hears `expired_token` and not that it is unknown.
+const MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// What a device waits for. Stored under the digest of its code, which the user code names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceCode {
+    client_id: String,
+    issuer: String,
+    scope: Scope,
+    audience: Vec<String>,
+    decision: Decision,
+    expires_at: Timestamp,
+    /// Seconds between two questions.
+    interval: u64,
+    /// When the device asked last.
+    asked_at: Option<Timestamp>,
+}
+
+impl Record for DeviceCode {
+    const KIND: &'static str = "device";
+}
+
+/// What the person said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Decision {
+    Pending,
+    Denied,
+    Allowed(Box<Person>),
+}
+
+/// The way from what a person types to the device that shows it. Goes with the decision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct UserCode {
+    device: String,
+}
+
+impl Record for UserCode {
+    const KIND: &'static str = "user-code";
+}
+
+/// What the device is told: §3.2.
+pub struct Started {
+    /// For the device alone.
+    pub device_code: String,
+    /// For the person, as it is shown.
+    pub user_code: String,
+    /// The life of both.
+    pub expires_in: Duration,
+    /// How long to wait between two questions.
+    pub interval: Duration,
+}
+
+/// Begins to wait for a person: §3.1.
+pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Vec<String>) -> Result<Started> {
+    check_grant(client, GrantType::DeviceCode)?;
+    let scope = permitted_scope(client, scope)?;
+    let (expires_in, interval) = (client.device_grant.expires_in, client.device_grant.interval);
+    let expires_at = issuer.now() + expires_in;
+    let value = issuer.random.token();
+    let device = digest(&value);
+    let code = DeviceCode {
+        client_id: client.ident.to_string(),
+        issuer: issuer.url.to_string(),
+        scope,
+        audience,
+        decision: Decision::Pending,
+        expires_at,
+        interval: interval.as_secs(),
+        asked_at: None,
+    };
+    issuer.store.put(&device, &code, &[], expires_at + MEMORY).await?;
+    let user_code = loop {
+        let user_code = user_code::fresh(&*issuer.random);
+        let pointer = UserCode { device: device.clone() };
+        // Short as it is, somebody else may be waiting with the same one.
+        if issuer.store.replace(&user_code, None, &pointer, &[], Some(expires_at)).await? {
+            break user_code;
+        }
+    };
+    Ok(Started { device_code: value, user_code: user_code::shown(&user_code), expires_in, interval })
+}
+
+/// A device that waits for a decision, as its person is asked about it.
+pub struct Waiting {
+    user_code: String,
+    device: String,
+    code: Loaded<DeviceCode>,
+    /// Who asks.
+    pub client: Arc<Client>,
+}
+
+impl Waiting {
+    /// The code, as the device shows it.
+    pub fn user_code(&self) -> String {
+        user_code::shown(&self.user_code)
+    }
+
+    /// What is asked for.
+    pub fn scope(&self) -> &Scope {
+        &self.code.record.scope
+    }
+
+    /// Lets the device have what it asked for, on behalf of the person of `session`. Gives `false` when somebody
+    /// decided meanwhile.
+    pub async fn allow(self, issuer: &Issuer, session: &Session) -> Result<bool> {
+        let person = Person {
+            identity: session.identity.clone(),
+            auth_time: session.auth_time,
+            // The device signs in for itself: it stays when the person signs out of this browser.
+            sid: None,
+            acr: "1".into(),
+            amr: vec!["pwd".into()],
+        };
+        let groups = [everything_of(&session.identity.subject)];
+        self.decide(issuer, Decision::Allowed(Box::new(person)), &groups).await
+    }
+
+    /// Tells the device no. Gives `false` when somebody decided meanwhile.
+    pub async fn deny(self, issuer: &Issuer) -> Result<bool> {
+        self.decide(issuer, Decision::Denied, &[]).await
+    }
+
+    async fn decide(mut self, issuer: &Issuer, decision: Decision, groups: &[String]) -> Result<bool> {
+        loop {
+            let code = DeviceCode { decision: decision.clone(), ..self.code.record.clone() };
+            let until = code.expires_at + MEMORY;
+            if issuer.store.replace(&self.device, Some(&self.code), &code, groups, Some(until)).await? {
+                issuer.store.remove::<UserCode>(&self.user_code).await?;
+                return Ok(true);
+            }
+            // The device has asked meanwhile, or another page decided: look again.
+            match issuer.store.load::<DeviceCode>(&self.device).await? {
+                Some(code) if code.record.is_pending(issuer.now()) => self.code = code,
+                _ => return Ok(false),
+            }
+        }
+    }
+}
+
+/// The device that shows what the person typed, as long as nothing is decided: §3.3.
+pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
+    let Some(user_code) = user_code::read(typed) else { return Ok(None) };
+    let Some(UserCode { device }) = issuer.store.get::<UserCode>(&user_code).await? else { return Ok(None) };
+    let code = issuer.store.load::<DeviceCode>(&device).await?;
+    let Some(code) = code.filter(|code| code.record.is_pending(issuer.now())) else { return Ok(None) };
+    let Some(client) = issuer.client(&code.record.client_id) else { return Ok(None) };
+    Ok(Some(Waiting { user_code, device, code, client }))
+}
+
+/// Answers a device that asks: §3.4 and §3.5. A code gives tokens once, and to the client that started it.
+pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str) -> Result<Authorization> {
+    let refused = || OAuthError::invalid_grant("the device code is not valid");
+    let device = digest(value);
+    let code = loop {
+        let loaded = issuer.store.load::<DeviceCode>(&device).await?.ok_or_else(refused)?;
+        if loaded.record.client_id != *client.ident {
+            return Err(refused());
+        }
+        let (asked, too_fast) = loaded.record.asked(issuer.now())?;
+        let groups = asked.groups();
+        let until = asked.expires_at + MEMORY;
+        if issuer.store.replace(&device, Some(&loaded), &asked, &groups, Some(until)).await? {
+            if too_fast {
+                return Err(OAuthError::new(ErrorCode::SlowDown, "wait five seconds more between two requests"));
+            }
+            break asked;
+        }
+    };
+    match code.decision {
+        Decision::Pending => {
+            Err(OAuthError::new(ErrorCode::AuthorizationPending, "the person has not decided yet, ask again later"))
+        }
+        Decision::Denied => Err(OAuthError::access_denied("the person denied the request")),
+        Decision::Allowed(_) => match issuer.store.consume::<DeviceCode>(&device).await? {
+            Some(Consumed::First(code)) => code.into_authorization(issuer, client).await,
+            _ => Err(OAuthError::invalid_grant("the device code was already used")),
+        },
+    }
+}
+
+impl DeviceCode {
+    fn is_pending(&self, now: Timestamp) -> bool {
+        matches!(self.decision, Decision::Pending) && now < self.expires_at
+    }
+
+    /// The same after one more question at `now`, and whether that came too soon.
+    fn asked(&self, now: Timestamp) -> Result<(Self, bool)> {
+        if now >= self.expires_at {
+            return Err(OAuthError::new(ErrorCode::ExpiredToken, "the device code is too old, start again"));
+        }
+        let too_fast = self.asked_at.is_some_and(|last| now.since(last).as_secs() < self.interval);
+        let interval = if too_fast { self.interval + SLOWER.as_secs() } else { self.interval };
+        Ok((Self { interval, asked_at: Some(now), ..self.clone() }, too_fast))
+    }
+
+    fn groups(&self) -> Vec<String> {
+        match &self.decision {
+            Decision::Allowed(person) => vec![everything_of(&person.identity.subject)],
+            Decision::Pending | Decision::Denied => Vec::new(),
+        }
+    }
+
+    async fn into_authorization(self, issuer: &Issuer, client: Arc<Client>) -> Result<Authorization> {
+        let Decision::Allowed(person) = self.decision else {
+            return Err(OAuthError::invalid_grant("the device code is not valid"));
+        };
+        let now = issuer.now();
+        let grant = Grant {
+            client_id: self.client_id,
+            issuer: self.issuer,
+            scope: with_provider_scopes(&client, self.scope, &person.identity.scopes),
+            person: *person,
+            claims: ClaimsRequest::default(),
+            audience: self.audience,
+            expires_at: now + issuer.access_token_lifetime(&client),
+            absolute_expiry: now + issuer.lifetimes.refresh_absolute,
+            generation: 0,
+            current: None,
+            revoked: false,
+        };
+        begin(issuer, client, issuer.random.identifier(), grant, None).await
+    }
+}

@@ -1,0 +1,74 @@
+//! A key as operators see it in `uitsmijter keys list`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::key::policy::RotationPolicy;
+use crate::key::record::{KeySet, State, StoredKey};
+use crate::key::rotation::Replicas;
+use crate::protocol::jwk::Algorithm;
+
+/// One line of `keys list`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedKey {
+    /// Whose key; `*` where all tenants share one set.
+    pub tenant: String,
+    /// Its name.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// What it is now.
+    pub state: State,
+    /// Seconds since it was made.
+    pub age_seconds: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it signs.
+    pub signs_from: Option<Timestamp>,
+    /// From when on it does not.
+    pub retired_at: Option<Timestamp>,
+    /// For a signing key: when another one should take over.
+    pub next_rotation: Option<Timestamp>,
+    /// Nothing that it signed lives longer.
+    pub last_expiry: Option<Timestamp>,
+    /// From when on nobody needs it; empty as long as it is not retired.
+    pub safe_to_drop_at: Option<Timestamp>,
+    /// Whether its private half is sealed; empty when that is erased.
+    pub sealed: Option<bool>,
+    /// The replicas that hold it back, because they do not publish it yet.
+    pub waits_for: Vec<String>,
+}
+
+impl ListedKey {
+    /// What there is to say of `key` of the set of `tenant` at `now`.
+    pub fn of(
+        tenant: &str,
+        set: &KeySet,
+        key: &StoredKey,
+        policy: &RotationPolicy,
+        replicas: &Replicas,
+        now: Timestamp,
+    ) -> Self {
+        let state = set.state(key, policy.grace, now);
+        let second = Duration::from_secs(1);
+        let waits_for =
+            key.announced_revision.filter(|_| key.is_unscheduled()).map(|revision| replicas.behind(revision));
+        Self {
+            tenant: tenant.into(),
+            kid: key.kid().into(),
+            algorithm: key.algorithm(),
+            state,
+            age_seconds: now.since(key.created_at).as_secs(),
+            created_at: key.created_at,
+            signs_from: key.signs_from,
+            retired_at: key.retired_at,
+            next_rotation: (state == State::Signing).then(|| policy.next_rotation(key)).flatten(),
+            last_expiry: key.last_expiry,
+            safe_to_drop_at: key.gone_after(policy.grace).map(|at| at + second),
+            sealed: key.private.as_ref().map(|half| half.is_sealed()),
+            waits_for: waits_for.unwrap_or_default().into_iter().map(Into::into).collect(),
+        }
+    }
+}

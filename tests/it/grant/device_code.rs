@@ -1,0 +1,136 @@
+//! The device grant: RFC 8628 §3.
+
+use std::time::Duration;
+
+use crate::harness::server::GLOBEX;
+use crate::harness::{Answer, Browser, RelyingParty, TestServer};
+
+const URN: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A device that shows its code.
+struct Device<'s> {
+    client: RelyingParty<'s>,
+    device_code: String,
+    user_code: String,
+}
+
+impl<'s> Device<'s> {
+    async fn start(server: &'s TestServer) -> Self {
+        let client = RelyingParty::new(server, "tv");
+        let answer = client.post("/oauth/device_authorization", &[("scope", "openid profile jobs")]).await.expect(200);
+        assert_eq!(answer.header("cache-control"), "no-store");
+        Self { client, device_code: answer.member("device_code"), user_code: answer.member("user_code") }
+    }
+
+    async fn poll(&self) -> Answer {
+        self.client.token(&[("grant_type", URN), ("device_code", &self.device_code)]).await
+    }
+
+    async fn decide(&self, browser: &mut Browser<'_>, decision: &str) {
+        let mut page = browser.visit(&format!("/activate?user_code={}", self.user_code)).await;
+        if page.body.contains("id=\"loginButton\"") {
+            page = browser.sign_in(&page).await;
+        }
+        let interaction = page.expect_page(200).hidden("interaction");
+        let fields = [("interaction", &*interaction), ("user_code", &self.user_code), ("decision", decision)];
+        browser.post("/activate", &fields).await.expect_page(200);
+    }
+}
+
+#[tokio::test]
+async fn a_device_gets_its_tokens_once_the_person_allows_it() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    device.poll().await.expect_error(400, "authorization_pending");
+    device.decide(&mut Browser::new(&server), "allow").await;
+    server.clock.advance(Duration::from_secs(5));
+    let answer = device.poll().await.expect(200);
+    assert_eq!(answer.json()["scope"], "openid profile");
+    assert!(answer.json()["id_token"].is_string());
+    assert_eq!(answer.access_claims()["sub"], "acme-ada");
+    server.get_with_token("/userinfo", &answer.member("access_token")).await.expect(200);
+    device.client.refresh(&answer.member("refresh_token")).await.expect(200);
+    server.clock.advance(Duration::from_secs(5));
+    device.poll().await.expect_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_short_name_of_the_grant_is_understood_too() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    let fields = [("grant_type", "device_code"), ("device_code", device.device_code.as_str())];
+    device.client.token(&fields).await.expect_error(400, "authorization_pending");
+    device.client.token(&[("grant_type", URN)]).await.expect_error(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_device_that_asks_too_often_must_wait_five_seconds_more_each_time() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    device.poll().await.expect_error(400, "authorization_pending");
+    device.poll().await.expect_error(400, "slow_down");
+    server.clock.advance(Duration::from_secs(9));
+    device.poll().await.expect_error(400, "slow_down");
+    server.clock.advance(Duration::from_secs(14));
+    device.poll().await.expect_error(400, "slow_down");
+    server.clock.advance(Duration::from_secs(20));
+    device.poll().await.expect_error(400, "authorization_pending");
+}
+
+#[tokio::test]
+async fn a_device_hears_that_the_person_said_no() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    device.decide(&mut Browser::new(&server), "deny").await;
+    device.poll().await.expect_error(400, "access_denied");
+}
+
+#[tokio::test]
+async fn a_code_ends_after_half_an_hour_whatever_was_decided() {
+    let server = TestServer::start().await;
+    let (waiting, allowed) = (Device::start(&server).await, Device::start(&server).await);
+    allowed.decide(&mut Browser::new(&server), "allow").await;
+    server.clock.advance(Duration::from_secs(1800));
+    waiting.poll().await.expect_error(400, "expired_token");
+    allowed.poll().await.expect_error(400, "expired_token");
+}
+
+#[tokio::test]
+async fn a_device_code_belongs_to_its_client_and_its_tenant() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    device.decide(&mut Browser::new(&server), "allow").await;
+    let fields = [("grant_type", URN), ("device_code", device.device_code.as_str())];
+    RelyingParty::new(&server, "box").token(&fields).await.expect_error(400, "invalid_grant");
+    RelyingParty::new(&server, "spa").token(&fields).await.expect_error(400, "unauthorized_client");
+    let mut at_globex =
+        crate::harness::server::form("/token", &[fields.as_slice(), &[("client_id", "globex-tv")]].concat());
+    at_globex.headers_mut().insert("host", GLOBEX.parse().expect("a host"));
+    server.send(at_globex).await.expect_error(400, "invalid_grant");
+    device.poll().await.expect(200);
+}
+
+#[tokio::test]
+async fn of_many_questions_at_once_one_gets_tokens() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    device.decide(&mut Browser::new(&server), "allow").await;
+    let answers = futures_util::future::join_all((0..20).map(|_| device.poll())).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert!(answers.iter().all(|answer| answer.status == 200 || answer.status == 400));
+}
+
+#[tokio::test]
+async fn an_allowed_device_outlives_the_browsers_session_and_not_the_person() {
+    let server = TestServer::start().await;
+    let device = Device::start(&server).await;
+    let mut browser = Browser::new(&server);
+    device.decide(&mut browser, "allow").await;
+    let refresh_token = device.poll().await.expect(200).member("refresh_token");
+    let question = browser.get("/logout").await.expect_page(200);
+    browser.post("/logout", &[("interaction", &question.hidden("interaction"))]).await.expect_page(200);
+    let again = device.client.refresh(&refresh_token).await.expect(200).member("refresh_token");
+    let store = server.app.store.within("acme");
+    uitsmijter::login::session::Session::end_everywhere(&store, "acme-ada").await.expect("an end");
+    device.client.refresh(&again).await.expect_error(400, "invalid_grant");
+}

@@ -1,0 +1,226 @@
+//! What operators do: `uitsmijter keys`, metrics, and moving in from the older layout.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use rsa::pkcs8::{EncodePublicKey, LineEnding};
+use serde_json::json;
+use uitsmijter::key::commands::{KeyCommands, Start};
+use uitsmijter::key::generate::generate;
+use uitsmijter::key::record::State;
+use uitsmijter::key::signer_manager::{Extras, SignerManager};
+use uitsmijter::key::verify::VerifyError;
+use uitsmijter::key::{OlderKey, OlderKeys, OlderLayout};
+use uitsmijter::metrics::{Metrics, Status};
+use uitsmijter::protocol::jwk::Algorithm;
+use uitsmijter::random::SystemRandom;
+
+use super::harness::*;
+
+fn commands(world: &World, algorithm: Algorithm) -> KeyCommands {
+    KeyCommands::new(world.store(), settings(algorithm), world.clock.clone(), Arc::new(SystemRandom)).unwrap()
+}
+
+async fn states(commands: &KeyCommands) -> Vec<State> {
+    commands.list(&tenant("shop")).await.unwrap().into_iter().map(|key| key.state).collect()
+}
+
+async fn everybody(replicas: &[&SignerManager]) {
+    for _ in 0..3 {
+        for replica in replicas {
+            replica.follow_news().await.unwrap();
+            replica.tick().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_by_hand_is_announced_like_any_other() {
+    let world = World::new();
+    let (one, two) = (world.replica(settings(Algorithm::RS256)).await, world.replica(settings(Algorithm::RS256)).await);
+    let signer = one.tenant(&tenant("shop")).await.unwrap();
+    two.tenant(&tenant("shop")).await.unwrap();
+    let commands = commands(&world, Algorithm::RS256);
+    let rotated = commands.rotate(&tenant("shop"), Start::Announced).await.unwrap();
+    assert!(!rotated[0].was_announced);
+    assert!(commands.rotate(&tenant("shop"), Start::Announced).await.unwrap()[0].was_announced, "only one at a time");
+    assert_eq!(states(&commands).await, [State::Signing, State::Announced]);
+    everybody(&[&one]).await;
+    let listed = commands.list(&tenant("shop")).await.unwrap();
+    assert_eq!(listed[1].waits_for.len(), 1, "the other replica has not read the news");
+    everybody(&[&one, &two]).await;
+    let listed = commands.list(&tenant("shop")).await.unwrap();
+    assert_eq!(listed[1].signs_from, Some(world.now() + DAY));
+    assert_eq!(listed[0].retired_at, listed[1].signs_from);
+    assert!(listed[0].safe_to_drop_at > listed[0].retired_at);
+    world.clock.advance(DAY);
+    assert_eq!(header(&world.sign(&signer))["kid"], rotated[0].kid);
+    let json = serde_json::to_value(commands.list(&tenant("shop")).await.unwrap()).unwrap();
+    assert_eq!((&json[0]["state"], &json[1]["state"]), (&json!("signing"), &json!("retired")));
+}
+
+#[tokio::test]
+async fn a_rotation_at_once_signs_as_soon_as_a_replica_hears_of_it() {
+    let world = World::new();
+    let replica = world.replica(settings(Algorithm::EdDSA)).await;
+    let signer = replica.tenant(&tenant("shop")).await.unwrap();
+    let token = world.sign(&signer);
+    let commands = commands(&world, Algorithm::EdDSA);
+    let rotated = commands.rotate(&tenant("shop"), Start::Now).await.unwrap();
+    replica.follow_news().await.unwrap();
+    let new: Vec<&str> = rotated.iter().map(|rotated| rotated.kid.as_str()).collect();
+    assert!(new.contains(&header(&world.sign(&signer))["kid"].as_str().unwrap()));
+    assert!(verify(&signer, &token).await.is_ok(), "the old one goes on verifying");
+    assert_eq!(kids(&signer).len(), 4);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_out_at_once_and_another_signs() {
+    let world = World::new();
+    let replica = world.replica(settings(Algorithm::RS256)).await;
+    let signer = replica.tenant(&tenant("shop")).await.unwrap();
+    let (token, old) = (world.sign(&signer), kids(&signer)[0].clone());
+    let commands = commands(&world, Algorithm::RS256);
+    let successor = commands.revoke(&tenant("shop"), &old).await.unwrap().unwrap();
+    replica.follow_news().await.unwrap();
+    assert_eq!(kids(&signer), [successor.as_str()]);
+    assert_eq!(verify(&signer, &token).await, Err(VerifyError::UnknownKey(old.clone())));
+    assert_eq!(header(&world.sign(&signer))["kid"], successor);
+    assert_eq!(commands.export(&tenant("shop")).await.unwrap(), jwks(&signer));
+    assert_eq!(states(&commands).await, [State::Signing, State::Revoked]);
+    assert_eq!(commands.revoke(&tenant("shop"), &old).await.unwrap(), None, "twice is no harm");
+    let error = commands.revoke(&tenant("shop"), "2020-01-01").await.unwrap_err().to_string();
+    assert!(error.contains("shop") && error.contains("2020-01-01"), "{error}");
+}
+
+#[tokio::test]
+async fn a_revoked_successor_leaves_the_signing_key_in_office() {
+    let world = World::new();
+    let replica = world.replica(settings(Algorithm::RS256)).await;
+    let signer = replica.tenant(&tenant("shop")).await.unwrap();
+    let old = kids(&signer)[0].clone();
+    let commands = commands(&world, Algorithm::RS256);
+    let next = commands.rotate(&tenant("shop"), Start::Announced).await.unwrap()[0].kid.clone();
+    everybody(&[&replica]).await;
+    assert_eq!(commands.revoke(&tenant("shop"), &next).await.unwrap(), None);
+    replica.follow_news().await.unwrap();
+    world.clock.advance(2 * DAY);
+    assert_eq!(header(&world.sign(&signer))["kid"], old);
+}
+
+#[tokio::test]
+async fn metrics_tell_what_operators_watch() {
+    let world = World::new();
+    let metrics = Metrics::default();
+    let extras = Extras { metrics: metrics.clone(), older_keys: None };
+    let replica = SignerManager::open_with(
+        world.store(),
+        settings(Algorithm::RS256),
+        world.clock.clone(),
+        Arc::new(SystemRandom),
+        extras,
+    )
+    .await
+    .unwrap();
+    let signer = replica.tenant(&tenant("shop")).await.unwrap();
+    let kid = kids(&signer)[0].clone();
+    (0..3).for_each(|_| drop(world.sign(&signer)));
+    metrics.jwks_requests.get_or_create(&Status { status: 200 }).inc();
+    world.clock.advance(HOUR);
+    everybody(&[&replica]).await;
+    let text = metrics.encode().unwrap();
+    for line in [
+        format!(r#"uitsmijter_signing_key_age_seconds{{tenant="shop",kid="{kid}",state="signing"}} 3600"#),
+        r#"uitsmijter_signing_key_next_rotation_timestamp_seconds{tenant="shop"} 1770379200"#.into(),
+        format!(r#"uitsmijter_signing_key_last_expiry_timestamp_seconds{{tenant="shop",kid="{kid}"}} 1762614000"#),
+        format!(r#"uitsmijter_tokens_signed_total{{tenant="shop",kid="{kid}",alg="RS256"}} 3"#),
+        r#"uitsmijter_key_rotations_total{tenant="shop",reason="first"} 1"#.into(),
+        r#"uitsmijter_key_replicas_unconfirmed{tenant="shop"} 0"#.into(),
+        r#"uitsmijter_jwks_requests_total{status="200"} 1"#.into(),
+        "uitsmijter_store_up 1".into(),
+        "uitsmijter_keys_sealed 0".into(),
+    ] {
+        assert!(text.contains(&format!("{line}\n")), "{line}\n\n{text}");
+    }
+    world.memory.set_away(true);
+    assert!(replica.follow_news().await.is_err());
+    assert!(metrics.encode().unwrap().contains("uitsmijter_store_up 0\n"));
+}
+
+/// The older layout, in memory.
+struct Older(OlderLayout, AtomicBool);
+
+#[async_trait]
+impl OlderKeys for Older {
+    async fn read(&self) -> Result<Option<OlderLayout>> {
+        Ok((!self.1.load(Ordering::SeqCst)).then(|| self.0.clone()))
+    }
+
+    async fn remove(&self) -> Result<()> {
+        self.1.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+async fn older_key(world: &World, kid: &str, metadata: serde_json::Value) -> OlderKey {
+    use rsa::pkcs8::DecodePrivateKey;
+    let pkcs8 = generate(Algorithm::RS256, 2048, world.now()).await.unwrap().pkcs8;
+    let private = rsa::RsaPrivateKey::from_pkcs8_der(&pkcs8).unwrap();
+    let document = rsa::pkcs8::SecretDocument::try_from(&pkcs8[..]).unwrap();
+    OlderKey {
+        kid: kid.into(),
+        indexed_at: Some(1_760_000_000.0),
+        private_pem: document.to_pem("PRIVATE KEY", LineEnding::LF).unwrap(),
+        public_pem: private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap(),
+        metadata: Some(metadata.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn keys_of_the_older_layout_are_adopted_and_rotated_as_usual() {
+    let world = World::new();
+    let layout = OlderLayout {
+        active: Some("2025-10-01".into()),
+        keys: vec![
+            older_key(&world, "2025-07-01", json!({"kid": "2025-07-01", "createdAt": 772_934_400, "isActive": false}))
+                .await,
+            older_key(
+                &world,
+                "2025-10-01",
+                json!({"kid": "2025-10-01", "createdAt": "2025-10-01T00:00:00Z", "isActive": true}),
+            )
+            .await,
+        ],
+    };
+    let open = async |layout: OlderLayout| {
+        let extras = Extras { older_keys: Some(Arc::new(Older(layout, AtomicBool::new(false)))), ..Extras::default() };
+        let (clock, random) = (world.clock.clone(), Arc::new(SystemRandom));
+        SignerManager::open_with(world.store(), settings(Algorithm::RS256), clock, random, extras).await.unwrap()
+    };
+
+    let mut mixed_up = layout.clone();
+    mixed_up.keys[1].private_pem = layout.keys[0].private_pem.clone();
+    let error = format!("{:#}", open(mixed_up).await.tenant(&tenant("shop")).await.err().unwrap());
+    assert!(error.contains("2025-10-01") && error.contains("do not belong together"), "{error}");
+
+    let replica = open(layout.clone()).await;
+    let signer = replica.tenant(&tenant("shop")).await.unwrap();
+    assert_eq!(kids(&signer), ["2025-10-01", "2025-07-01"]);
+    let token = world.sign(&signer);
+    assert_eq!(header(&token)["kid"], "2025-10-01");
+    let listed = commands(&world, Algorithm::RS256).list(&tenant("shop")).await.unwrap();
+    assert_eq!(listed[1].created_at.to_string(), "2025-06-30T00:00:00Z", "seconds since 2001, as Swift writes them");
+
+    // 90 days after it was made, not after it was adopted.
+    world.clock.advance(51 * DAY + Duration::from_secs(1));
+    everybody(&[&replica]).await;
+    assert_eq!(kids(&signer).len(), 2);
+    assert!(!kids(&signer).contains(&"2025-07-01".to_owned()), "its time of grace is over");
+
+    let (older, commands) = (Older(layout, AtomicBool::new(false)), commands(&world, Algorithm::RS256));
+    assert!(commands.import(&tenant("shop"), &older).await.unwrap_err().to_string().contains("already"));
+    assert_eq!(commands.import(&tenant("bank"), &older).await.unwrap(), ["2025-07-01", "2025-10-01"]);
+}
