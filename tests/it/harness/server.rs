@@ -66,9 +66,11 @@ impl TestServer {
         Self { router: endpoint::router(app.clone()), app, clock, _redis: redis }
     }
 
-    /// The same server over a store that is watched. Keys are kept apart, so that only requests are seen.
+    /// The same server over a store that is watched. Keys are kept apart and guesses are not counted, so that only what
+    /// requests ask for is seen.
     pub(crate) async fn start_watched(documents: &str) -> (Self, Arc<Watched>) {
-        let Self { mut app, clock, _redis, .. } = Self::start_with(documents, &[]).await;
+        let protection = [("LOGIN_PROTECTION", "false")];
+        let Self { mut app, clock, _redis, .. } = Self::start_with(documents, &protection).await;
         let watched = Arc::new(Watched::new(Arc::new(Memory::new(Arc::new(clock.clone())))));
         app.store = Store::new(watched.clone(), Arc::new(clock.clone()));
         (Self { router: endpoint::router(app.clone()), app, clock, _redis }, watched)
