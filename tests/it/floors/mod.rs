@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
     ("random", 0),
     ("metrics", 0),
+    ("audit", 0),
     // 1: memory
     ("store", 10),
     ("registry", 10),
@@ -27,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     // 3: decisions
     ("issuer", 30),
     ("token", 31),
+    ("sign_in", 31),
     ("client_assertion", 31),
     ("grant", 32),
     ("sign_out", 32),
