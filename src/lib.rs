@@ -44,6 +44,7 @@ pub mod endpoint;
 pub mod grant;
 pub mod issuer;
 pub mod key;
+pub mod log;
 pub mod login;
 pub mod metrics;
 pub mod outgoing;

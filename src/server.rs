@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -28,6 +30,8 @@ const NOTICE: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a client may take to send the head of a request.
 const HEADER_READ: Duration = Duration::from_secs(15);
+/// The largest head of a request, in bytes: room for every parameter that may stand in a query.
+const MAX_HEAD: u32 = 64 * 1024;
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
 pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
@@ -57,7 +61,7 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
     match &app.settings.tls {
         None => {
             let mut server = axum_server::bind(address).handle(handle);
-            server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
+            limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
         Some(tls) => {
@@ -69,10 +73,16 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
                 )
             })?;
             let mut server = axum_server::bind_rustls(address, config).handle(handle);
-            server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
+            limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
     }
+}
+
+/// What a client may make us wait for and keep in memory before a request is one.
+fn limit(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ).max_buf_size(MAX_HEAD as usize);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD);
 }
 
 async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {

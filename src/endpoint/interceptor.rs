@@ -14,7 +14,7 @@ use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::store::Loaded;
-use crate::web::cookies::{Cookies, SetCookie};
+use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::error::{said, unknown_host};
 use crate::web::forwarded::Origin;
 use crate::web::original_url::OriginalUrl;
@@ -86,7 +86,7 @@ async fn stay(
     cookies: &Cookies,
     cookie: &str,
     session: Loaded<Session>,
-) -> Result<Option<(Session, Option<SetCookie>)>> {
+) -> Result<Option<(Session, Option<SetCookies>)>> {
     let now = issuer.now();
     let confirmed_at = session.record.confirmed_at.unwrap_or(session.record.auth_time);
     if now.since(confirmed_at) < CONFIRM_EVERY {
@@ -116,7 +116,7 @@ async fn prolong(
     cookies: &Cookies,
     cookie: &str,
     claimed: Session,
-) -> Result<Option<(Session, Option<SetCookie>)>> {
+) -> Result<Option<(Session, Option<SetCookies>)>> {
     let Some(current) = Session::load(&issuer.store, cookie).await? else { return Ok(None) };
     let life = issuer.lifetimes.session;
     let prolonged = Session { expires_at: issuer.now() + life, ..claimed };

@@ -13,7 +13,7 @@ use crate::protocol::parameters::Parameters;
 use crate::sign_in::{SignIn, sign_in};
 use crate::sign_out;
 use crate::web::browser_hint::browser_hint;
-use crate::web::cookies::{Cookies, SetCookie};
+use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::pages::{LoginError, Page};
@@ -61,13 +61,15 @@ pub async fn post(
     };
     match attempt {
         Ok(SignIn::Proven(identity)) => {
-            let to = Interaction { signed_in: true, ..found.record.clone() };
+            let previous = cookies.session(&issuer).await?;
+            let sid = sid(&issuer, previous.as_ref(), &identity);
+            let to = Interaction { signed_in: Some(sid.clone()), ..found.record.clone() };
             if !steps::update(&issuer, id, &found, &to).await? {
                 return expired(&issuer, &cookies, &page).await;
             }
             let came = Came { browser: browser_hint(&headers), application: application(&to.resume) };
-            let cookie = begin_session(&issuer, &cookies, identity, came).await?;
-            Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
+            let cookies = begin_session(&issuer, &cookies, previous, Beginning { sid, identity, came }).await?;
+            Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
         Ok(SignIn::Refused) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
         Ok(SignIn::Wait(wait)) => {
@@ -89,21 +91,38 @@ struct Came {
     application: Option<String>,
 }
 
-/// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
-async fn begin_session(issuer: &Issuer, cookies: &Cookies, identity: Identity, came: Came) -> Result<SetCookie> {
-    let previous = cookies.session(issuer).await?;
-    let mut sid = issuer.random.identifier();
+/// The `sid` stays as long as the person does.
+fn sid(issuer: &Issuer, previous: Option<&(String, Session)>, identity: &Identity) -> String {
+    match previous {
+        Some((_, session)) if session.identity.subject == identity.subject => session.sid.clone(),
+        _ => issuer.random.identifier(),
+    }
+}
+
+/// What a session begins with.
+struct Beginning {
+    sid: String,
+    identity: Identity,
+    came: Came,
+}
+
+/// A fresh cookie at every sign-in (session fixation).
+async fn begin_session(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    previous: Option<(String, Session)>,
+    Beginning { sid, identity, came }: Beginning,
+) -> Result<SetCookies> {
     let mut hosts: Vec<String> = came.application.into_iter().collect();
-    if let Some((cookie, session)) = previous {
-        if session.identity.subject == identity.subject {
-            sid = session.sid;
+    match previous {
+        Some((cookie, session)) if session.sid == sid => {
             let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
             hosts.extend(others);
             hosts.truncate(MAX_HOSTS);
             issuer.store.remove::<Session>(&cookie).await?;
-        } else {
-            sign_out::session(issuer, &cookie, &session).await?;
         }
+        Some((cookie, session)) => sign_out::session(issuer, &cookie, &session).await?,
+        None => {}
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
@@ -155,7 +174,7 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
 /// The form was too old or came from another browser: a new one that leads to the index page.
 async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume: Resume::Home, signed_in: false, consented: false };
+    let interaction = Interaction { browser, resume: Resume::Home, signed_in: None, consented: None };
     let id = steps::store(issuer, &interaction).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
     Ok((set_cookie, show(issuer, page, StatusCode::BAD_REQUEST, asked)).into_response())

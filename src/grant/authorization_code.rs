@@ -9,7 +9,7 @@ use super::{begin, check_grant, permitted_scope, with_provider_scopes};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::session::{Session, everything_of};
+use crate::login::session::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::pkce::{ChallengeMethod, CodeChallenge};
@@ -17,6 +17,7 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::store::{Consumed, Record};
+use crate::token::grant_record::ends_with;
 use crate::token::{Authorization, Grant, Person};
 
 /// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
@@ -92,7 +93,7 @@ pub async fn issue(
         issued_at: now,
     };
     let value = issuer.random.token();
-    issuer.store.put(&value, &code, &[everything_of(&session.identity.subject)], now + MEMORY).await?;
+    issuer.store.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY).await?;
     Ok(value)
 }
 

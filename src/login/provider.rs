@@ -61,10 +61,16 @@ impl LoginProvider {
         }
     }
 
+    /// Where passwords and secrets are compared, no more at once than the machine has cores.
+    pub fn passwords(&self) -> &PasswordChecker {
+        &self.passwords
+    }
+
     /// Compares with the tenant's own list; takes as long for a name that is not on it.
     async fn login_listed(&self, tenant: &Tenant, credentials: &Credentials) -> Option<Identity> {
         let user = find(tenant, &credentials.username);
-        let hash = user.map(|user| user.password_hash.as_str());
+        // The operator chose what a hash costs, so a stranger is compared with the hash of somebody who is on the list.
+        let hash = user.or(tenant.users.first()).map(|user| user.password_hash.as_str());
         let proven = self.passwords.verify(hash, &credentials.password).await;
         user.filter(|_| proven).map(identity)
     }

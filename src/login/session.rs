@@ -105,7 +105,7 @@ pub fn everything_of(subject: &str) -> String {
     group("person", subject)
 }
 
-/// The group of the grants that end with a session.
+/// The group of the grants that end with a session, and of the codes that would become such grants.
 pub fn grants_of_session(sid: &str) -> String {
     group("session-grants", sid)
 }

@@ -66,7 +66,7 @@ impl TokenExchange {
             }
         }
         let mut targets = resources(parameters)?;
-        targets.extend(parameters.all("audience").iter().take(16).cloned());
+        targets.extend(parameters.all("audience")?.iter().take(16).cloned());
         Ok(Self {
             subject_token: parameters.required("subject_token")?.to_owned(),
             subject_kind,

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
 use crate::key::{Expired, TenantSigner};
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::store::Record;
 
@@ -211,11 +211,14 @@ async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
 
 /// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway, or another client's, are left as they are.
 pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
-    if let Ok(claims) = verify_signature(issuer, token).await
-        && claims.client_id == client_id
-    {
-        issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
-        audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
+    match verify_signature(issuer, token).await {
+        Ok(claims) if claims.client_id == client_id => {
+            issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+            audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
+            Ok(())
+        }
+        // §2.2.1: that nobody could look is no reason to say that it is done.
+        Err(error) if error.code != ErrorCode::InvalidToken => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::client_assertion;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
-use crate::registry::client::{AuthMethod, Client, ClientSecret};
+use crate::registry::client::{AuthMethod, Client};
 
 /// How a client presented itself.
 struct Presented {
@@ -53,20 +53,11 @@ async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
         // A public client has no secret to compare, and pretending that any would do helps nobody.
         (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
         (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
-            Some(secret) if verify(secret, presented).await => Ok(client),
+            Some(secret) if issuer.login.passwords().verify_secret(secret, presented).await => Ok(client),
             _ => Err(refused()),
         },
         (_, Proof::Secret(..) | Proof::Assertion(_)) => Err(other_method()),
     }
-}
-
-/// In constant time; argon2 on a thread that may take its time.
-async fn verify(secret: &ClientSecret, presented: String) -> bool {
-    if !secret.is_slow() {
-        return secret.verify(&presented);
-    }
-    let secret = secret.clone();
-    tokio::task::spawn_blocking(move || secret.verify(&presented)).await.unwrap_or(false)
 }
 
 /// RFC 6749 §2.3: one method per request.
@@ -75,7 +66,8 @@ fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
     let form_secret = parameters.owned("client_secret")?;
     let assertion = assertion(parameters)?;
     let header = headers.get(header::AUTHORIZATION);
-    if [form_secret.is_some(), assertion.is_some(), header.is_some()].into_iter().filter(|used| *used).count() > 1 {
+    let headers = headers.get_all(header::AUTHORIZATION).iter().count();
+    if usize::from(form_secret.is_some()) + usize::from(assertion.is_some()) + headers > 1 {
         return Err(OAuthError::invalid_request("only one way of client authentication may be used"));
     }
     let (named, proof) = match (header, form_secret, assertion) {

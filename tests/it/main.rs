@@ -1,7 +1,11 @@
 //! The tests of the server from within: one binary, and this list says where a new test belongs.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod bad_input;
 #[cfg(test)]
 mod endpoint;
 #[cfg(test)]
@@ -12,6 +16,8 @@ mod generated;
 mod grant;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod isolation;
 #[cfg(test)]
 mod key;
 #[cfg(test)]
@@ -24,6 +30,8 @@ mod password;
 mod registry;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod secrets_in_logs;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
