@@ -34,6 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sign_out", 32),
     // 4: HTTP. The App holds the pages and knows origins, so these parts of `web` stand below it and the rest above.
     ("settings", 40),
+    ("log", 41),
     ("web::assets", 41),
     ("web::colour", 41),
     ("web::forwarded", 41),
