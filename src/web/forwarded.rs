@@ -63,6 +63,11 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
+/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
+pub fn covers(domain: &str, host: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
 /// Lower case, without a trailing dot and without the scheme's own port; `None` for what is no host.
 pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
     // A parser of URLs also reads `%2e` as a dot and passes over tabs; whoever stands in front of us may not.
