@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     // 3: decisions
     ("issuer", 30),
     ("token", 31),
+    ("sign_in", 31),
     ("client_assertion", 31),
     ("sign_in", 31),
     ("grant", 32),
