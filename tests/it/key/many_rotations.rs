@@ -62,15 +62,16 @@ async fn rotations_under_load_never_cost_a_verifier_that_caches_for_an_hour_a_va
     for replica in &replicas {
         verifiers.push(Verifier::fetch(replica, clock.now()).await);
     }
+    let mut lost_ticks = 0;
     let (mut signing, mut rotations, mut verified, mut issued) = (String::new(), 0, 0u64, Vec::<Issued>::new());
     while rotations < wanted {
         clock.advance(Duration::from_secs(1 + chance(LONGEST_STEP)));
         let now = clock.now();
         for replica in &replicas {
             // News are read every second by a server that lives; ticks may be lost.
-            replica.app.keys.follow_news().await.expect("Redis answers");
-            if chance(2) == 0 {
-                replica.app.keys.tick().await.expect("Redis answers");
+            replica.follow_news().await;
+            if chance(2) == 0 && replica.app.keys.tick().await.is_err() {
+                lost_ticks += 1;
             }
         }
         for verifier in &mut verifiers {
@@ -101,7 +102,8 @@ async fn rotations_under_load_never_cost_a_verifier_that_caches_for_an_hour_a_va
         }
     }
     println!(
-        "{rotations} rotations under load with three servers: {verified} verifications with key sets cached for an hour, 0 failures"
+        "{rotations} rotations under load with three servers: {verified} verifications with key sets cached for an \
+         hour, 0 failures ({lost_ticks} ticks in which Redis was too slow)"
     );
 }
 
@@ -117,6 +119,17 @@ impl Replica {
         let registry = registry(&fixtures::documents());
         let app = App::open(settings, registry, Arc::new(clock.clone()), Arc::new(SystemRandom)).await.expect("an app");
         Self { router: endpoint::router(app.clone()), app }
+    }
+
+    /// Until Redis answers, which takes longer on a busy machine than the store waits.
+    async fn follow_news(&self) {
+        for _ in 0..100 {
+            if self.app.keys.follow_news().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("Redis does not answer");
     }
 
     async fn send(&self, mut request: Request<Body>) -> Answer {
