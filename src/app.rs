@@ -21,6 +21,7 @@ use crate::token::pass::Passes;
 use crate::web::cookies::covers;
 use crate::web::forwarded::{Origin, canonical};
 use crate::web::pages::Pages;
+use crate::web::views::Views;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -40,8 +41,10 @@ pub struct App {
     pub login: LoginProvider,
     /// What applications behind proxies get to see of the people.
     pub passes: Passes,
-    /// What people see.
+    /// What people see where no tenant has templates of its own.
     pub pages: Pages,
+    /// What people see of tenants that have.
+    pub views: Views,
     /// What is counted.
     pub metrics: Metrics,
     /// Time.
@@ -70,10 +73,15 @@ impl App {
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
+        let pages = Pages::new()?;
+        let views = Views::below(&settings.directory, pages.clone());
+        let first = views.clone();
+        tokio::task::spawn_blocking(move || first.reload()).await??;
         Ok(Self {
+            views,
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             passes: Passes::default(),
-            pages: Pages::new()?,
+            pages,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
                 refresh_token: settings.lifetimes.refresh_token,

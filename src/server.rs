@@ -20,6 +20,8 @@ use crate::registry::reload::{self, Loader};
 const TICK: Duration = Duration::from_secs(30);
 /// How often news of other replicas are read.
 const NEWS: Duration = Duration::from_secs(1);
+/// How often tenants' templates are looked at.
+const VIEWS: Duration = Duration::from_secs(5);
 /// How often expired records are dropped, where the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
@@ -93,6 +95,11 @@ fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
     tasks.spawn(every(NEWS, move || {
         let keys = keys.clone();
         async move { keys.follow_news().await }
+    }));
+    let views = app.views.clone();
+    tasks.spawn(every(VIEWS, move || {
+        let views = views.clone();
+        async move { tokio::task::spawn_blocking(move || views.reload()).await? }
     }));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {
