@@ -22,6 +22,7 @@ use crate::store::{self, Store};
 use crate::token::pass::Passes;
 use crate::web::forwarded::{Origin, canonical, covers};
 use crate::web::pages::Pages;
+use crate::web::views::Views;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -45,8 +46,10 @@ pub struct App {
     pub outgoing: Outgoing,
     /// What applications behind proxies get to see of the people.
     pub passes: Passes,
-    /// What people see.
+    /// What people see where no tenant has templates of its own.
     pub pages: Pages,
+    /// What people see of tenants that have.
+    pub views: Views,
     /// What is counted.
     pub metrics: Metrics,
     /// Time.
@@ -76,12 +79,17 @@ impl App {
             .await
             .context("the signing keys cannot be used")?;
         let outgoing = Outgoing::new(settings.allow_private_addresses);
+        let pages = Pages::new()?;
+        let views = Views::below(&settings.directory, pages.clone());
+        let first = views.clone();
+        tokio::task::spawn_blocking(move || first.reload()).await??;
         Ok(Self {
+            views,
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             client_keys: PublishedClientKeys::new(outgoing.clone()),
             outgoing,
             passes: Passes::default(),
-            pages: Pages::new()?,
+            pages,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
                 refresh_token: settings.lifetimes.refresh_token,

@@ -22,6 +22,8 @@ use crate::registry::reload::{self, Loader};
 const TICK: Duration = Duration::from_secs(30);
 /// How often news of other replicas are read.
 const NEWS: Duration = Duration::from_secs(1);
+/// How often tenants' templates are looked at.
+const VIEWS: Duration = Duration::from_secs(5);
 /// How often expired records are dropped, where the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
@@ -104,6 +106,16 @@ fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
     tasks.spawn(every(NEWS, move || {
         let keys = keys.clone();
         async move { drop(keys.follow_news().await) }
+    }));
+    let views = app.views.clone();
+    tasks.spawn(every(VIEWS, move || {
+        let views = views.clone();
+        async move {
+            let read = tokio::task::spawn_blocking(move || views.reload()).await;
+            if let Err(error) = read.map_err(anyhow::Error::from).flatten() {
+                tracing::warn!(cause = format!("{error:#}"), "the tenants' templates could not be read");
+            }
+        }
     }));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {

@@ -40,7 +40,7 @@ impl Done {
 enum Step {
     Login,
     Consent,
-    Code(Session),
+    Code(Box<Session>),
 }
 
 /// A request from a client, or the return from a page.
@@ -168,11 +168,11 @@ async fn consent(
 ) -> Result<Step> {
     let asked_again = request.prompts(Prompt::Consent);
     if done.has_consented(&session) || !(callback.client.consent_required || asked_again) {
-        return Ok(Step::Code(session));
+        return Ok(Step::Code(Box::new(session)));
     }
     let subject = &session.identity.subject;
     if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, scope).await? {
-        return Ok(Step::Code(session));
+        return Ok(Step::Code(Box::new(session)));
     }
     if request.prompts(Prompt::None) {
         return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));

@@ -23,3 +23,4 @@ mod page_policy;
 pub mod pages;
 pub mod steps;
 pub mod trace;
+pub mod views;

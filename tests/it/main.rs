@@ -23,6 +23,8 @@ mod key;
 #[cfg(test)]
 mod login_script;
 #[cfg(test)]
+mod look;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod password;
