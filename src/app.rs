@@ -1,7 +1,8 @@
 //! Every long-lived part, once.
 
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -22,9 +23,13 @@ use crate::web::pages::Pages;
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The server without its socket. Cheap to clone; tests build a real one with their own clock and chance.
+/// The server without its socket. Cheap to clone, which happens several times per request; tests build a real one with
+/// their own clock and chance.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] consists of.
+pub struct Parts {
     /// What the process was told.
     pub settings: Arc<Settings>,
     /// What operators declare.
@@ -44,9 +49,17 @@ pub struct App {
     /// Chance.
     pub random: Arc<dyn Random>,
     /// The password of the demo's person, where there is a demo; shown on purpose.
-    pub demo_password: Option<Arc<str>>,
+    pub demo_password: OnceLock<Arc<str>>,
     lifetimes: Lifetimes,
-    stopping: Arc<AtomicBool>,
+    stopping: AtomicBool,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl App {
@@ -65,7 +78,7 @@ impl App {
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             pages: Pages::new()?,
             lifetimes: Lifetimes {
@@ -75,8 +88,8 @@ impl App {
                 session: settings.lifetimes.session,
                 documents: settings.signing.jwks_max_age,
             },
-            demo_password: None,
-            stopping: Arc::default(),
+            demo_password: OnceLock::new(),
+            stopping: AtomicBool::default(),
             settings: Arc::new(settings),
             registry,
             store,
@@ -84,7 +97,7 @@ impl App {
             metrics,
             clock,
             random,
-        })
+        })))
     }
 
     /// From here on the server is not ready any more.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -56,7 +57,7 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
     let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
     match &app.settings.tls {
         None => {
-            let mut server = axum_server::bind(address).handle(handle);
+            let mut server = axum_server::bind(address).acceptor(NoDelayAcceptor::new()).handle(handle);
             server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
             server.serve(routes).await.with_context(cannot)
         }
@@ -68,7 +69,8 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
                     tls.key_file.display()
                 )
             })?;
-            let mut server = axum_server::bind_rustls(address, config).handle(handle);
+            let no_delay = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+            let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
             server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
             server.serve(routes).await.with_context(cannot)
         }
