@@ -1,7 +1,8 @@
 //! Every long-lived part, once.
 
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -27,9 +28,14 @@ use crate::web::views::Views;
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The server without its socket. Cheap to clone; tests build a real one with their own clock and chance.
+/// The server without its socket. Cheap to clone, which happens several times per request; tests build a real one with
+/// their own clock and chance.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] consists of.
+#[derive(Clone)]
+pub struct Parts {
     /// What the process was told.
     pub settings: Arc<Settings>,
     /// What operators declare.
@@ -57,9 +63,17 @@ pub struct App {
     /// Chance.
     pub random: Arc<dyn Random>,
     /// The password of the demo's person, where there is a demo; shown on purpose.
-    pub demo_password: Option<Arc<str>>,
+    pub demo_password: Arc<OnceLock<Arc<str>>>,
     lifetimes: Lifetimes,
     stopping: Arc<AtomicBool>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl App {
@@ -83,7 +97,7 @@ impl App {
         let views = Views::below(&settings.directory, pages.clone());
         let first = views.clone();
         tokio::task::spawn_blocking(move || first.reload()).await??;
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             views,
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             client_keys: PublishedClientKeys::new(outgoing.clone()),
@@ -97,7 +111,7 @@ impl App {
                 session: settings.lifetimes.session,
                 documents: settings.signing.jwks_max_age,
             },
-            demo_password: None,
+            demo_password: Arc::default(),
             stopping: Arc::default(),
             settings: Arc::new(settings),
             registry,
@@ -106,7 +120,12 @@ impl App {
             metrics,
             clock,
             random,
-        })
+        })))
+    }
+
+    /// The same server, whose requests remember in another store; keys stay where they are.
+    pub fn over(&self, store: Store) -> Self {
+        Self(Arc::new(Parts { store, ..Parts::clone(&self.0) }))
     }
 
     /// From here on the server is not ready any more.

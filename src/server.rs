@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
@@ -62,7 +63,7 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
     let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
     match &app.settings.tls {
         None => {
-            let mut server = axum_server::bind(address).handle(handle);
+            let mut server = axum_server::bind(address).acceptor(NoDelayAcceptor::new()).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
@@ -74,7 +75,8 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
                     tls.key_file.display()
                 )
             })?;
-            let mut server = axum_server::bind_rustls(address, config).handle(handle);
+            let no_delay = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+            let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }

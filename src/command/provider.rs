@@ -6,8 +6,6 @@ use anyhow::{Context, Result, bail};
 use uitsmijter::login::provider::script_of;
 use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
 use uitsmijter::login::{Credentials, Identity};
-use uitsmijter::registry::file::Folder;
-use uitsmijter::registry::reload::Loader;
 use uitsmijter::settings::Settings;
 
 /// What is asked, of whom.
@@ -47,9 +45,8 @@ const REFUSED: u8 = 3;
 /// Runs the script and prints every step. The code is 0 for a person who may log in, 3 for one who may not.
 pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode> {
     super::log::begin(&settings.log)?;
-    // Outgoing TLS needs to know its cryptography.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    let (snapshot, _) = Loader::new(Folder::below(&settings.directory), super::check_script(), Vec::new()).load();
+    super::install_cryptography();
+    let (snapshot, _) = super::loader(settings, Vec::new()).load();
     let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");
     let tenant = snapshot
         .tenant(&asked.tenant)

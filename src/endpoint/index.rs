@@ -43,7 +43,7 @@ pub async fn get(State(app): State<App>, issuer: Issuer, cookies: Cookies, page:
         name: session.identity.display_name(),
         email: session.identity.profile.get("email").and_then(|email| email.as_str()),
     });
-    let shown = app.demo_password.as_deref().filter(|_| *issuer.tenant.name == *demo::NAME);
+    let shown = app.demo_password.get().map(|password| &**password).filter(|_| *issuer.tenant.name == *demo::NAME);
     let demo = shown.map(|password| Demo { client_id: demo::NAME, username: demo::NAME, password });
     let fields = [("token", &*token)];
     let index = Page::Index { person, fields: &fields, sessions: &sessions, demo };

@@ -109,12 +109,21 @@ impl Presented {
     ) -> Result<Authorization> {
         let own = digest(&self.value);
         let now = issuer.now();
+        let next = issuer.random.token();
+        let token = RefreshToken {
+            grant_id: self.token.grant_id.clone(),
+            generation: self.token.generation + 1,
+            parent: Some(own.clone()),
+        };
         let grant = loop {
             let mut grant = self.grant.record.clone();
             let expires_at = earlier(now + issuer.refresh_token_lifetime(&client), grant.absolute_expiry);
             match self.token.standing(&own, &grant) {
                 Standing::Superseded => return Err(self.reused(issuer).await?),
-                Standing::Current if grant.expires_at >= expires_at => break grant,
+                Standing::Current if grant.expires_at >= expires_at => {
+                    issuer.store.put(&next, &token, &[], grant.expires_at).await?;
+                    break grant;
+                }
                 Standing::Current => {}
                 Standing::Next => {
                     grant.generation = self.token.generation;
@@ -122,7 +131,14 @@ impl Presented {
                 }
             }
             grant.expires_at = grant.expires_at.max(expires_at);
-            if grant.change(issuer, &self.token.grant_id, &self.grant).await? {
+            // Side by side, so that a store which syncs its disk does so once. Should the family not advance after all,
+            // then nobody ever learns the value of the token that was stored for it.
+            let (changed, stored) = tokio::join!(
+                grant.change(issuer, &self.token.grant_id, &self.grant),
+                issuer.store.put(&next, &token, &[], grant.expires_at),
+            );
+            stored?;
+            if changed? {
                 break grant;
             }
             // Somebody was faster: look again.
@@ -130,13 +146,6 @@ impl Presented {
                 .await?
                 .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
         };
-        let next = issuer.random.token();
-        let token = RefreshToken {
-            grant_id: self.token.grant_id.clone(),
-            generation: self.token.generation + 1,
-            parent: Some(own),
-        };
-        issuer.store.put(&next, &token, &[], grant.expires_at).await?;
         Ok(Authorization {
             client,
             issuer_url: grant.issuer.as_str().into(),

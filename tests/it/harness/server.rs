@@ -70,9 +70,9 @@ impl TestServer {
     /// requests ask for is seen.
     pub(crate) async fn start_watched(documents: &str) -> (Self, Arc<Watched>) {
         let protection = [("LOGIN_PROTECTION", "false")];
-        let Self { mut app, clock, _redis, .. } = Self::start_with(documents, &protection).await;
+        let Self { app, clock, _redis, .. } = Self::start_with(documents, &protection).await;
         let watched = Arc::new(Watched::new(Arc::new(Memory::new(Arc::new(clock.clone())))));
-        app.store = Store::new(watched.clone(), Arc::new(clock.clone()));
+        let app = app.over(Store::new(watched.clone(), Arc::new(clock.clone())));
         (Self { router: endpoint::router(app.clone()), app, clock, _redis }, watched)
     }
 
