@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-redis interop lint fmt deny bench generate image
+.PHONY: help run test test-all test-redis interop lint fmt deny bench generate image chart
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,3 +43,6 @@ generate: ## write again what is made from code, such as docs/login.png
 
 image: ## build the container image, with docker or podman
 	$$(command -v docker || command -v podman) build --tag uitsmijter:latest .
+
+chart: ## the Helm chart: lint, render, schemas, rules, and Redis' scripts with real processes
+	tests/chart/run.sh
