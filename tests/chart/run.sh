@@ -36,7 +36,10 @@ rm "$rendered/wrong.yaml"
 "$target/python/bin/python" "$here/check.py" "$rendered"
 "$target/python/bin/python" "$here/kept.py" "$chart"
 if command -v promtool >/dev/null; then promtool check rules "$chart/files/alerts.yaml" >/dev/null; fi
-if [ -e docs/alerts.yaml ]; then cmp docs/alerts.yaml "$chart/files/alerts.yaml"; fi
+if [ -e docs/alerts.yaml ] && ! cmp -s docs/alerts.yaml "$chart/files/alerts.yaml"; then
+    echo "chart: the chart has other alerts than docs/alerts.yaml: cp docs/alerts.yaml $chart/files/" >&2
+    exit 1
+fi
 if command -v redis-server >/dev/null; then
     "$target/python/bin/python" -u "$here/redis.py"
 else
