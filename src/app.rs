@@ -6,18 +6,23 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::issuer::{Issuer, Lifetimes};
 use crate::key::older_redis::OlderRedis;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::random::Random;
 use crate::registry::Registry;
+use crate::registry::tenant::Tenant;
 use crate::settings::Settings;
 use crate::store::{self, Store};
-use crate::web::forwarded::Origin;
+use crate::token::pass::Passes;
+use crate::web::forwarded::{Origin, canonical, covers};
 use crate::web::pages::Pages;
+use crate::web::views::Views;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -35,8 +40,16 @@ pub struct App {
     pub keys: SignerManager,
     /// Who knows the people.
     pub login: LoginProvider,
-    /// What people see.
+    /// The keys that clients publish.
+    pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
+    /// What applications behind proxies get to see of the people.
+    pub passes: Passes,
+    /// What people see where no tenant has templates of its own.
     pub pages: Pages,
+    /// What people see of tenants that have.
+    pub views: Views,
     /// What is counted.
     pub metrics: Metrics,
     /// Time.
@@ -65,9 +78,18 @@ impl App {
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
+        let outgoing = Outgoing::new(settings.allow_private_addresses);
+        let pages = Pages::new()?;
+        let views = Views::below(&settings.directory, pages.clone());
+        let first = views.clone();
+        tokio::task::spawn_blocking(move || first.reload()).await??;
         Ok(Self {
+            views,
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
-            pages: Pages::new()?,
+            client_keys: PublishedClientKeys::new(outgoing.clone()),
+            outgoing,
+            passes: Passes::default(),
+            pages,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
                 refresh_token: settings.lifetimes.refresh_token,
@@ -113,9 +135,13 @@ impl App {
             login: self.login.clone(),
             keys: self.keys.clone(),
             metrics: self.metrics.clone(),
+            client_keys: self.client_keys.clone(),
+            outgoing: self.outgoing.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,
+            throttle: self.settings.login_protection,
+            caller: None,
         })
     }
 
@@ -124,9 +150,32 @@ impl App {
         let snapshot = self.registry.current();
         let tenant = snapshot.tenant_by_host(host)?;
         let configured = self.settings.cookie_domain(host).or(tenant.interceptor.cookie.as_deref())?;
-        // `*.example.com` is how operators write it. A domain that is not the host's own would be refused by browsers.
-        let domain = configured.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
-        let covers = host == domain || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
-        covers.then_some(domain)
+        // A domain that is not the host's own would be refused by browsers.
+        Some(plain_domain(configured)).filter(|domain| covers(domain, host))
     }
+
+    /// Every domain for which one of the tenant's hosts sets the session's cookie, and `host` may remove it.
+    pub fn cookie_domains(&self, host: &str) -> Vec<String> {
+        let snapshot = self.registry.current();
+        let Some(tenant) = snapshot.tenant_by_host(host) else { return Vec::new() };
+        let own = tenant.hosts.iter().filter_map(|pattern| self.settings.cookie_domain(&pattern.0));
+        let all = own.chain(self.settings.cookie_domain(host)).chain(tenant.interceptor.cookie.as_deref());
+        let mut domains: Vec<String> = all.map(plain_domain).filter(|domain| covers(domain, host)).collect();
+        domains.sort();
+        domains.dedup();
+        domains
+    }
+
+    /// The origin of the page at which people of `tenant` sign in for applications behind a proxy. `scheme` is the one
+    /// of the application, for servers that do not know their own.
+    pub fn login_origin(&self, tenant: &Tenant, scheme: &str) -> Option<Origin> {
+        let scheme = if self.settings.secure || scheme == "https" { "https" } else { "http" };
+        let domain = tenant.interceptor.domain.as_deref().unwrap_or(&self.settings.public_domain);
+        Some(Origin { scheme, authority: canonical(domain, scheme)? })
+    }
+}
+
+/// `*.example.com` is how operators write `example.com`.
+fn plain_domain(written: &str) -> String {
+    written.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase()
 }

@@ -1,12 +1,16 @@
 //! The server as one tenant's clients see it: the context of every rule.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
+use crate::login::throttle::ThrottlePolicy;
 use crate::metrics::Metrics;
+use crate::outgoing::Outgoing;
 use crate::protocol::error::{OAuthError, Result};
 use crate::random::Random;
 use crate::registry::Snapshot;
@@ -46,12 +50,20 @@ pub struct Issuer {
     pub keys: SignerManager,
     /// What is counted.
     pub metrics: Metrics,
+    /// The keys that clients publish.
+    pub client_keys: PublishedClientKeys,
+    /// The way to clients.
+    pub outgoing: Outgoing,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How guessing passwords is slowed down.
+    pub throttle: ThrottlePolicy,
+    /// The address of whoever asks, where it is known.
+    pub caller: Option<IpAddr>,
 }
 
 impl Issuer {

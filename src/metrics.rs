@@ -36,6 +36,10 @@ pub struct Metrics {
     pub login_failure: Family<OfTenant, Counter>,
     /// People who signed out.
     pub logout: Family<OfTenant, Counter>,
+    /// Requests that a proxy was told to let pass.
+    pub interceptor_success: Family<OfTenant, Counter>,
+    /// Requests that a proxy was told to hold back.
+    pub interceptor_failure: Family<OfTenant, Counter>,
     /// Requests to `/authorize`.
     pub authorize_attempts: Family<OfTenant, Counter>,
     /// Answers of `/token` with tokens.
@@ -134,6 +138,8 @@ impl Default for Metrics {
             login_success: Family::default(),
             login_failure: Family::default(),
             logout: Family::default(),
+            interceptor_success: Family::default(),
+            interceptor_failure: Family::default(),
             authorize_attempts: Family::default(),
             oauth_success: Family::default(),
             oauth_failure: Family::default(),
@@ -164,6 +170,8 @@ impl Metrics {
             ("uitsmijter_login_success", "Sign-ins that succeeded", &self.login_success),
             ("uitsmijter_login_failure", "Sign-ins that failed", &self.login_failure),
             ("uitsmijter_logout", "People who signed out", &self.logout),
+            ("uitsmijter_interceptor_success", "Requests that a proxy may let pass", &self.interceptor_success),
+            ("uitsmijter_interceptor_failure", "Requests that a proxy holds back", &self.interceptor_failure),
             ("uitsmijter_authorize_attempts", "Requests to /authorize", &self.authorize_attempts),
             ("uitsmijter_oauth_success", "Answers of /token with tokens", &self.oauth_success),
             ("uitsmijter_oauth_failure", "Answers of /token without tokens", &self.oauth_failure),

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::issuer::Issuer;
+use crate::protocol::client_keys;
 use crate::protocol::error::Result;
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::token::GrantType;
@@ -22,7 +23,9 @@ pub async fn get(issuer: Issuer, headers: HeaderMap) -> Result<Response> {
 
 async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
     let signer = issuer.signer().await?;
-    let with_secret = vec!["client_secret_basic", "client_secret_post"];
+    let with_proof = vec!["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let with_any: Vec<_> = with_proof.iter().copied().chain(["none"]).collect();
+    let assertions: Vec<_> = client_keys::ALGORITHMS.iter().map(|algorithm| algorithm.as_str()).collect();
     Ok(ServerMetadata {
         issuer: issuer.url.to_string(),
         authorization_endpoint: issuer.endpoint("/authorize"),
@@ -45,12 +48,17 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
             .filter(|algorithm| algorithm.is_asymmetric())
             .map(|algorithm| algorithm.as_str())
             .collect(),
-        token_endpoint_auth_methods_supported: with_secret.iter().copied().chain(["none"]).collect(),
-        revocation_endpoint_auth_methods_supported: with_secret.iter().copied().chain(["none"]).collect(),
-        introspection_endpoint_auth_methods_supported: with_secret,
+        token_endpoint_auth_methods_supported: with_any.clone(),
+        token_endpoint_auth_signing_alg_values_supported: assertions.clone(),
+        revocation_endpoint_auth_methods_supported: with_any,
+        revocation_endpoint_auth_signing_alg_values_supported: assertions.clone(),
+        introspection_endpoint_auth_methods_supported: with_proof,
+        introspection_endpoint_auth_signing_alg_values_supported: assertions,
         code_challenge_methods_supported: vec!["S256"],
         claims_supported: claims::supported(),
         claims_parameter_supported: true,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,
@@ -71,6 +79,5 @@ fn scopes(issuer: &Issuer) -> Vec<String> {
 fn grant_types(issuer: &Issuer) -> Vec<&'static str> {
     let clients = issuer.snapshot.clients_of(&issuer.tenant.name);
     let all: BTreeSet<GrantType> = clients.iter().flat_map(|client| client.grant_types.iter().copied()).collect();
-    let built = |grant: &GrantType| *grant != GrantType::TokenExchange;
-    all.into_iter().filter(built).map(GrantType::as_str).collect()
+    all.into_iter().map(GrantType::as_str).collect()
 }

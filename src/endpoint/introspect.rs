@@ -28,7 +28,7 @@ pub async fn post(
     ClientRequest { issuer, client, form }: ClientRequest<IntrospectionRequest>,
 ) -> Result<impl IntoResponse + use<>> {
     // §2.1: without authentication the endpoint would let strangers try tokens.
-    if client.secret.is_none() {
+    if client.is_public() {
         return Err(OAuthError::invalid_client("a public client cannot introspect tokens"));
     }
     let answer = match access(&issuer, &form.token).await? {

@@ -1,6 +1,6 @@
 //! `GET POST /login`: who are you? Knows neither clients nor grants; it only resumes what it interrupted.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use zeroize::Zeroizing;
 
@@ -8,19 +8,24 @@ use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
-use crate::metrics::OfTenant;
-use crate::protocol::error::Result;
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::web::cookies::Cookies;
+use crate::sign_in::{SignIn, sign_in};
+use crate::sign_out;
+use crate::web::browser_hint::browser_hint;
+use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::pages::{LoginError, Page};
 use crate::web::steps;
 
+/// How many applications behind the interceptor one session remembers.
+const MAX_HOSTS: usize = 50;
+
 /// The login page for a pending step; without one, the sign-in leads to the index page or to `for`.
 pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
-        return steps::begin(&issuer, &cookies, "/login", destination(&issuer, &parameters)?).await;
+        return arrive(&issuer, &cookies, destination(&issuer, &parameters)?).await;
     };
     Ok(match steps::find(&issuer, &cookies, id).await? {
         Some(interaction) => show(
@@ -34,68 +39,102 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 }
 
 /// The filled-in form.
-pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+pub async fn post(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    Form(parameters): Form,
+) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
     let Some(found) = steps::find(&issuer, &cookies, id).await? else {
         return expired(&issuer, &cookies, &page).await;
     };
     let username = parameters.one("username")?.unwrap_or_default();
     let password = Zeroizing::new(parameters.text("password")?.unwrap_or_default().to_owned());
-    let credentials =
-        Credentials { username: username.to_owned(), password, grant_type: found.record.resume.grant_type() };
-    let attempt = match username.is_empty() || credentials.password.is_empty() {
-        true => Ok(None),
-        false => issuer.login.login(&issuer.tenant, credentials).await,
-    };
-    count(&issuer, matches!(attempt, Ok(Some(_))));
+    let grant_type = found.record.resume.grant_type();
+    let credentials = Credentials { username: username.to_owned(), password, grant_type };
+    let attempt = sign_in(&issuer, credentials, issuer.caller, cookies.own_browser()).await;
     let again = |status, error| {
         let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
         show(&issuer, &page, status, asked)
     };
     match attempt {
-        Ok(Some(identity)) => {
-            let to = Interaction { signed_in: true, ..found.record.clone() };
+        Ok(SignIn::Proven(identity)) => {
+            let previous = cookies.session(&issuer).await?;
+            let sid = sid(&issuer, previous.as_ref(), &identity);
+            let to = Interaction { signed_in: Some(sid.clone()), ..found.record.clone() };
             if !steps::update(&issuer, id, &found, &to).await? {
                 return expired(&issuer, &cookies, &page).await;
             }
-            let cookie = begin_session(&issuer, &cookies, identity).await?;
-            Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
+            let came = Came { browser: browser_hint(&headers), application: application(&to.resume) };
+            let cookies = begin_session(&issuer, &cookies, previous, Beginning { sid, identity, came }).await?;
+            Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
-        Ok(None) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
+        Ok(SignIn::Refused) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
+        Ok(SignIn::Wait(wait)) => {
+            let told = [(header::RETRY_AFTER, wait.as_secs().to_string())];
+            Ok((told, again(StatusCode::TOO_MANY_REQUESTS, LoginError::TooManyAttempts)).into_response())
+        }
         Err(error) => {
-            tracing::error!(cause = format!("{error:#}"), "the login provider gave no answer");
+            let cause = error.cause.as_ref().map(|cause| format!("{cause:#}"));
+            tracing::error!(cause, "the login provider gave no answer");
             Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
         }
     }
 }
 
-fn count(issuer: &Issuer, succeeded: bool) {
-    let (metrics, label) = (&issuer.metrics, OfTenant::named(&issuer.tenant.name));
-    metrics.login_attempts.get_or_create(&label).inc();
-    let outcome = if succeeded { &metrics.login_success } else { &metrics.login_failure };
-    outcome.get_or_create(&label).inc();
+/// How a person came to sign in.
+struct Came {
+    browser: String,
+    /// The host of the application behind the interceptor that they want to see.
+    application: Option<String>,
 }
 
-/// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
+/// The `sid` stays as long as the person does.
+fn sid(issuer: &Issuer, previous: Option<&(String, Session)>, identity: &Identity) -> String {
+    match previous {
+        Some((_, session)) if session.identity.subject == identity.subject => session.sid.clone(),
+        _ => issuer.random.identifier(),
+    }
+}
+
+/// What a session begins with.
+struct Beginning {
+    sid: String,
+    identity: Identity,
+    came: Came,
+}
+
+/// A fresh cookie at every sign-in (session fixation).
 async fn begin_session(
     issuer: &Issuer,
     cookies: &Cookies,
-    identity: Identity,
-) -> Result<crate::web::cookies::SetCookie> {
-    let previous = cookies.session(issuer).await?;
-    let mut sid = issuer.random.identifier();
-    if let Some((cookie, session)) = previous {
-        if session.identity.subject == identity.subject {
-            sid = session.sid;
+    previous: Option<(String, Session)>,
+    Beginning { sid, identity, came }: Beginning,
+) -> Result<SetCookies> {
+    let mut hosts: Vec<String> = came.application.into_iter().collect();
+    match previous {
+        Some((cookie, session)) if session.sid == sid => {
+            let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
+            hosts.extend(others);
+            hosts.truncate(MAX_HOSTS);
             issuer.store.remove::<Session>(&cookie).await?;
-        } else {
-            Session::end(&issuer.store, &cookie, &session).await?;
         }
+        Some((cookie, session)) => sign_out::session(issuer, &cookie, &session).await?,
+        None => {}
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
-    tracing::info!(tenant = &*issuer.tenant.name, subject = identity.subject, "signed in");
-    let session = Session { sid, identity, auth_time: now, expires_at: now + life };
+    let session = Session {
+        sid,
+        identity,
+        auth_time: now,
+        expires_at: now + life,
+        confirmed_at: None,
+        browser: came.browser,
+        hosts,
+    };
     let value = issuer.random.token();
     Session::begin(&issuer.store, &value, &session).await?;
     Ok(cookies.begin_session(value, life))
@@ -117,11 +156,16 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
     let client = pending.and_then(|pending| issuer.client(&pending.client_id));
     let hint = pending.and_then(|pending| pending.request.login_hint.as_deref());
     let ui_locales = pending.and_then(|pending| pending.request.ui_locales.as_deref());
-    let target: Vec<&str> = pending.iter().map(|pending| pending.redirect_uri.as_str()).collect();
+    let host = application(&asked.interaction.resume);
+    let target: Vec<&str> = match &asked.interaction.resume {
+        Resume::Authorize(pending) => vec![&pending.redirect_uri],
+        Resume::Location(url) => vec![url],
+        _ => Vec::new(),
+    };
     let login = Page::Login {
         username: asked.username.filter(|name| !name.is_empty()).or(hint),
         error: asked.error,
-        client: client.as_ref().map(|client| client.name.as_str()),
+        client: client.as_ref().map(|client| client.name.as_str()).or(host.as_deref()),
         fields: &[("interaction", asked.id)],
     };
     page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target)
@@ -130,10 +174,35 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
 /// The form was too old or came from another browser: a new one that leads to the index page.
 async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume: Resume::Home, signed_in: false, consented: false };
+    let interaction = Interaction { browser, resume: Resume::Home, signed_in: None, consented: None };
     let id = steps::store(issuer, &interaction).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
     Ok((set_cookie, show(issuer, page, StatusCode::BAD_REQUEST, asked)).into_response())
+}
+
+/// Without an application that asked: a person from behind the interceptor who is signed in already goes back at once.
+async fn arrive(issuer: &Issuer, cookies: &Cookies, resume: Resume) -> Result<Response> {
+    let Resume::Location(target) = &resume else { return steps::begin(issuer, cookies, "/login", resume).await };
+    let url = url::Url::parse(target)?;
+    // Otherwise the cookie would not arrive there, and the browser would be sent round in circles.
+    if !url.host_str().is_some_and(|host| cookies.reaches(host)) {
+        tracing::error!(host = url.host_str(), "interceptor.cookie does not cover an application; nobody can enter it");
+        return Err(OAuthError::new(ErrorCode::ServerError, "the session's cookie does not reach this application"));
+    }
+    let arrives = !cookies.secure() || url.scheme() == "https";
+    let silent = issuer.tenant.silent_login && arrives;
+    if silent && cookies.session(issuer).await?.is_some() {
+        return Ok(Redirect::to(target).into_response());
+    }
+    steps::begin(issuer, cookies, "/login", resume).await
+}
+
+/// The host of the application behind the interceptor that is waited for.
+fn application(resume: &Resume) -> Option<String> {
+    match resume {
+        Resume::Location(target) => url::Url::parse(target).ok()?.host_str().map(str::to_owned),
+        _ => None,
+    }
 }
 
 /// Where a sign-in leads that no application asked for: to `for` if it is a page of one of the tenant's hosts.

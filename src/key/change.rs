@@ -97,6 +97,7 @@ impl KeySet {
         let back = |key: &&StoredKey| before.key(key.kid()).is_none();
         let back: Vec<String> = self.keys.iter().filter(back).map(|key| key.public.kid.clone()).collect();
         back.iter().for_each(|kid| self.announce_again(kid, now));
+        back.iter().for_each(|kid| self.give_way(kid, memory, now));
         if self.keys == before.keys && self.version >= memory.version {
             return false;
         }
@@ -127,6 +128,19 @@ impl KeySet {
         let algorithm = key.algorithm();
         if signs_from.is_some() {
             self.unretire(algorithm, signs_from);
+        }
+    }
+
+    /// A key that is back and signed goes on to do so, because the caches of the world know it. One that some replica
+    /// made meanwhile, since it found nothing, gives way; what it signed is still believed.
+    fn give_way(&mut self, kid: &str, memory: &KeySet, now: Timestamp) {
+        let Some(algorithm) = self.key(kid).map(StoredKey::algorithm) else { return };
+        if memory.signing(algorithm, now).is_none_or(|signing| signing.kid() != kid) {
+            return;
+        }
+        let hasty = |key: &&mut StoredKey| key.at_once && memory.key(key.kid()).is_none() && key.retired_at.is_none();
+        for key in self.keys.iter_mut().filter(|key| key.algorithm() == algorithm && key.kid() != kid).filter(hasty) {
+            key.retire_at_once(now);
         }
     }
 

@@ -14,6 +14,7 @@ use crate::key::news::{self, Heartbeat};
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::rotation::{Replicas, Step};
 use crate::key::signer_manager::Shared;
+use crate::key::snapshot::Snapshot;
 use crate::metrics::Rotation;
 use crate::protocol::error::Unavailable;
 
@@ -62,6 +63,7 @@ impl Shared {
         self.write_expiries(ring).await?;
         self.seal_again(ring).await?;
         let replicas = Replicas::of(heartbeats, &ring.name);
+        let told = ring.snapshot();
         for _ in 0..STEPS {
             let now = self.keys.clock.now();
             let step = self.step(ring, &replicas, now);
@@ -69,7 +71,8 @@ impl Shared {
                 break;
             }
         }
-        self.log_waiting(ring, &replicas);
+        // What was told in this very tick, nobody can have confirmed when the heartbeats were read.
+        self.log_waiting(ring, told.as_deref(), &replicas);
         self.log_signing(ring);
         Ok(())
     }
@@ -193,10 +196,13 @@ impl Shared {
     }
 
     /// Says which replicas a new key waits for.
-    fn log_waiting(&self, ring: &KeyRing, replicas: &Replicas) {
+    fn log_waiting(&self, ring: &KeyRing, told: Option<&Snapshot>, replicas: &Replicas) {
         let Some(snapshot) = ring.snapshot() else { return };
+        let was_told = |key: &&StoredKey| {
+            told.and_then(|set| set.set().key(key.kid())).is_some_and(|key| key.announced_revision.is_some())
+        };
         let mut unconfirmed = 0;
-        for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()) {
+        for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()).filter(was_told) {
             let behind = key.announced_revision.map(|revision| replicas.behind(revision)).unwrap_or_default();
             if !behind.is_empty() {
                 let names = behind.join(", ");

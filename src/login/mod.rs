@@ -8,10 +8,12 @@ use zeroize::Zeroizing;
 pub mod attempts;
 pub mod consent;
 pub mod interaction;
+pub mod participant;
 pub mod password;
 pub mod provider;
 pub mod script;
 pub mod session;
+pub mod throttle;
 
 /// What a person typed in, and which way led to the question.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Identity;
 use crate::clock::Timestamp;
-use crate::store::{Record, Store, group};
+use crate::store::{Loaded, Record, Store, group};
 
 /// Who is signed in, since when. Found by the cookie's value, which is known to the browser alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +20,15 @@ pub struct Session {
     pub auth_time: Timestamp,
     /// When the session ends.
     pub expires_at: Timestamp,
+    /// When the login provider last said that the person may stay; `None`: at the sign-in.
+    #[serde(default)]
+    pub confirmed_at: Option<Timestamp>,
+    /// A few words about the browser in which it began; empty where nothing is known.
+    #[serde(default)]
+    pub browser: String,
+    /// The hosts of applications behind a proxy for which the person signed in; only tenants without silent login ask.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 impl Record for Session {
@@ -29,8 +38,12 @@ impl Record for Session {
 impl Session {
     /// Begins a session under the cookie value `cookie`; `sid` is kept when the same person signs in again.
     pub async fn begin(store: &Store, cookie: &str, session: &Session) -> Result<()> {
-        let groups = [sessions_of(&session.identity.subject), everything_of(&session.identity.subject)];
-        store.put(cookie, session, &groups, session.expires_at).await
+        store.put(cookie, session, &session.groups(), session.expires_at).await
+    }
+
+    /// Changes a session, unless somebody changed or ended it meanwhile (then gives `false`).
+    pub async fn change(&self, store: &Store, cookie: &str, from: &Loaded<Session>) -> Result<bool> {
+        store.replace(cookie, Some(from), self, &self.groups(), Some(self.expires_at)).await
     }
 
     /// The living session behind a cookie.
@@ -38,10 +51,21 @@ impl Session {
         store.get(cookie).await
     }
 
+    /// Like [`Session::find`], with what [`Session::change`] needs.
+    pub async fn load(store: &Store, cookie: &str) -> Result<Option<Loaded<Session>>> {
+        store.load(cookie).await
+    }
+
     /// Ends the session and every grant that was given in it, in one step (those for offline use stay).
     pub async fn end(store: &Store, cookie: &str, session: &Session) -> Result<()> {
         store.remove_group(&grants_of_session(&session.sid)).await?;
         store.remove::<Session>(cookie).await
+    }
+
+    /// Ends the session called `sid`, as [`Session::end`] does, without its cookie.
+    pub async fn end_named(store: &Store, sid: &str) -> Result<()> {
+        store.remove_group(&grants_of_session(sid)).await?;
+        store.remove_group(&cookies_of_session(sid)).await
     }
 
     /// Ends everything of a person: all sessions, all grants.
@@ -52,6 +76,12 @@ impl Session {
     /// All living sessions of a person.
     pub async fn of(store: &Store, subject: &str) -> Result<Vec<Session>> {
         store.members(&sessions_of(subject)).await
+    }
+
+    /// The groups in which it ends: alone, and with all of the person.
+    fn groups(&self) -> [String; 3] {
+        let subject = &self.identity.subject;
+        [sessions_of(subject), everything_of(subject), cookies_of_session(&self.sid)]
     }
 
     /// How long ago credentials were entered.
@@ -65,12 +95,17 @@ pub fn sessions_of(subject: &str) -> String {
     group("sessions", subject)
 }
 
+/// The group of the one record that a session has, which can so be ended by those who do not know its cookie.
+fn cookies_of_session(sid: &str) -> String {
+    group("session-cookies", sid)
+}
+
 /// The group of all that must go when a person signs out everywhere.
 pub fn everything_of(subject: &str) -> String {
     group("person", subject)
 }
 
-/// The group of the grants that end with a session.
+/// The group of the grants that end with a session, and of the codes that would become such grants.
 pub fn grants_of_session(sid: &str) -> String {
     group("session-grants", sid)
 }

@@ -1,4 +1,5 @@
-//! What a server says about itself: RFC 8414 §2, RFC 8628 §4, OIDC Discovery §3, RP-Initiated Logout §2.1, RFC 9207 §3.
+//! What a server says about itself: RFC 8414 §2, RFC 8628 §4, OIDC Discovery §3, RP-Initiated Logout §2.1,
+//! Back-Channel Logout §2.1, RFC 9207 §3.
 
 use serde::Serialize;
 
@@ -24,11 +25,16 @@ pub struct ServerMetadata {
     pub subject_types_supported: Vec<&'static str>,
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub code_challenge_methods_supported: Vec<&'static str>,
     pub claims_supported: Vec<&'static str>,
     pub claims_parameter_supported: bool,
+    pub backchannel_logout_supported: bool,
+    pub backchannel_logout_session_supported: bool,
     pub request_parameter_supported: bool,
     pub request_uri_parameter_supported: bool,
     pub authorization_response_iss_parameter_supported: bool,

@@ -1,6 +1,8 @@
 //! The words of OAuth 2.0 and OpenID Connect: types and their arithmetic, without I/O, clock or state.
 
 pub mod authorization;
+pub mod client_keys;
+pub mod depth;
 pub mod duration;
 pub mod error;
 pub mod jwk;
@@ -10,5 +12,6 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod scope;
 pub mod token;
+pub mod token_exchange;
 
 pub use error::{ErrorCode, OAuthError};

@@ -3,9 +3,11 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::authorization::resources;
 use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
+use super::token_exchange::TokenExchange;
 
 /// What a client may turn into tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,9 +58,18 @@ impl GrantType {
     }
 }
 
-/// A request to `/token`, one variant per grant.
+/// A request to `/token`.
 #[derive(Debug)]
-pub enum TokenRequest {
+pub struct TokenRequest {
+    /// What is to be turned into tokens.
+    pub grant: GrantRequest,
+    /// Where the access token will be used: RFC 8707 §2.2.
+    pub resource: Vec<String>,
+}
+
+/// What a client presents at `/token`, one variant per grant.
+#[derive(Debug)]
+pub enum GrantRequest {
     /// RFC 6749 §4.1.3, RFC 7636 §4.5.
     AuthorizationCode {
         /// The code.
@@ -94,14 +105,23 @@ pub enum TokenRequest {
         /// The code that the device got.
         device_code: String,
     },
+    /// RFC 8693 §2.1.
+    TokenExchange(TokenExchange),
 }
 
 impl TokenRequest {
     /// Reads the parameters of a token request.
     ///
-    /// Errors: `invalid_request` for what is missing or malformed, `unsupported_grant_type`, `invalid_scope`.
+    /// Errors: `invalid_request` for what is missing or malformed, `unsupported_grant_type`, `invalid_scope`,
+    /// `invalid_target`.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         parameters.refuse_duplicates()?;
+        Ok(Self { grant: GrantRequest::from_parameters(parameters)?, resource: resources(parameters)? })
+    }
+}
+
+impl GrantRequest {
+    fn from_parameters(parameters: &Parameters) -> Result<Self> {
         let name = parameters.required("grant_type")?;
         let scope = parameters.one("scope")?.map(Scope::parse).transpose()?;
         match GrantType::parse(name) {
@@ -125,9 +145,8 @@ impl TokenRequest {
             Some(GrantType::DeviceCode) => {
                 Ok(Self::DeviceCode { device_code: parameters.required("device_code")?.to_owned() })
             }
-            Some(GrantType::TokenExchange) | None => {
-                Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported"))
-            }
+            Some(GrantType::TokenExchange) => Ok(Self::TokenExchange(TokenExchange::from_parameters(parameters)?)),
+            None => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not supported")),
         }
     }
 
@@ -139,6 +158,7 @@ impl TokenRequest {
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::Password { .. } => GrantType::Password,
             Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -148,6 +168,9 @@ impl TokenRequest {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     /// Always `Bearer`.
     pub token_type: &'static str,
     /// Seconds for which the access token is good.

@@ -156,6 +156,11 @@ impl<'a> Building<'a> {
         }
     }
 
+    /// The host of a tenant's login page leads to it, too, unless it is another tenant's.
+    pub(super) fn place_login_pages(&mut self) {
+        self.snapshot.add_login_pages();
+    }
+
     pub(super) fn finish(mut self) -> (Snapshot, Vec<Problem>) {
         self.problems.sort_by_key(|(position, _)| *position);
         (self.snapshot, self.problems.into_iter().map(|(_, problem)| problem).collect())

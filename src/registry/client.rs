@@ -8,9 +8,10 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::Value;
 use subtle::ConstantTimeEq;
 
+use crate::protocol::client_keys::ClientKeys;
+use crate::protocol::jwk::Algorithm;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
@@ -42,10 +43,12 @@ pub struct Client {
     pub pkce_only: bool,
     /// `plain` challenges are accepted.
     pub allow_plain_pkce: bool,
-    /// How it proves who it is; `None`: a public client.
+    /// The secret that it proves itself with, where it has one.
     pub secret: Option<ClientSecret>,
     /// Which way of proving is accepted.
     pub auth_method: AuthMethod,
+    /// How its ID tokens are signed, where it differs from the tenant's: `id_token_signed_response_alg`.
+    pub id_token_algorithm: Option<Algorithm>,
     /// Life of access and ID tokens, where it differs from the server's.
     pub access_token_lifetime: Option<Duration>,
     /// Life of refresh tokens, where it differs from the server's.
@@ -54,8 +57,8 @@ pub struct Client {
     pub allowed_origins: Vec<String>,
     /// Whether people are asked before the client gets anything.
     pub consent_required: bool,
-    /// Public keys of a client that signs its own assertions: a JWK set (RFC 7517 §5).
-    pub jwks: Option<Value>,
+    /// Public keys of a client that signs its own assertions.
+    pub jwks: Option<Arc<ClientKeys>>,
     /// Where those keys are fetched from.
     pub jwks_uri: Option<String>,
     /// Requests must be pushed first (RFC 9126 §6).
@@ -76,9 +79,14 @@ impl Client {
         self.grant_types.contains(&grant)
     }
 
-    /// Whether it must send a code challenge: always when it has no secret (RFC 9700 §2.1.1).
+    /// Whether it cannot prove who it is (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    /// Whether it must send a code challenge: always when it is public (RFC 9700 §2.1.1).
     pub fn needs_pkce(&self) -> bool {
-        self.pkce_only || self.secret.is_none()
+        self.pkce_only || self.is_public()
     }
 }
 
@@ -108,6 +116,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// In the form only.
     ClientSecretPost,
+    /// A signature with a key of its own: RFC 7523.
+    PrivateKeyJwt,
     /// Public client.
     None,
 }
@@ -115,7 +125,8 @@ pub enum AuthMethod {
 impl AuthMethod {
     /// Whether a client that is registered with this method may use `used`.
     pub fn accepts(self, used: AuthMethod) -> bool {
-        self == used || (self == Self::AnySecret && used != Self::None)
+        let any = matches!(used, Self::ClientSecretBasic | Self::ClientSecretPost);
+        self == used || (self == Self::AnySecret && any)
     }
 }
 
@@ -164,6 +175,16 @@ impl ClientSecret {
     }
 }
 
+/// Most memory of one computation: 1 GiB, in KiB.
+const MAX_MEMORY: u32 = 1 << 20;
+/// Most work of one computation: memory in KiB times passes, a few seconds on one core.
+const MAX_WORK: u64 = 1 << 22;
+
+/// Whether a computation with these parameters may be asked for by anybody who knows a name.
+pub fn is_affordable(params: &argon2::Params) -> bool {
+    params.m_cost() <= MAX_MEMORY && u64::from(params.m_cost()) * u64::from(params.t_cost()) <= MAX_WORK
+}
+
 fn decode_digest(hex: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -183,7 +204,7 @@ pub fn check_argon2id(hash: &str) -> Result<(), String> {
         phc.algorithm.as_str() == "argon2id"
             && phc.hash.is_some()
             && phc.salt.is_some()
-            && argon2::Params::try_from(&phc).is_ok()
+            && argon2::Params::try_from(&phc).is_ok_and(|params| is_affordable(&params))
     });
     if usable { Ok(()) } else { Err("must be an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$...$...".into()) }
 }

@@ -1,11 +1,16 @@
 //! The values of a client, each checked for itself.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use url::Url;
 
 use super::client::{AuthMethod, ClientSecret};
 use super::document::Findings;
 use super::spelling;
 use super::written::{List, Text};
+use crate::protocol::client_keys::ClientKeys;
+use crate::protocol::jwk::Algorithm;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
@@ -26,18 +31,27 @@ pub(super) fn checked_secret(
     }
 }
 
-pub(super) fn checked_auth_method(named: Option<String>, has_secret: bool, findings: &mut Findings) -> AuthMethod {
+/// What a client has to prove itself with decides where it names no method.
+pub(super) fn checked_auth_method(
+    named: Option<String>,
+    has_secret: bool,
+    has_keys: bool,
+    findings: &mut Findings,
+) -> AuthMethod {
     let method = match named.as_deref() {
-        None => return if has_secret { AuthMethod::AnySecret } else { AuthMethod::None },
+        None if has_secret => return AuthMethod::AnySecret,
+        None if has_keys => return AuthMethod::PrivateKeyJwt,
+        None => return AuthMethod::None,
         Some("client_secret_basic") => AuthMethod::ClientSecretBasic,
         Some("client_secret_post") => AuthMethod::ClientSecretPost,
         Some("none") => AuthMethod::None,
-        Some(method @ ("private_key_jwt" | "tls_client_auth")) => {
-            findings.error(format!("token_endpoint_auth_method {method} is not supported yet"));
+        Some("private_key_jwt") => AuthMethod::PrivateKeyJwt,
+        Some("tls_client_auth") => {
+            findings.error("token_endpoint_auth_method tls_client_auth is not supported yet");
             return AuthMethod::None;
         }
         Some(other) => {
-            let known = ["client_secret_basic", "client_secret_post", "none"];
+            let known = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
             let hint = spelling::hint(known, other);
             findings.error(format!("token_endpoint_auth_method {other:?} is not known{hint}"));
             return AuthMethod::None;
@@ -50,12 +64,61 @@ pub(super) fn checked_auth_method(named: Option<String>, has_secret: bool, findi
         (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, false) => {
             findings.error("token_endpoint_auth_method needs a secret; write secret or secret_hash");
         }
+        (AuthMethod::PrivateKeyJwt, true) => {
+            findings.error("token_endpoint_auth_method is private_key_jwt, but there is a secret; remove one of them");
+        }
+        (AuthMethod::PrivateKeyJwt, false) if !has_keys => {
+            findings.error("token_endpoint_auth_method private_key_jwt needs keys; write jwks or jwks_uri");
+        }
         _ => {}
     }
     method
 }
 
-pub(super) fn checked_grants(written: Option<List<Text>>, has_secret: bool, findings: &mut Findings) -> Vec<GrantType> {
+/// The keys of a client that signs its assertions.
+pub(super) fn checked_keys(written: Option<Value>, findings: &mut Findings) -> Option<Arc<ClientKeys>> {
+    let written = written.filter(|written| !written.is_null())?;
+    let members = written.get("keys").and_then(Value::as_array).into_iter().flatten();
+    if members.flat_map(Value::as_object).any(|key| key.contains_key("d") || key.contains_key("k")) {
+        findings.error("jwks has a private or shared key in it; write the public half alone, and make a new key");
+    }
+    match ClientKeys::parse(&written) {
+        Ok(keys) if keys.is_empty() => {
+            findings.error("jwks has no key that can be used: RSA of 2048 bits or more, EC P-256 or Ed25519, to sign");
+            None
+        }
+        Ok(keys) => Some(Arc::new(keys)),
+        Err(error) => {
+            findings.error(format!("jwks: {error}"));
+            None
+        }
+    }
+}
+
+/// A client has no secret that a token could be signed with, so HS256 is none of the choices.
+pub(super) fn checked_id_token_algorithm(written: Option<String>, findings: &mut Findings) -> Option<Algorithm> {
+    let algorithm = written?.parse::<Algorithm>().ok().filter(|algorithm| algorithm.is_asymmetric());
+    if algorithm.is_none() {
+        findings.error("id_token_signed_response_alg must be RS256, or PS256, ES256 or EdDSA where the tenant has it");
+    }
+    algorithm
+}
+
+/// An address that the server calls.
+pub(super) fn checked_address(key: &str, written: Option<String>, findings: &mut Findings) -> Option<String> {
+    let written = written?;
+    match Url::parse(&written) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.fragment().is_none() => {
+            if url.scheme() == "http" {
+                findings.warn(format!("{key} is plain http, which is not called unless ALLOW_PRIVATE_ADDRESSES=true"));
+            }
+        }
+        _ => findings.error(format!("{key} {written:?} must be a URL that begins with https:// and has no fragment")),
+    }
+    Some(written)
+}
+
+pub(super) fn checked_grants(written: Option<List<Text>>, is_public: bool, findings: &mut Findings) -> Vec<GrantType> {
     let written = written.map(List::texts).filter(|names| !names.is_empty());
     let Some(names) = written else { return vec![GrantType::AuthorizationCode, GrantType::RefreshToken] };
     let mut grants = Vec::new();
@@ -63,10 +126,13 @@ pub(super) fn checked_grants(written: Option<List<Text>>, has_secret: bool, find
         // `device` is what older files say.
         let grant = if name == "device" { Some(GrantType::DeviceCode) } else { GrantType::parse(name) };
         match grant {
-            Some(GrantType::ClientCredentials) if !has_secret => findings.warn(
+            Some(GrantType::ClientCredentials) if is_public => findings.warn(
                 // RFC 6749 §4.4: only confidential clients
-                "client_credentials is left out of grant_types, because the client has no secret",
+                "client_credentials is left out of grant_types, because the client has neither secret nor keys",
             ),
+            // RFC 8693 §5
+            Some(GrantType::TokenExchange) if is_public => findings
+                .warn("token-exchange is left out of grant_types, because the client has neither secret nor keys"),
             Some(grant) if grants.contains(&grant) => {}
             Some(grant) => grants.push(grant),
             None => {

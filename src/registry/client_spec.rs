@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-use super::client::{Client, DeviceGrant};
+use super::client::{AuthMethod, Client, DeviceGrant};
 use super::client_check::{
-    checked_auth_method, checked_consent, checked_grants, checked_origins, checked_post_logout, checked_secret,
-    checked_uris, patterns,
+    checked_address, checked_auth_method, checked_consent, checked_grants, checked_id_token_algorithm, checked_keys,
+    checked_origins, checked_post_logout, checked_secret, checked_uris, patterns,
 };
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;
@@ -47,6 +47,8 @@ pub(super) struct ClientSpec {
     secret_ref: Option<Yaml>,
     #[serde(alias = "tokenEndpointAuthMethod")]
     token_endpoint_auth_method: Option<Text>,
+    #[serde(alias = "idTokenSignedResponseAlg")]
+    id_token_signed_response_alg: Option<Text>,
     jwks: Option<Value>,
     #[serde(alias = "jwksUri")]
     jwks_uri: Option<Text>,
@@ -101,8 +103,17 @@ impl ClientSpec {
             findings.error("tenantname is missing; write the full name of the tenant that the client belongs to");
         }
         let secret = checked_secret(text(self.secret.take()), text(self.secret_hash.take()), findings);
-        let auth_method = checked_auth_method(text(self.token_endpoint_auth_method.take()), secret.is_some(), findings);
-        let grant_types = checked_grants(self.grant_types.take(), secret.is_some(), findings);
+        let jwks = checked_keys(self.jwks.take(), findings);
+        let jwks_uri = checked_address("jwks_uri", text(self.jwks_uri.take()), findings);
+        let backchannel_logout_uri =
+            checked_address("backchannel_logout_uri", text(self.backchannel_logout_uri.take()), findings);
+        if jwks.is_some() && jwks_uri.is_some() {
+            // RFC 7591 §2
+            findings.error("jwks and jwks_uri are both given; keep one of them");
+        }
+        let (has_keys, method) = (jwks.is_some() || jwks_uri.is_some(), self.token_endpoint_auth_method.take());
+        let auth_method = checked_auth_method(text(method), secret.is_some(), has_keys, findings);
+        let grant_types = checked_grants(self.grant_types.take(), auth_method == AuthMethod::None, findings);
         let redirect_uris = checked_uris("redirect_urls", std::mem::take(&mut self.redirect_urls), findings);
         if redirect_uris.is_empty() && grant_types.contains(&GrantType::AuthorizationCode) {
             findings.warn("redirect_urls is empty, so nobody can sign in through this client");
@@ -126,14 +137,15 @@ impl ClientSpec {
             allow_plain_pkce: on(self.allow_plain_pkce),
             secret,
             auth_method,
+            id_token_algorithm: checked_id_token_algorithm(text(self.id_token_signed_response_alg), findings),
             access_token_lifetime: self.access_token_hours.map(|Hours(life)| life),
             refresh_token_lifetime: self.refresh_token_hours.map(|Hours(life)| life),
             consent_required: checked_consent(text(self.consent), findings),
-            jwks: self.jwks,
-            jwks_uri: text(self.jwks_uri),
+            jwks,
+            jwks_uri,
             require_pushed_authorization_requests: on(self.require_pushed_authorization_requests),
             dpop_bound_access_tokens: on(self.dpop_bound_access_tokens),
-            backchannel_logout_uri: text(self.backchannel_logout_uri),
+            backchannel_logout_uri,
             backchannel_logout_session_required: on(self.backchannel_logout_session_required),
             device_grant: DeviceGrant {
                 expires_in: device.expires_in.map_or(default.expires_in, |Span(span)| span),
@@ -159,9 +171,6 @@ impl ClientSpec {
                      if that is what you want"
                 ));
             }
-        }
-        if self.backchannel_logout_uri.is_some() {
-            findings.warn("backchannel_logout_uri is not called by this release");
         }
     }
 }

@@ -98,4 +98,8 @@ impl HostTable {
             tenants.insert(pattern.clone(), tenant.clone());
         }
     }
+    /// Adds the host of a login page that `hosts` of nobody has.
+    pub(super) fn insert_login_page(&mut self, host: String, tenant: &Arc<Tenant>) {
+        self.exact.entry(host).or_insert_with(|| tenant.clone());
+    }
 }

@@ -41,6 +41,7 @@ impl Snapshot {
         let mut building = Building::read(documents, previous.unwrap_or(&nothing), check_script);
         building.place(Kind::Tenant);
         building.place(Kind::Client);
+        building.place_login_pages();
         building.finish()
     }
 
@@ -100,6 +101,15 @@ impl Snapshot {
         self.by_name.insert(tenant.name.clone(), tenant.clone());
         self.tenants.push(tenant.clone());
         Ok(())
+    }
+
+    pub(super) fn add_login_pages(&mut self) {
+        for tenant in &self.tenants {
+            let page = tenant.interceptor.domain.as_deref().filter(|_| tenant.interceptor.enabled).map(bare_host);
+            if let Some(host) = page.filter(|host| self.hosts.find(host).is_none()) {
+                self.hosts.insert_login_page(host, tenant);
+            }
+        }
     }
 
     pub(super) fn add_client(&mut self, client: &Arc<Client>) -> Result<(), String> {

@@ -58,6 +58,8 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
     ("ALLOW_MISSING_PROVIDERS", |w, v| flag(v).map(|on| w.allow_missing_providers = Some(on))),
     ("DISPLAY_VERSION", |w, v| flag(v).map(|on| w.display_version = on)),
+    ("LOGIN_PROTECTION", |w, v| flag(v).map(|on| w.login_protection.enabled = on)),
+    ("OPENAPI", |w, v| flag(v).map(|on| w.openapi = Some(on))),
     ("LOG_LEVEL", |w, v| one_of(v, &LEVELS, &mut w.log.level)),
     ("LOG_FORMAT", |w, v| {
         one_of(v, &[("console", LogFormat::Console), ("ndjson", LogFormat::Ndjson)], &mut w.log.format)
@@ -70,6 +72,7 @@ const VARIABLES: &[(&str, Set)] = &[
         w.trusted_proxies = ranges;
         Ok(())
     }),
+    ("ALLOW_PRIVATE_ADDRESSES", |w, v| flag(v).map(|on| w.outgoing.allow_private_addresses = Some(on))),
     ("STORE_PATH", |w, v| put(&mut w.store.path, v.into())),
     ("REDIS_URL", |w, v| match v.starts_with("redis://") || v.starts_with("rediss://") {
         true => put(&mut w.store.redis.url, Secret::new(v)),

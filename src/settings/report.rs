@@ -142,7 +142,7 @@ fn client_report(client: &Client) -> ClientReport {
     ClientReport {
         name: client.name.clone(),
         client_id: client.ident.to_string(),
-        confidential: client.secret.is_some(),
+        confidential: !client.is_public(),
         grant_types: client.grant_types.iter().copied().map(GrantType::as_str).collect(),
         redirect_uris: client.redirect_uris.iter().map(RedirectUri::as_str).map(str::to_owned).collect(),
     }

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Authorization, Grant};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
 use crate::key::{Expired, TenantSigner};
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::store::Record;
 
@@ -33,9 +34,28 @@ pub struct Claims {
     user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<Map<String, Value>>,
+    /// RFC 8693 §4.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    act: Option<Actor>,
     /// The stored grant without which the token is dead where the server is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grant_id: Option<String>,
+}
+
+/// RFC 8693 §4.1: who acts, and inside it who acted before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Actor {
+    sub: String,
+    client_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    act: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// Whoever `token` speaks of, after `before`.
+    pub fn of(token: &Claims, before: Option<Actor>) -> Self {
+        Self { sub: token.sub.clone(), client_id: token.client_id.clone(), act: before.map(Box::new) }
+    }
 }
 
 /// RFC 7519 §4.1.3: one string or several.
@@ -61,11 +81,10 @@ impl Claims {
     pub fn new(issuer: &Issuer, authorization: &Authorization, now: Timestamp, expires_at: Timestamp) -> Self {
         let person = authorization.person.as_ref();
         let identity = person.map(|person| &person.grant.person.identity);
-        let audience = person.map(|person| person.grant.audience.as_slice()).unwrap_or_default();
         Self {
             iss: authorization.issuer_url.to_string(),
             sub: authorization.subject().to_owned(),
-            aud: match audience {
+            aud: match authorization.audience.as_slice() {
                 [] => Audience::One(authorization.client.ident.to_string()),
                 [one] => Audience::One(one.clone()),
                 several => Audience::Several(several.to_vec()),
@@ -80,7 +99,30 @@ impl Claims {
             role: identity.map(|identity| identity.role.clone()),
             user: identity.map(|identity| identity.username.clone()),
             profile: identity.map(|identity| identity.profile.clone()).filter(|profile| !profile.is_empty()),
+            act: authorization.exchanged.as_ref().and_then(|exchanged| exchanged.actor.clone()),
             grant_id: person.map(|person| person.grant_id.clone()),
+        }
+    }
+
+    /// The claims for an application behind a proxy. It has no `client_id`, so it goes by its origin.
+    pub fn for_application(issuer: &Issuer, grant_id: &str, grant: &Grant, now: Timestamp) -> Self {
+        let person = &grant.person;
+        Self {
+            iss: grant.issuer.clone(),
+            sub: person.identity.subject.clone(),
+            aud: Audience::One(grant.client_id.clone()),
+            exp: grant.expires_at,
+            iat: now,
+            jti: issuer.random.identifier(),
+            client_id: grant.client_id.clone(),
+            scope: grant.scope.clone(),
+            tenant: issuer.tenant.name.to_string(),
+            auth_time: Some(person.auth_time),
+            role: Some(person.identity.role.clone()),
+            user: Some(person.identity.username.clone()),
+            profile: Some(person.identity.profile.clone()).filter(|profile| !profile.is_empty()),
+            act: None,
+            grant_id: Some(grant_id.to_owned()),
         }
     }
 
@@ -102,6 +144,16 @@ impl Claims {
     /// What it is good for.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> Timestamp {
+        self.exp
+    }
+
+    /// Who acts on behalf of whom it speaks of.
+    pub fn actor(&self) -> Option<&Actor> {
+        self.act.as_ref()
     }
 
     /// The grant it names.
@@ -158,10 +210,14 @@ async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
 
 /// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway, or another client's, are left as they are.
 pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
-    if let Ok(claims) = verify_signature(issuer, token).await
-        && claims.client_id == client_id
-    {
-        issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+    match verify_signature(issuer, token).await {
+        Ok(claims) if claims.client_id == client_id => {
+            issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+            audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
+            Ok(())
+        }
+        // §2.2.1: that nobody could look is no reason to say that it is done.
+        Err(error) if error.code != ErrorCode::InvalidToken => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::protocol::scope::Scope;
 use crate::protocol::token::TokenResponse;
+use crate::protocol::token_exchange;
 use crate::registry::client::Client;
 
 pub mod access_token;
 pub mod claims;
 pub mod grant_record;
 pub mod id_token;
+pub mod logout_token;
+pub mod pass;
 pub mod refresh_token;
 
 pub use grant_record::{Grant, Person};
@@ -25,8 +29,20 @@ pub struct Authorization {
     pub issuer_url: Arc<str>,
     /// What was granted.
     pub scope: Scope,
+    /// `aud` of the access token; empty: the client.
+    pub audience: Vec<String>,
     /// Whom the tokens speak of; `None`: the client itself.
     pub person: Option<PersonalAuthorization>,
+    /// Where it comes from another token.
+    pub exchanged: Option<Exchanged>,
+}
+
+/// What an exchanged token keeps of the one that it was exchanged for: RFC 8693.
+pub struct Exchanged {
+    /// Who acts on behalf of the person.
+    pub actor: Option<access_token::Actor>,
+    /// It lives no longer than this.
+    pub expires_at: Timestamp,
 }
 
 /// The part of an [`Authorization`] that a person gave.
@@ -45,7 +61,10 @@ pub struct PersonalAuthorization {
 pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<TokenResponse> {
     let signer = issuer.signer().await?;
     let now = issuer.now();
-    let lifetime = issuer.access_token_lifetime(&authorization.client);
+    let mut lifetime = issuer.access_token_lifetime(&authorization.client);
+    if let Some(exchanged) = &authorization.exchanged {
+        lifetime = lifetime.min(exchanged.expires_at.since(now));
+    }
     let claims = access_token::Claims::new(issuer, &authorization, now, now + lifetime);
     let access_token = access_token::sign(&signer, &claims)?;
     let id_token = match &authorization.person {
@@ -54,15 +73,10 @@ pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<Toke
         }
         _ => None,
     };
-    tracing::info!(
-        tenant = &*issuer.tenant.name,
-        client = &*authorization.client.ident,
-        subject = claims.sub(),
-        jti = claims.jti(),
-        "token issued"
-    );
+    audit::token_issued(&issuer.tenant.name, &authorization.client.ident, claims.sub(), claims.jti());
     Ok(TokenResponse {
         access_token,
+        issued_token_type: authorization.exchanged.as_ref().map(|_| token_exchange::ACCESS_TOKEN),
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),
         scope: authorization.scope,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Authorization, Grant, PersonalAuthorization, earlier};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
@@ -99,7 +100,13 @@ impl Presented {
     /// Uses the token: advances the family if it is the first use, and issues the next token.
     ///
     /// Errors: `invalid_grant` when the family ended or moved on meanwhile.
-    pub async fn redeem(mut self, issuer: &Issuer, client: Arc<Client>, scope: Scope) -> Result<Authorization> {
+    pub async fn redeem(
+        mut self,
+        issuer: &Issuer,
+        client: Arc<Client>,
+        scope: Scope,
+        audience: Vec<String>,
+    ) -> Result<Authorization> {
         let own = digest(&self.value);
         let now = issuer.now();
         let grant = loop {
@@ -134,24 +141,23 @@ impl Presented {
             client,
             issuer_url: grant.issuer.as_str().into(),
             scope,
+            audience,
             person: Some(PersonalAuthorization {
                 grant_id: self.token.grant_id,
                 grant,
                 nonce: None,
                 refresh_token: Some(next),
             }),
+            exchanged: None,
         })
     }
 
     /// RFC 9700 §4.14.2: somebody holds a copy, so nobody keeps it.
     async fn reused(&self, issuer: &Issuer) -> Result<OAuthError> {
         Grant::end(issuer, &self.token.grant_id).await?;
-        tracing::warn!(
-            tenant = &*issuer.tenant.name,
-            client = self.grant().client_id,
-            subject = self.grant().person.identity.subject,
-            "a refresh token was used again after its successor; its family was revoked"
-        );
+        let grant = self.grant();
+        let reason = "a refresh token was used again after its successor; its family was revoked";
+        audit::token_revoked(&issuer.tenant.name, &grant.client_id, &grant.person.identity.subject, reason);
         Ok(OAuthError::invalid_grant("the refresh token was already used"))
     }
 }
@@ -160,7 +166,10 @@ impl Presented {
 pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<bool> {
     let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(false) };
     match Grant::find(issuer, &token.grant_id).await? {
-        Some(grant) if grant.record.client_id == client_id => Grant::end(issuer, &token.grant_id).await?,
+        Some(grant) if grant.record.client_id == client_id => {
+            Grant::end(issuer, &token.grant_id).await?;
+            audit::token_revoked(&issuer.tenant.name, client_id, &grant.record.person.identity.subject, "client");
+        }
         _ => {}
     }
     Ok(true)

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
+use super::client_authentication::authenticate;
 use super::form::Form;
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
-use crate::protocol::parameters::{Parameters, form_decode};
+use crate::protocol::parameters::Parameters;
 use crate::protocol::token::TokenRequest;
-use crate::registry::client::{AuthMethod, Client, ClientSecret};
+use crate::registry::client::Client;
 
 /// What an endpoint for authenticated clients reads.
 pub trait ClientForm: Sized + Send {
@@ -49,9 +48,9 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
         let read = async {
             let client = authenticate(&issuer, &headers, &parameters).await?;
             let form = T::from_parameters(&parameters)?;
-            Ok(Self { issuer, client, form })
+            Ok(Self { issuer: issuer.clone(), client, form })
         };
-        read.await.map_err(|error| refuse(error, headers.contains_key(header::AUTHORIZATION)))
+        read.await.map_err(|error: OAuthError| refuse(error, headers.contains_key(header::AUTHORIZATION)))
     }
 }
 
@@ -63,81 +62,4 @@ fn refuse(error: OAuthError, tried_basic: bool) -> Response {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"uitsmijter\""));
     }
     response
-}
-
-/// How a client presented itself.
-struct Presented {
-    client_id: String,
-    secret: Option<String>,
-    method: AuthMethod,
-}
-
-async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Arc<Client>> {
-    let presented = present(headers, parameters)?;
-    let client = issuer.known_client(&presented.client_id)?;
-    tracing::Span::current().record("client", &*client.ident);
-    let refused = || OAuthError::invalid_client("client authentication failed");
-    match (&client.secret, presented.secret) {
-        (None, None) => Ok(client),
-        // A public client has no secret to compare, and pretending that any would do helps nobody.
-        (None, Some(_)) | (Some(_), None) => Err(refused()),
-        (Some(_), Some(_)) if !client.auth_method.accepts(presented.method) => {
-            Err(OAuthError::invalid_client("the client must use its registered authentication method"))
-        }
-        (Some(secret), Some(presented)) => {
-            if verify(secret, presented).await {
-                Ok(client)
-            } else {
-                Err(refused())
-            }
-        }
-    }
-}
-
-/// In constant time; argon2 on a thread that may take its time.
-async fn verify(secret: &ClientSecret, presented: String) -> bool {
-    if !secret.is_slow() {
-        return secret.verify(&presented);
-    }
-    let secret = secret.clone();
-    tokio::task::spawn_blocking(move || secret.verify(&presented)).await.unwrap_or(false)
-}
-
-/// RFC 6749 §2.3: one method per request.
-fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
-    let form_id = parameters.owned("client_id")?;
-    let form_secret = parameters.owned("client_secret")?;
-    match headers.get(header::AUTHORIZATION) {
-        Some(value) => {
-            let (client_id, secret) = basic(value)?;
-            if form_secret.is_some() {
-                return Err(OAuthError::invalid_request("only one way of client authentication may be used"));
-            }
-            if form_id.is_some_and(|form_id| form_id != client_id) {
-                return Err(OAuthError::invalid_request("client_id differs from the one in the Authorization header"));
-            }
-            Ok(Presented { client_id, secret, method: AuthMethod::ClientSecretBasic })
-        }
-        None => {
-            let client_id = form_id.ok_or_else(|| OAuthError::invalid_client("client_id is missing"))?;
-            let method = if form_secret.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
-            Ok(Presented { client_id, secret: form_secret, method })
-        }
-    }
-}
-
-/// RFC 6749 §2.3.1: both halves are form-encoded before they are joined. An empty secret counts as none.
-fn basic(value: &HeaderValue) -> Result<(String, Option<String>)> {
-    let malformed = || OAuthError::invalid_client("the Authorization header is not a well-formed Basic credential");
-    let value = value.to_str().map_err(|_| malformed())?;
-    let (scheme, encoded) = value.split_once(' ').ok_or_else(malformed)?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(malformed());
-    }
-    let decoded = STANDARD.decode(encoded.trim()).map_err(|_| malformed())?;
-    let decoded = String::from_utf8(decoded).map_err(|_| malformed())?;
-    let (client_id, secret) = decoded.split_once(':').ok_or_else(malformed)?;
-    let client_id = form_decode(client_id).map_err(|_| malformed())?;
-    let secret = form_decode(secret).map_err(|_| malformed())?;
-    Ok((client_id, Some(secret).filter(|secret| !secret.is_empty())))
 }

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
 
-use super::forwarded::Origin;
+use super::forwarded::{Origin, covers};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
+use crate::store::{Loaded, digest};
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -22,14 +23,25 @@ pub const SESSION: &str = "uitsmijter-sso";
 /// Ties pending steps to the browser in which they began.
 pub const BROWSER: &str = "uitsmijter-browser";
 
+/// The same over https: browsers take a cookie of such a name from this very host alone (RFC 6265bis §4.1.3.2), so a
+/// neighbour below the same domain cannot plant its own and have somebody finish a step that it began.
+pub const SECURE_BROWSER: &str = "__Host-uitsmijter-browser";
+
+/// Most values of one name that are looked at: the host's own, the domain's, and one more.
+const MOST: usize = 3;
+
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    session: Option<String>,
+    /// Usually one; another one may linger from before the operator chose a domain, or come from a neighbour.
+    sessions: Vec<String>,
     browser: Option<String>,
     secure: bool,
+    host: Option<String>,
     /// The cookie domain that the operator configured for this host.
     domain: Option<String>,
+    /// All domains for which some host of the tenant sets cookies that this host may remove.
+    former_domains: Vec<String>,
 }
 
 impl FromRequestParts<App> for Cookies {
@@ -37,29 +49,47 @@ impl FromRequestParts<App> for Cookies {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Self::Rejection> {
         let origin = Origin::of(parts, &app.settings);
-        let find = |name: &str| {
-            let headers = parts.headers.get_all(header::COOKIE).iter();
-            let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(Cookie::split_parse);
-            // Our values are 43 characters; whatever is much longer is not ours.
-            pairs
-                .flatten()
-                .find(|cookie| cookie.name() == name && cookie.value().len() <= 128)
-                .map(|c| c.value().to_owned())
-        };
-        Ok(Self {
-            session: find(SESSION),
-            browser: find(BROWSER),
-            secure: origin.as_ref().is_some_and(|origin| origin.scheme == "https"),
-            domain: origin.and_then(|origin| app.cookie_domain(origin.host())),
-        })
+        let secure = origin.as_ref().is_some_and(|origin| origin.scheme == "https");
+        Ok(Self::of(app, &parts.headers, secure, origin.as_ref().map(Origin::host)))
     }
 }
 
 impl Cookies {
+    /// The cookies among `headers`, and those to set for `host`.
+    pub fn of(app: &App, headers: &HeaderMap, secure: bool, host: Option<&str>) -> Self {
+        Self {
+            sessions: sent(headers, SESSION),
+            browser: sent(headers, browser_name(secure)).pop(),
+            secure,
+            host: host.map(str::to_owned),
+            domain: host.and_then(|host| app.cookie_domain(host)),
+            former_domains: host.map(|host| app.cookie_domains(host)).unwrap_or_default(),
+        }
+    }
+
     /// The living session of this browser at this tenant, with the value of its cookie.
     pub async fn session(&self, issuer: &Issuer) -> Result<Option<(String, Session)>> {
-        let Some(value) = &self.session else { return Ok(None) };
-        Ok(Session::find(&issuer.store, value).await?.map(|session| (value.clone(), session)))
+        Ok(self.loaded_session(issuer).await?.map(|(value, session)| (value, session.record)))
+    }
+
+    /// Like [`Cookies::session`], with what [`Session::change`] needs.
+    pub async fn loaded_session(&self, issuer: &Issuer) -> Result<Option<(String, Loaded<Session>)>> {
+        for value in &self.sessions {
+            if let Some(session) = Session::load(&issuer.store, value).await? {
+                return Ok(Some((value.clone(), session)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a browser sends the session's cookie to `host`, too.
+    pub fn reaches(&self, host: &str) -> bool {
+        self.host.as_deref() == Some(host) || self.domain.as_deref().is_some_and(|domain| covers(domain, host))
+    }
+
+    /// Whether the cookies are for https alone.
+    pub fn secure(&self) -> bool {
+        self.secure
     }
 
     /// The value that tells this browser apart: the one it sent, or a fresh one with the cookie to set.
@@ -68,10 +98,15 @@ impl Cookies {
             Some(value) => (value.clone(), None),
             None => {
                 let value = issuer.random.token();
-                let cookie = self.build(BROWSER, value.clone(), None, None);
+                let cookie = self.build(browser_name(self.secure), value.clone(), None, None);
                 (value, Some(cookie))
             }
         }
+    }
+
+    /// The value that the browser sent to tell itself apart, if it did.
+    pub fn own_browser(&self) -> Option<&str> {
+        self.browser.as_deref()
     }
 
     /// Whether the request comes from the browser with this value.
@@ -80,17 +115,39 @@ impl Cookies {
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
     }
 
-    /// Sets the session's cookie.
-    pub fn begin_session(&self, value: String, life: Duration) -> SetCookie {
+    /// What the forms of a signed-in person carry, so that no other site can send them: it follows from the cookie, which
+    /// no other site knows.
+    pub fn form_token(&self, cookie: &str) -> String {
+        digest(&format!("form\n{cookie}"))
+    }
+
+    /// Whether `token` is the one of [`Cookies::form_token`].
+    pub fn is_form_token(&self, cookie: &str, token: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
+    }
+
+    /// Lets the browser keep the session's cookie for longer.
+    pub fn keep_session(&self, value: String, life: Duration) -> SetCookie {
         self.build(SESSION, value, Some(life), self.domain.clone())
     }
 
-    /// Removes the session's cookie, on the host and on the domain it may have been set for.
+    /// Sets the session's cookie, and where it is for a domain, removes the one that the host alone may still have.
+    pub fn begin_session(&self, value: String, life: Duration) -> SetCookies {
+        let session = self.keep_session(value, life);
+        let lingering = self.domain.is_some().then(|| self.removal(None));
+        SetCookies(lingering.into_iter().chain([session]).collect())
+    }
+
+    /// Removes the session's cookie, on the host and on every domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
-        let removal = |domain| self.build(SESSION, String::new(), Some(Duration::ZERO), domain);
-        let mut cookies = vec![removal(None)];
-        cookies.extend(self.domain.clone().map(|domain| removal(Some(domain))));
+        let mut cookies = vec![self.removal(None)];
+        cookies.extend(self.former_domains.iter().map(|domain| self.removal(Some(domain.clone()))));
         cookies
+    }
+
+    fn removal(&self, domain: Option<String>) -> SetCookie {
+        self.build(SESSION, String::new(), Some(Duration::ZERO), domain)
     }
 
     fn build(&self, name: &'static str, value: String, life: Option<Duration>, domain: Option<String>) -> SetCookie {
@@ -107,6 +164,23 @@ impl Cookies {
         }
         SetCookie(cookie.to_string())
     }
+}
+
+/// The values of all cookies of that name, the most specific first.
+fn sent(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = lines.flat_map(Cookie::split_parse).flatten();
+    let ours = cookies.filter(|cookie| cookie.name() == name && is_ours(cookie.value()));
+    ours.map(|cookie| cookie.value().to_owned()).take(MOST).collect()
+}
+
+fn browser_name(secure: bool) -> &'static str {
+    if secure { SECURE_BROWSER } else { BROWSER }
+}
+
+/// Whether a value could be one of [`crate::random::Random::token`].
+fn is_ours(value: &str) -> bool {
+    value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// One `Set-Cookie` header.

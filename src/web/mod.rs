@@ -2,7 +2,9 @@
 
 pub mod assets;
 pub mod bearer;
+pub mod browser_hint;
 pub mod callback;
+mod client_authentication;
 pub mod client_request;
 pub mod colour;
 pub mod cookies;
@@ -14,9 +16,11 @@ pub mod forwarded;
 mod host;
 pub mod locale;
 pub mod look;
+pub mod original_url;
 mod page;
 pub mod page_context;
 mod page_policy;
 pub mod pages;
 pub mod steps;
 pub mod trace;
+pub mod views;

@@ -187,7 +187,6 @@ fn a_full_client_is_read_to_the_last_key() {
   access_token_hours: 0.5
   refresh_token_hours: 24
   consent: required
-  jwks: {keys: []}
   jwks_uri: https://a.example/jwks
   backchannel_logout_session_required: true
   device_grant_config: {expires_in: 600, interval: 10s, verification_uri: https://a.example/device}
@@ -203,7 +202,7 @@ fn a_full_client_is_read_to_the_last_key() {
     assert_eq!(client.scopes.len(), 2);
     assert!(client.provider_scopes[0].matches("can:read"));
     assert!(client.consent_required && client.allow_plain_pkce && client.backchannel_logout_session_required);
-    assert!(client.jwks.is_some() && client.jwks_uri.is_some());
+    assert!(client.jwks.is_none() && client.jwks_uri.is_some());
     assert_eq!(client.device_grant.expires_in, Duration::from_secs(600));
     assert_eq!(client.device_grant.interval, Duration::from_secs(10));
     assert!(!format!("{client:?}").contains("s3cret"));
@@ -228,7 +227,18 @@ fn what_is_wrong_with_a_client_is_said_and_the_client_is_not_served() {
         ("  profile: fapi2", "profile is not supported yet"),
         ("  require_pushed_authorization_requests: yes", "require_pushed_authorization_requests is not supported yet"),
         ("  dpop_bound_access_tokens: true", "dpop_bound_access_tokens is not supported yet"),
-        ("  token_endpoint_auth_method: private_key_jwt", "private_key_jwt is not supported yet"),
+        ("  token_endpoint_auth_method: private_key_jwt", "private_key_jwt needs keys"),
+        (
+            "  token_endpoint_auth_method: private_key_jwt\n  secret: x\n  jwks_uri: https://a.example/",
+            "there is a secret",
+        ),
+        ("  token_endpoint_auth_method: tls_client_auth", "tls_client_auth is not supported yet"),
+        ("  jwks: {keys: []}", "jwks has no key that can be used"),
+        ("  jwks: {keys: [{kty: oct, k: abc}]}", "jwks has a private or shared key in it"),
+        ("  jwks: []", "it has no list called keys"),
+        ("  backchannel_logout_uri: https://a.example/#x", "has no fragment"),
+        ("  id_token_signed_response_alg: HS256", "must be RS256"),
+        ("  jwks_uri: file:///etc/passwd", "must be a URL that begins with https://"),
         ("  token_endpoint_auth_method: client_secret_basic", "needs a secret"),
         ("  token_endpoint_auth_method: none\n  secret: x", "none, but there is a secret"),
         ("  token_endpoint_auth_method: client_secret_bsic", "did you mean \"client_secret_basic\"?"),
@@ -286,8 +296,8 @@ fn what_is_doubtful_is_served_with_a_warning() {
         ),
         ("  scopes: [a]", "redirect_urls is empty"),
         (
-            "  redirect_uri: https://a.example/\n  backchannel_logout_uri: https://a.example/bye",
-            "not called by this release",
+            "  redirect_uri: https://a.example/\n  backchannel_logout_uri: http://a.example/bye",
+            "backchannel_logout_uri is plain http",
         ),
     ] {
         let (snapshot, problems) = with_client(config);

@@ -2,10 +2,17 @@
 
 mod activate;
 mod authorize;
+mod backchannel_logout;
+mod client_assertion;
 mod discovery;
 mod health;
+mod index;
+mod interceptor;
+mod isolation;
 mod login;
 mod logout;
+mod openapi;
 mod revoke;
+mod throttle;
 mod token;
 mod userinfo;

@@ -5,3 +5,4 @@ mod client_credentials;
 mod device_code;
 mod password;
 mod refresh_token;
+mod token_exchange;

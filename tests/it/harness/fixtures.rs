@@ -66,7 +66,7 @@ config:
 }
 
 /// The clients of a tenant: `spa` (public), `web` (confidential), `service`, `legacy` (password), `shop` (consent), `tv`
-/// (device).
+/// and `box` (devices), `exchange-service` (token exchange).
 pub(crate) fn clients(tenant: &str, prefix: &str) -> String {
     format!(
         r#"
@@ -111,6 +111,15 @@ config:
   consent: required
   redirect_urls: ["{CALLBACK}"]
   scopes: [openid, profile]
+---
+name: Exchange
+config:
+  tenantname: {tenant}
+  ident: {prefix}exchange-service
+  secret: "{SECRET}"
+  redirect_urls: ["{CALLBACK}"]
+  grant_types: [authorization_code, client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]
+  scopes: [openid, profile, jobs, "read:*"]
 ---
 name: Box
 config:

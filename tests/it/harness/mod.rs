@@ -1,15 +1,22 @@
 //! What the tests stand on: a whole server without a socket, and those who talk to it.
 
+pub(crate) mod application;
 pub(crate) mod browser;
+pub(crate) mod client_key;
 pub(crate) mod fakes;
 pub(crate) mod fixtures;
 pub(crate) mod lossy_proxy;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod relying_party;
 pub(crate) mod response;
 pub(crate) mod server;
+pub(crate) mod watched;
 
+pub(crate) use application::Application;
 pub(crate) use browser::Browser;
+pub(crate) use client_key::ClientKey;
+pub(crate) use proxy::Proxy;
 pub(crate) use relying_party::RelyingParty;
 pub(crate) use response::Answer;
 pub(crate) use server::TestServer;

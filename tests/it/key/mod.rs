@@ -4,6 +4,7 @@ mod commands;
 mod harness;
 mod history;
 mod life;
+mod many_rotations;
 mod memory;
 mod property;
 mod signing;

@@ -1,0 +1,207 @@
+//! `/interceptor`: forward-auth. A proxy asks whether a request may pass to the application behind it, and as whom.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::audit;
+use crate::issuer::Issuer;
+use crate::login::session::Session;
+use crate::metrics::OfTenant;
+use crate::protocol::error::Result;
+use crate::store::Loaded;
+use crate::web::cookies::{Cookies, SetCookie};
+use crate::web::error::said;
+use crate::web::forwarded::Origin;
+use crate::web::original_url::OriginalUrl;
+
+/// How often the login provider is asked whether a person may stay; in between a session is not prolonged either.
+const CONFIRM_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// Who the person is, for the application behind the proxy.
+const USER_HEADER: &str = "x-user-ident";
+
+/// Every method, because some proxies ask with the one that they were asked with.
+pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
+    let (original, issuer, login) = match protected(&app, &parts) {
+        Ok(found) => found,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let host = original.url.host_str().unwrap_or_default();
+    let cookies = Cookies::of(&app, &parts.headers, original.url.scheme() == "https", Some(host));
+    let session = cookies.loaded_session(&issuer).await?;
+    let entered = |session: &Session| issuer.tenant.silent_login || session.hosts.iter().any(|own| own == host);
+    let session = session.filter(|(_, session)| entered(&session.record));
+    let passed = match session {
+        Some((cookie, session)) => stay(&issuer, &cookies, &cookie, session).await?.map(|stays| (cookie, stays)),
+        None => None,
+    };
+    count(&issuer, passed.is_some());
+    match passed {
+        Some((cookie, (session, prolonged))) => {
+            let token = app.passes.of(&issuer, &cookie, &session, &original.origin()).await?;
+            Ok((prolonged, pass(&session, &token)?).into_response())
+        }
+        None => Ok(sign_in_first(&original, &login, &parts.headers)),
+    }
+}
+
+/// Why nobody may pass, whoever they are.
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    description: &'static str,
+}
+
+impl Refusal {
+    fn denied(description: &'static str) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: "access_denied", description }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        said(self.status, self.code, self.description)
+    }
+}
+
+/// What was asked for, the tenant whose application it is, as its login page speaks for it, and where that page is.
+fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issuer, Origin), Refusal> {
+    let original = OriginalUrl::of(parts, &app.settings).map_err(Refusal::denied)?;
+    let snapshot = app.registry.current();
+    let tenant = original.url.host_str().and_then(|host| snapshot.tenant_by_host(host)).ok_or(Refusal {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown_host",
+        description: "no tenant is configured for this host",
+    })?;
+    tracing::Span::current().record("tenant", &*tenant.name);
+    if !tenant.interceptor.enabled {
+        return Err(Refusal::denied("the interceptor is switched off for this tenant"));
+    }
+    let login = app.login_origin(tenant, original.url.scheme());
+    let found = login.and_then(|login| Some((app.issuer(&login)?, login)));
+    match found.filter(|(issuer, _)| issuer.tenant.name == tenant.name) {
+        Some((issuer, login)) => Ok((original, issuer, login)),
+        None => {
+            tracing::error!("interceptor.domain does not lead to the tenant; nobody can sign in at its applications");
+            Err(Refusal::denied("the login page of this tenant is not configured"))
+        }
+    }
+}
+
+/// The request may pass, and these headers belong on it.
+fn pass(session: &Session, token: &str) -> Result<Response> {
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))?);
+    headers.insert(USER_HEADER, HeaderValue::from_bytes(session.identity.subject.as_bytes())?);
+    Ok(response)
+}
+
+/// Prolongs the session now and then, if the login provider agrees; `None` when it does not.
+async fn stay(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    cookie: &str,
+    session: Loaded<Session>,
+) -> Result<Option<(Session, Option<SetCookie>)>> {
+    let now = issuer.now();
+    let confirmed_at = session.record.confirmed_at.unwrap_or(session.record.auth_time);
+    if now.since(confirmed_at) < CONFIRM_EVERY {
+        return Ok(Some((session.record, None)));
+    }
+    // Taken first, so that of all the requests for a page one asks, and a backend that is away is not asked by all.
+    let claimed = Session { confirmed_at: Some(now), ..session.record.clone() };
+    if !claimed.change(&issuer.store, cookie, &session).await? {
+        return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
+    }
+    match issuer.login.is_valid(&issuer.tenant, &claimed.identity.username).await {
+        Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
+        Ok(false) => {
+            Session::end(&issuer.store, cookie, &claimed).await?;
+            audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider");
+            Ok(None)
+        }
+        Err(error) => {
+            tracing::warn!(cause = format!("{error:#}"), "nobody could say whether a person may stay; not prolonged");
+            Ok(Some((claimed, None)))
+        }
+    }
+}
+
+async fn prolong(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    cookie: &str,
+    claimed: Session,
+) -> Result<Option<(Session, Option<SetCookie>)>> {
+    let Some(current) = Session::load(&issuer.store, cookie).await? else { return Ok(None) };
+    let life = issuer.lifetimes.session;
+    let prolonged = Session { expires_at: issuer.now() + life, ..claimed };
+    if !prolonged.change(&issuer.store, cookie, &current).await? {
+        return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
+    }
+    Ok(Some((prolonged, Some(cookies.keep_session(cookie.to_owned(), life)))))
+}
+
+/// The way to the login page, for whoever can show one. A page that a script asks for helps nobody.
+fn sign_in_first(original: &OriginalUrl, login: &Origin, headers: &HeaderMap) -> Response {
+    let back = form_urlencoded::Serializer::new(String::new()).append_pair("for", original.url.as_str()).finish();
+    let location = format!("{}://{}/login?{back}&mode=interceptor", login.scheme, login.authority);
+    let status = match original.method {
+        _ if !original.redirects || !shows_pages(headers) => StatusCode::UNAUTHORIZED,
+        Method::GET | Method::HEAD => StatusCode::TEMPORARY_REDIRECT,
+        // What a form sent must not be sent to the login page.
+        _ => StatusCode::SEE_OTHER,
+    };
+    let mut response =
+        (status, [(header::CACHE_CONTROL, "no-store"), (header::VARY, "accept, cookie")]).into_response();
+    if let (true, Ok(location)) = (shows_pages(headers), HeaderValue::try_from(location)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// Whether the answer is for a window and not for a script, an image or a program that takes no HTML.
+fn shows_pages(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let for_window = text("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+    let by_script = text("x-requested-with").is_some_and(|by| by.eq_ignore_ascii_case("XMLHttpRequest"));
+    for_window && !by_script && text("accept").is_none_or(accepts_html)
+}
+
+/// RFC 9110 §12.5.1.
+fn accepts_html(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        matches!(kind.as_str(), "text/html" | "application/xhtml+xml" | "text/*" | "*/*") && !refused
+    })
+}
+
+fn count(issuer: &Issuer, passed: bool) {
+    let metrics = &issuer.metrics;
+    let counter = if passed { &metrics.interceptor_success } else { &metrics.interceptor_failure };
+    counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::accepts_html;
+
+    #[test]
+    fn html_is_accepted_by_name_or_by_a_range() {
+        for accept in ["text/html", "application/json, TEXT/HTML;q=0.1", "*/*", "text/*;q=0.5"] {
+            assert!(accepts_html(accept), "{accept}");
+        }
+        for accept in ["application/json", "image/*", "text/html;q=0", ""] {
+            assert!(!accepts_html(accept), "{accept}");
+        }
+    }
+}

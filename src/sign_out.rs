@@ -1,0 +1,79 @@
+//! The end of sessions, and how clients hear of it: OIDC Back-Channel Logout §2.5 to §2.7.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::issuer::Issuer;
+use crate::login::participant::Participant;
+use crate::login::session::Session;
+use crate::protocol::error::Result;
+use crate::registry::client::Client;
+use crate::token::logout_token;
+
+/// How long is waited before each further try. A client that is away for longer finds out by a refused refresh.
+const RETRIES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+];
+
+/// Ends a session with what was granted in it, and tells the clients that took part. Waits for none of them.
+pub async fn session(issuer: &Issuer, cookie: &str, session: &Session) -> Result<()> {
+    Session::end(&issuer.store, cookie, session).await?;
+    tell(issuer, Participant::take_session(&issuer.store, &session.sid).await?);
+    Ok(())
+}
+
+/// Ends everything of a person, and tells every client of any of their sessions.
+pub async fn everywhere(issuer: &Issuer, subject: &str) -> Result<()> {
+    Session::end_everywhere(&issuer.store, subject).await?;
+    tell(issuer, Participant::take_person(&issuer.store, subject).await?);
+    Ok(())
+}
+
+fn tell(issuer: &Issuer, participants: Vec<Participant>) {
+    for participant in participants {
+        // It may have been removed, or may not want to hear of it any more.
+        let Some(client) = issuer.client(&participant.client_id) else { continue };
+        if client.backchannel_logout_uri.is_some() {
+            tokio::spawn(deliver(issuer.clone(), client, participant));
+        }
+    }
+}
+
+async fn deliver(issuer: Issuer, client: Arc<Client>, participant: Participant) {
+    let mut retries = RETRIES.iter();
+    loop {
+        let (again, cause) = match attempt(&issuer, &client, &participant).await {
+            Ok(()) => return,
+            Err(failure) => failure,
+        };
+        let next = retries.next().filter(|_| again);
+        tracing::warn!(
+            tenant = &*issuer.tenant.name,
+            client = &*client.ident,
+            cause = format!("{cause:#}"),
+            again = next.is_some(),
+            "a client could not be told that a session ended"
+        );
+        let Some(pause) = next else { return };
+        tokio::time::sleep(*pause).await;
+    }
+}
+
+/// One try; an error says whether another one makes sense.
+async fn attempt(issuer: &Issuer, client: &Client, participant: &Participant) -> Result<(), (bool, anyhow::Error)> {
+    let Some(uri) = &client.backchannel_logout_uri else { return Ok(()) };
+    // A fresh one each time, because it lives for two minutes only.
+    let token = logout_token::sign(issuer, participant).await;
+    let token = token.map_err(|error| (true, error.cause.unwrap_or_else(|| anyhow::anyhow!(error.description))))?;
+    let status = issuer.outgoing.post_form(uri, &[("logout_token", &token)]).await.map_err(|error| (true, error))?;
+    if status.is_success() {
+        return Ok(());
+    }
+    // §2.8: 400 is the client's last word.
+    let again = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+    Err((again, anyhow::anyhow!("the answer has the status {status}")))
+}

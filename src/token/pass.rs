@@ -1,0 +1,108 @@
+//! Passes: the access tokens that a proxy puts before requests to the applications behind it.
+//!
+//! A pass is made once and used until shortly before it ends, so that a page with a hundred images costs one signature.
+//! Whether the session behind it still lives is not decided here: whoever asks has just looked it up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::access_token::{self, Claims};
+use super::{Grant, Person};
+use crate::audit;
+use crate::clock::Timestamp;
+use crate::issuer::Issuer;
+use crate::key::TenantSigner;
+use crate::login::session::Session;
+use crate::protocol::authorization::ClaimsRequest;
+use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::store::digest;
+
+/// How many passes are kept per generation; a pass is about a kilobyte.
+const KEPT: usize = 10_000;
+/// What an application behind a proxy may ask `/userinfo`; the token's own claims say as much.
+const SCOPE: &str = "openid profile email";
+
+/// The passes of this process. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Passes(Arc<Mutex<Generations>>);
+
+/// A place for one pass; whoever holds it makes the pass, and the others wait for that.
+type Place = Arc<tokio::sync::Mutex<Option<Pass>>>;
+
+/// Places that were used lately, and those that were before: when there are too many, the older half goes.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<String, Place>,
+    old: HashMap<String, Place>,
+}
+
+struct Pass {
+    token: Arc<str>,
+    renew_at: Timestamp,
+}
+
+impl Passes {
+    /// The access token for the person of `session` at the application called `application` (its origin).
+    /// `cookie` is the session's cookie.
+    pub async fn of(&self, issuer: &Issuer, cookie: &str, session: &Session, application: &str) -> Result<Arc<str>> {
+        let signer = issuer.signer().await?;
+        let algorithm = signer.algorithm();
+        // A tenant whose algorithm or issuer is changed gets other passes at once.
+        let place = self.place(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
+        let mut place = place.lock().await;
+        if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
+            return Ok(pass.token.clone());
+        }
+        let pass = make(issuer, &signer, session, application).await?;
+        Ok(place.insert(pass).token.clone())
+    }
+
+    fn place(&self, key: String) -> Place {
+        // Held for a lookup, never across an await.
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = generations.young.get(&key) {
+            return place.clone();
+        }
+        let place = generations.old.remove(&key).unwrap_or_default();
+        if generations.young.len() >= KEPT {
+            generations.old = std::mem::take(&mut generations.young);
+        }
+        generations.young.insert(key, place.clone());
+        place
+    }
+}
+
+/// Stores the grant that the token names, so that it ends with the session, and signs.
+async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, application: &str) -> Result<Pass> {
+    let now = issuer.now();
+    let life = issuer.lifetimes.access_token;
+    let expires_at = now + life;
+    let grant = Grant {
+        client_id: application.to_owned(),
+        issuer: issuer.url.to_string(),
+        scope: Scope::from(SCOPE.to_owned()),
+        person: Person {
+            identity: session.identity.clone(),
+            auth_time: session.auth_time,
+            sid: Some(session.sid.clone()),
+            acr: "1".into(),
+            amr: vec!["pwd".into()],
+        },
+        claims: ClaimsRequest::default(),
+        audience: Vec::new(),
+        expires_at,
+        absolute_expiry: expires_at,
+        generation: 0,
+        current: None,
+        revoked: false,
+    };
+    let grant_id = issuer.random.identifier();
+    if !grant.begin(issuer, &grant_id).await? {
+        return Err(OAuthError::from(anyhow::anyhow!("a fresh grant was there already")));
+    }
+    let claims = Claims::for_application(issuer, &grant_id, &grant, now);
+    let token = access_token::sign(signer, &claims)?;
+    audit::token_issued(&issuer.tenant.name, application, claims.sub(), claims.jti());
+    Ok(Pass { token: token.into(), renew_at: now + life - life / 5 })
+}

@@ -1,0 +1,197 @@
+//! The URL that a proxy was asked for before it asked us, one small function per dialect.
+//!
+//! Proxies pass on most headers that a browser sends, so a browser can speak a dialect that its proxy does not. All
+//! that is said must therefore be about the same host: whoever adds something of their own only locks themselves out.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use url::Url;
+
+use super::forwarded::{is_trusted, peer};
+use crate::settings::Settings;
+
+/// What a browser wanted from an application, as the application's proxy tells it.
+#[derive(Clone, Debug)]
+pub struct OriginalUrl {
+    /// The URL, with `http` or `https` and a host.
+    pub url: Url,
+    /// The method.
+    pub method: Method,
+    /// Whether the proxy hands on a redirect. nginx takes anything but 2xx, 401 and 403 for a failure.
+    pub redirects: bool,
+}
+
+/// One dialect's idea of the URL: host with port, and path with query.
+struct Told {
+    scheme: Option<String>,
+    authority: String,
+    target: String,
+    redirects: bool,
+}
+
+impl OriginalUrl {
+    /// Reads what the proxy says about the request that it holds back.
+    ///
+    /// Errors: a sentence, when no proxy that is trusted says anything, or when what is said does not fit together.
+    pub fn of(parts: &Parts, settings: &Settings) -> Result<Self, &'static str> {
+        if !is_trusted(peer(&parts.extensions), settings) {
+            return Err("only a trusted proxy may ask; see trusted_proxies");
+        }
+        let dialects = [nginx_url, nginx_uri, envoy, forwarded];
+        let told: Vec<Told> = dialects.iter().filter_map(|dialect| dialect(parts)).collect();
+        let scheme = one(&parts.headers, "x-forwarded-proto").unwrap_or_else(|| settings.scheme().to_owned());
+        let urls: Option<Vec<Url>> = told.iter().map(|told| told.url(&scheme)).collect();
+        let urls = urls.ok_or("the proxy names no usable URL")?;
+        let (Some(url), Some(first)) = (urls.first(), told.first()) else {
+            return Err("the proxy does not name the URL that it was asked for");
+        };
+        if urls.iter().any(|other| other.host() != url.host()) || !agrees(&parts.headers, url) {
+            return Err("the headers of the request name different hosts");
+        }
+        Ok(Self { url: url.clone(), method: method(parts), redirects: first.redirects })
+    }
+
+    /// Scheme, host and port, which is how the application behind the proxy is called.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+}
+
+impl Told {
+    fn url(&self, scheme: &str) -> Option<Url> {
+        let scheme = self.scheme.as_deref().unwrap_or(scheme);
+        let web = matches!(scheme, "http" | "https");
+        let plain = !self.authority.contains(['/', '\\', '?', '#', '@', ' ']) && self.target.starts_with('/');
+        let url = Url::parse(&format!("{scheme}://{}{}", self.authority, self.target)).ok()?;
+        Some(url).filter(|url| web && plain && url.host_str().is_some())
+    }
+}
+
+/// Traefik, Caddy and whoever else writes `X-Forwarded-Host` and `X-Forwarded-Uri`.
+fn forwarded(parts: &Parts) -> Option<Told> {
+    let authority = one(&parts.headers, "x-forwarded-host")?;
+    let target = one(&parts.headers, "x-forwarded-uri").unwrap_or_else(|| "/".to_owned());
+    Some(Told { scheme: None, authority, target, redirects: true })
+}
+
+/// nginx, with `proxy_set_header X-Original-URL $scheme://$http_host$request_uri`.
+fn nginx_url(parts: &Parts) -> Option<Told> {
+    let url = one(&parts.headers, "x-original-url")?;
+    let (scheme, rest) = url.split_once("://")?;
+    let path = rest.find('/').unwrap_or(rest.len());
+    let target = if path == rest.len() { "/" } else { &rest[path..] };
+    Some(Told {
+        scheme: Some(scheme.to_owned()),
+        authority: rest[..path].to_owned(),
+        target: target.to_owned(),
+        redirects: false,
+    })
+}
+
+/// nginx, with `proxy_set_header X-Original-URI $request_uri` and `Host $http_host`.
+fn nginx_uri(parts: &Parts) -> Option<Told> {
+    let target = one(&parts.headers, "x-original-uri")?;
+    Some(Told { scheme: None, authority: host(parts)?, target, redirects: false })
+}
+
+/// Envoy's ext_authz keeps host and method and puts `path_prefix: /interceptor` before the path; where a route rewrote
+/// the path, the one before stands in a header of its own.
+fn envoy(parts: &Parts) -> Option<Told> {
+    let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
+    let below = asked.strip_prefix("/interceptor").filter(|rest| rest.starts_with('/')).map(str::to_owned);
+    let target = one(&parts.headers, "x-envoy-original-path").or(below)?;
+    Some(Told { scheme: None, authority: host(parts)?, target, redirects: true })
+}
+
+fn host(parts: &Parts) -> Option<String> {
+    let own = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+    own.or_else(|| one(&parts.headers, header::HOST.as_str()))
+}
+
+/// The value of a header that stands there once; of a list the first, which the outermost proxy wrote.
+fn one(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    let lists = name.starts_with("x-forwarded-") && name != "x-forwarded-uri";
+    let value = if lists { value.split(',').next().unwrap_or_default() } else { value };
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Whether every `X-Forwarded-Host` along the way names the host of `url`.
+fn agrees(headers: &HeaderMap, url: &Url) -> bool {
+    let values = headers.get_all("x-forwarded-host").iter().map(|value| value.to_str().unwrap_or_default());
+    let mut hosts = values.flat_map(|value| value.split(',')).map(str::trim);
+    hosts.all(|host| Url::parse(&format!("{}://{host}/", url.scheme())).is_ok_and(|own| own.host() == url.host()))
+}
+
+/// The method that the browser used.
+fn method(parts: &Parts) -> Method {
+    let told = ["x-forwarded-method", "x-original-method"].iter().find_map(|name| one(&parts.headers, name));
+    told.and_then(|name| Method::from_bytes(name.as_bytes()).ok()).unwrap_or_else(|| parts.method.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+    use axum::http::Request;
+
+    use super::*;
+    use crate::settings::Flags;
+
+    fn read(path: &str, headers: &[(&str, &str)]) -> Option<OriginalUrl> {
+        let settings = Settings::load(None, &|_| None, &Flags::default()).unwrap();
+        let mut request = Request::get(path).extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4711))));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        OriginalUrl::of(&request.body(()).unwrap().into_parts().0, &settings).ok()
+    }
+
+    #[test]
+    fn every_dialect_names_the_same_url() {
+        let expected = "https://shop.example.com/a%20b?x=1,2&y=%2F";
+        let target = "/a%20b?x=1,2&y=%2F";
+        let https = ("x-forwarded-proto", "https");
+        for (path, headers) in [
+            ("/interceptor", &[https, ("x-forwarded-host", "shop.example.com"), ("x-forwarded-uri", target)][..]),
+            ("/interceptor", &[("x-original-url", expected)]),
+            ("/interceptor", &[https, ("host", "shop.example.com"), ("x-original-uri", target)]),
+            ("/interceptor/a%20b?x=1,2&y=%2F", &[https, ("host", "shop.example.com")]),
+            ("/interceptor/b", &[https, ("host", "shop.example.com"), ("x-envoy-original-path", target)]),
+        ] {
+            let original = read(path, headers).unwrap_or_else(|| panic!("{headers:?}"));
+            assert_eq!(original.url.as_str(), expected, "{headers:?}");
+            assert_eq!(original.origin(), "https://shop.example.com");
+        }
+    }
+
+    #[test]
+    fn hosts_that_differ_are_refused_in_every_dialect() {
+        let forged = ("x-forwarded-host", "other.example.com");
+        for headers in [
+            &[forged, ("x-original-url", "https://shop.example.com/")][..],
+            &[forged, ("host", "shop.example.com"), ("x-original-uri", "/")],
+            &[("host", "auth.internal"), ("x-forwarded-host", "shop.example.com"), ("x-original-uri", "/")],
+            &[("x-forwarded-host", "shop.example.com, other.example.com")],
+            &[("x-forwarded-host", "shop.example.com"), forged],
+        ] {
+            assert!(read("/interceptor", headers).is_none(), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_refused() {
+        for headers in [
+            &[][..],
+            &[("x-forwarded-host", "user@evil.example")],
+            &[("x-forwarded-host", "a/b")],
+            &[("x-forwarded-host", "shop.example.com"), ("x-forwarded-uri", "@evil.example/")],
+            &[("x-forwarded-host", "shop.example.com"), ("x-forwarded-proto", "javascript")],
+            &[("x-original-url", "javascript:alert(1)")],
+            &[("x-original-url", "https://user@evil.example/")],
+        ] {
+            assert!(read("/interceptor", headers).is_none(), "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What clients hear of the end of sessions: OIDC Back-Channel Logout §2.4 to §2.8.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::response::decoded;
+use crate::harness::{Application, Browser, RelyingParty, TestServer, fixtures};
+
+/// A server whose clients `one` and `two` listen at `application`.
+async fn server(application: &Application, environment: &[(&str, &str)]) -> TestServer {
+    let client = |ident: &str| {
+        format!(
+            "name: {ident}\nconfig:\n  tenantname: acme\n  ident: {ident}\n  redirect_urls: ['{}']\n  scopes: [openid]\n  \
+             backchannel_logout_uri: {}\n",
+            fixtures::CALLBACK,
+            application.url("/bye")
+        )
+    };
+    let documents = [fixtures::documents(), client("one"), client("two")].join("\n---\n");
+    TestServer::start_with(&documents, environment).await
+}
+
+async fn sign_in(server: &TestServer, browser: &mut Browser<'_>, client_id: &'static str) -> Value {
+    let client = RelyingParty::new(server, client_id);
+    let code = client.obtain_code_in(browser, &[]).await;
+    client.redeem(&code).await.expect(200).json()
+}
+
+async fn sign_out(browser: &mut Browser<'_>) {
+    let question = browser.get("/logout").await.expect_page(200);
+    browser.post("/logout", &[("interaction", &question.hidden("interaction"))]).await.expect_page(200);
+}
+
+fn logout_token(body: &str) -> String {
+    let fields: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    assert_eq!(fields.len(), 1, "{body}");
+    assert_eq!(fields[0].0, "logout_token");
+    fields[0].1.clone()
+}
+
+#[tokio::test]
+async fn every_client_of_the_session_is_told_once() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let mut browser = Browser::new(&server);
+    let tokens = sign_in(&server, &mut browser, "one").await;
+    sign_in(&server, &mut browser, "two").await;
+    sign_in(&server, &mut browser, "spa").await;
+    let id_token = decoded(tokens["id_token"].as_str().expect("an ID token"), 1);
+    browser.get(&format!("/logout?id_token_hint={}", tokens["id_token"].as_str().expect("a hint"))).await.expect(200);
+    let mut told: Vec<String> = application.wait_for(2).await.iter().map(|body| logout_token(body)).collect();
+    told.sort_by_key(|token| decoded(token, 1)["aud"].to_string());
+    for (token, client_id) in told.iter().zip(["one", "two"]) {
+        let (header, claims) = (decoded(token, 0), decoded(token, 1));
+        assert_eq!((&header["typ"], &header["alg"]), (&json!("logout+jwt"), &json!("RS256")));
+        assert_eq!(claims["events"], json!({ "http://schemas.openid.net/event/backchannel-logout": {} }));
+        let same = |name: &str| assert_eq!(claims[name], id_token[name], "{name}");
+        ["iss", "sub", "sid"].into_iter().for_each(same);
+        assert_eq!(claims["aud"], client_id);
+        assert!(claims["iat"].is_i64() && claims["exp"].as_i64() == claims["iat"].as_i64().map(|iat| iat + 120));
+        assert!(claims["jti"].is_string() && claims["nonce"].is_null());
+    }
+    assert_ne!(decoded(&told[0], 1)["jti"], decoded(&told[1], 1)["jti"]);
+}
+
+#[tokio::test]
+async fn other_sessions_go_on_and_their_clients_hear_nothing() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let (mut first, mut second) = (Browser::new(&server), Browser::new(&server));
+    sign_in(&server, &mut first, "one").await;
+    let other = sign_in(&server, &mut second, "one").await;
+    sign_out(&mut second).await;
+    let told = decoded(&logout_token(&application.wait_for(1).await[0]), 1);
+    assert_eq!(told["sid"], decoded(other["id_token"].as_str().expect("an ID token"), 1)["sid"]);
+    let mut path = RelyingParty::new(&server, "one").authorize_path(&[("prompt", "none")]);
+    assert!(first.get(&path).await.query().contains_key("code"));
+    path = RelyingParty::new(&server, "two").authorize_path(&[("prompt", "none")]);
+    second.get(&path).await.expect_error_redirect("login_required");
+}
+
+#[tokio::test]
+async fn the_end_of_everything_of_a_person_is_told_for_each_session() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    for _ in 0..2 {
+        sign_in(&server, &mut Browser::new(&server), "one").await;
+    }
+    let origin = uitsmijter::web::forwarded::Origin { scheme: "https", authority: "login.acme.example".into() };
+    let issuer = server.app.issuer(&origin).expect("a tenant");
+    uitsmijter::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
+    let told = application.wait_for(2).await;
+    let sid = |body: &String| decoded(&logout_token(body), 1)["sid"].to_string();
+    assert_ne!(sid(&told[0]), sid(&told[1]));
+    uitsmijter::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(application.received().len(), 2, "nobody is told twice");
+}
+
+#[tokio::test]
+async fn another_person_in_the_same_browser_ends_the_session_before() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let mut browser = Browser::new(&server);
+    sign_in(&server, &mut browser, "one").await;
+    let login = browser.visit("/login").await;
+    browser.sign_in_as(&login, "bob", fixtures::PASSWORD).await;
+    application.wait_for(1).await;
+}
+
+#[tokio::test]
+async fn a_client_that_stumbles_is_told_again_and_the_person_does_not_wait() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let mut browser = Browser::new(&server);
+    sign_in(&server, &mut browser, "one").await;
+    application.answer(503, "");
+    sign_out(&mut browser).await;
+    application.wait_for(1).await;
+    application.answer(200, "");
+    let told = application.wait_for(2).await;
+    let claims: Vec<Value> = told.iter().map(|body| decoded(&logout_token(body), 1)).collect();
+    assert_ne!(claims[0]["jti"], claims[1]["jti"]);
+    assert_eq!(claims[0]["sid"], claims[1]["sid"]);
+}
+
+#[tokio::test]
+async fn a_client_that_says_no_is_believed_and_nobody_is_called_on_a_private_address_unless_allowed() {
+    let application = Application::start("").await;
+    let believed = server(&application, &[]).await;
+    let mut browser = Browser::new(&believed);
+    sign_in(&believed, &mut browser, "one").await;
+    application.answer(StatusCode::BAD_REQUEST.as_u16(), "");
+    sign_out(&mut browser).await;
+    application.wait_for(1).await;
+    let careful = server(&application, &[("ALLOW_PRIVATE_ADDRESSES", "false")]).await;
+    let mut browser = Browser::new(&careful);
+    sign_in(&careful, &mut browser, "one").await;
+    sign_out(&mut browser).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(application.received().len(), 1);
+}

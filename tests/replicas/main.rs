@@ -1,0 +1,31 @@
+//! Several real processes of the real program on one real Redis: `cargo test --test replicas`.
+//!
+//! Each proof has a short form, and a long one with `FULL=1`; each prints what it counted (`-- --nocapture`).
+//! `install.sh` beside this file gets what the tests need beyond Rust.
+
+mod alerts;
+mod algorithms;
+mod bad_rows;
+mod bad_settings;
+#[path = "../interop/configuration.rs"]
+#[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
+mod configuration;
+mod counts;
+mod failover;
+mod frozen;
+mod killed;
+#[path = "../interop/person.rs"]
+mod person;
+#[path = "../it/harness/redis.rs"]
+#[expect(dead_code, reason = "shared with the tests from within, which use the rest")]
+mod redis;
+mod refresh;
+mod replica;
+#[path = "../interop/server.rs"]
+#[expect(dead_code, reason = "shared with the tests of real clients; here replicas are started by `world`")]
+mod server;
+mod sign_in;
+mod store_lost;
+mod together;
+mod verifier;
+mod world;

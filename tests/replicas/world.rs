@@ -1,0 +1,173 @@
+//! What replicas have in common: a configuration, an environment, a store and the time.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::configuration::{self, Document, SECRET};
+use crate::redis::RedisServer;
+use crate::replica::Replica;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_uitsmijter");
+
+/// What every replica of one installation is given.
+pub(crate) struct World {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+    speed: u32,
+    began: Instant,
+    replicas: AtomicUsize,
+}
+
+impl World {
+    /// An installation on `redis`, with the tenant `interop` of [`configuration`] under the names of this machine.
+    pub(crate) fn on(redis: &RedisServer) -> Self {
+        let port = redis.port.to_string();
+        Self::new().with("REDIS_HOST", "127.0.0.1").with("REDIS_PORT", &port)
+    }
+
+    /// The same behind sentinels.
+    pub(crate) fn behind(sentinels: &[RedisServer]) -> Self {
+        let hosts: Vec<String> = sentinels.iter().map(RedisServer::address).collect();
+        Self::new().with("REDIS_SENTINEL_HOSTS", &hosts.join(",")).with("REDIS_SENTINEL_MASTER", "mymaster")
+    }
+
+    fn new() -> Self {
+        let world = Self {
+            folder: tempfile::tempdir().expect("a temporary directory"),
+            environment: Vec::new(),
+            speed: 1,
+            began: Instant::now(),
+            replicas: AtomicUsize::new(0),
+        };
+        for document in
+            [configuration::tenant(), configuration::native_application(), configuration::service("service")]
+        {
+            world.write(&document);
+        }
+        let directory = world.folder.path().display().to_string();
+        world.with("DIRECTORY", &directory).with("ENVIRONMENT", "development").with("LOG_LEVEL", "info")
+    }
+
+    /// Sets an environment variable for the replicas to come.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The same later; an empty value counts as none.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A configuration file.
+    pub(crate) fn settings(self, yaml: &str) -> Self {
+        let path = self.folder.path().join("settings.yaml");
+        fs::write(&path, yaml).expect("a settings file");
+        let path = path.display().to_string();
+        self.with("UITSMIJTER_CONFIG", &path)
+    }
+
+    /// One more tenant, at the host `<name>.test`, with its client `<name>`.
+    pub(crate) fn tenant(self, name: &'static str, algorithm: &str) -> Self {
+        let yaml = format!("name: {name}\nconfig:\n  hosts: [{name}.test]\n  jwt_algorithm: {algorithm}\n");
+        self.write(&Document { folder: "Tenants", name, yaml });
+        let yaml = format!(
+            "name: {name}\nconfig:\n  ident: {name}\n  tenantname: {name}\n  secret: \"{SECRET}\"\n  \
+             grant_types: [client_credentials]\n  scopes: [\"orders:*\"]\n"
+        );
+        self.write(&Document { folder: "Clients", name, yaml });
+        self
+    }
+
+    /// Lets time go this many times as fast for the replicas, by libfaketime.
+    pub(crate) fn fast(mut self, speed: u32) -> Self {
+        self.speed = speed;
+        self
+    }
+
+    fn write(&self, document: &Document) {
+        let folder = self.folder.path().join("Resources/Configurations").join(document.folder);
+        fs::create_dir_all(&folder).expect("a folder for the configuration");
+        fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
+    }
+
+    /// Starts a process and does not wait for it.
+    pub(crate) fn spawn(&self) -> Replica {
+        let number = self.replicas.fetch_add(1, Ordering::Relaxed);
+        let command = self.command(&[]);
+        Replica::spawn(command, self.folder.path().join(format!("log-{number}")))
+    }
+
+    /// Starts a process and waits until it is ready.
+    pub(crate) async fn start(&self) -> Replica {
+        let mut replica = self.spawn();
+        replica.wait_until_ready().await;
+        replica
+    }
+
+    /// Starts several at the same moment and waits until all are ready.
+    pub(crate) async fn start_together(&self, count: usize) -> Vec<Replica> {
+        let mut replicas: Vec<Replica> = (0..count).map(|_| self.spawn()).collect();
+        join_all(replicas.iter_mut().map(Replica::wait_until_ready)).await;
+        replicas
+    }
+
+    /// What `uitsmijter <words>` prints, with the environment of the replicas; it must succeed.
+    pub(crate) async fn run(&self, words: &[&str]) -> String {
+        let mut output = self.try_run(words).await;
+        for _ in 0..10 {
+            // A busy machine can make Redis slower than the program's patience. Every command may be given again.
+            if output.status.success() || !String::from_utf8_lossy(&output.stderr).contains("store is unavailable") {
+                break;
+            }
+            output = self.try_run(words).await;
+        }
+        let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "uitsmijter {words:?}: {shown}");
+        String::from_utf8(output.stdout).expect("output in UTF-8")
+    }
+
+    /// The same, whatever comes out.
+    pub(crate) async fn try_run(&self, words: &[&str]) -> Output {
+        let mut command = tokio::process::Command::from(self.command(words));
+        command.output().await.expect("the binary starts")
+    }
+
+    /// `keys list --json`, perhaps of one tenant.
+    pub(crate) async fn keys(&self, tenant: Option<&str>) -> Vec<Value> {
+        let mut words = vec!["keys", "list", "--json"];
+        words.extend(tenant.iter().flat_map(|tenant| ["--tenant", tenant]));
+        serde_json::from_str(&self.run(&words).await).expect("JSON")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).env_clear().current_dir(self.folder.path());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if self.speed > 1 {
+            // Every process counts from its own start: the offset brings those that start later up to the others.
+            let ahead = self.began.elapsed().as_secs_f64() * f64::from(self.speed - 1);
+            // A command is over in a moment, and has its usual patience with the store.
+            let speed = if words.is_empty() { self.speed } else { 1 };
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME_DISABLE_SHM", "1");
+            command.env("FAKETIME", format!("+{ahead:.3} x{speed}"));
+        }
+        command
+    }
+}
+
+/// The library that makes time go faster; the variant for programs with several threads.
+fn faketime() -> String {
+    let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let libraries = places.iter().map(|place| format!("{place}/faketime/libfaketimeMT.so.1"));
+    let found = libraries.into_iter().find(|library| Path::new(library).exists());
+    found.expect("this test lets time go faster: apt-get install faketime")
+}
