@@ -48,6 +48,5 @@ generate: ## write again what is made from code, such as docs/login.png
 image: ## build the container image, with docker or podman
 	$$(command -v docker || command -v podman) build --tag uitsmijter:latest .
 
-chart: ## check the Helm chart (needs helm)
-	helm lint helm/uitsmijter
-	helm template helm/uitsmijter > /dev/null
+chart: ## the Helm chart: lint, render, schemas, rules, and Redis' scripts with real processes
+	tests/chart/run.sh

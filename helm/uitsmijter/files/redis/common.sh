@@ -15,5 +15,3 @@ known_master() {
         return
     done
 }
-
-is_first() { [ "$SELF" = "${PEERS%% *}" ]; }

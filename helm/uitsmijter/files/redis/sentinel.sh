@@ -7,10 +7,11 @@ config=$DATA/sentinel.conf
 
 if [ ! -s "$config" ]; then
     # Not before there is a master: a Sentinel that names one makes the others believe it.
-    until redis-cli -h "${master:=$(known_master)}" ping 2>/dev/null | grep -q PONG; do
-        sleep 1
+    while :; do
         master=$(known_master)
         master=${master:-${PEERS%% *}}
+        if redis-cli -h "$master" ping 2>/dev/null | grep -q PONG; then break; fi
+        sleep 1
     done
     {
         echo "bind $BIND"
