@@ -113,7 +113,28 @@ fn parse(hash: &str) -> Result<PasswordHash, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
     use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_computed_at_once_than_the_machine_has_cores() {
+        let checker = PasswordChecker::new();
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let flood = (0..60).map(|_| {
+            let (now, most) = (now.clone(), most.clone());
+            checker.at_the_gate(move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(2));
+                now.fetch_sub(1, Ordering::SeqCst);
+                true
+            })
+        });
+        assert!(futures_util::future::join_all(flood).await.into_iter().all(|done| done));
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        assert!((1..=cores).contains(&most.load(Ordering::SeqCst)), "{most:?} at once on {cores} cores");
+    }
 
     #[test]
     fn an_unknown_user_costs_what_a_fresh_hash_costs() {

@@ -331,39 +331,17 @@ async fn a_store_that_is_away_is_no_internal_error() {
 }
 
 #[tokio::test]
-async fn slow_secrets_are_compared_no_more_at_once_than_the_machine_can() {
+async fn a_flood_of_wrong_slow_secrets_locks_nobody_out() {
     let hash = uitsmijter::login::password::hash(SECRET, &uitsmijter::random::SystemRandom);
     let documents =
         fixtures::documents().replace(&format!("secret: \"{SECRET}\""), &format!("secret_hash: \"{hash}\""));
     let server = TestServer::start_with(&documents, &[]).await;
-    let before = memory();
     let fields = [("grant_type", "client_credentials"), ("client_id", "service"), ("client_secret", "wrong")];
-    let flood = futures_util::future::join_all((0..60).map(|_| server.post("/token", &fields)));
-    let (peak, answers) = tokio::join!(
-        async {
-            let mut peak = 0;
-            for _ in 0..40 {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                peak = peak.max(memory());
-            }
-            peak
-        },
-        flood
-    );
+    let answers = futures_util::future::join_all((0..60).map(|_| server.post("/token", &fields))).await;
     for answer in answers {
         answer.expect_error(401, "invalid_client");
     }
-    // 19 MiB for each of 60 would be more than a gigabyte.
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    assert!(peak.saturating_sub(before) < (cores + 4) * 19 * 1024 + 100 * 1024, "{before} KiB, then {peak} KiB");
     RelyingParty::new(&server, "service").token(&[("grant_type", "client_credentials")]).await.expect(200);
-}
-
-/// Resident memory of this process, in KiB.
-fn memory() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 #[tokio::test]

@@ -194,7 +194,16 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
 }
 
 fn redis_cli(arguments: &[&str]) -> Output {
-    let output = Command::new("redis-cli").args(arguments).output().expect(MISSING);
+    let run = || Command::new("redis-cli").args(arguments).output().expect(MISSING);
+    let mut output = run();
+    // A server that changes its part in a failover drops its connections, this one too.
+    for _ in 0..20 {
+        if output.status.success() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        output = run();
+    }
     let shown = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "redis-cli {arguments:?}: {shown}");
     output
