@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-redis interop lint fmt deny bench generate image
+.PHONY: help run test test-all test-redis interop replicas lint fmt deny bench generate image chart
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ test: ## everything: install what is missing, lint, test on both stores, real cl
 	@tests/run.sh
 
 test-all: ## the same, with the long proofs in full
-	@HISTORIES=10000 tests/run.sh
+	@HISTORIES=10000 FULL=1 tests/run.sh
 
 test-redis: ## the tests of the server on a real Redis, which they start themselves
 	STORE=redis cargo test --test it
@@ -23,6 +23,10 @@ test-redis: ## the tests of the server on a real Redis, which they start themsel
 interop: ## real clients in Node, Python, Go and a browser against the real program
 	tests/interop/install.sh
 	cargo test --test interop -- --nocapture
+
+replicas: ## several real processes on one real Redis
+	tests/replicas/install.sh
+	cargo test --test replicas -- --nocapture
 
 lint: ## formatting, clippy, rustdoc; every warning is an error
 	cargo fmt --check
@@ -43,3 +47,6 @@ generate: ## write again what is made from code, such as docs/login.png
 
 image: ## build the container image, with docker or podman
 	$$(command -v docker || command -v podman) build --tag uitsmijter:latest .
+
+chart: ## the Helm chart: lint, render, schemas, rules, and Redis' scripts with real processes
+	tests/chart/run.sh

@@ -1,7 +1,8 @@
 //! Every long-lived part, once.
 
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,16 +21,21 @@ use crate::registry::tenant::Tenant;
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
-use crate::web::cookies::covers;
-use crate::web::forwarded::{Origin, canonical};
+use crate::web::forwarded::{Origin, canonical, covers};
 use crate::web::pages::Pages;
+use crate::web::views::Views;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The server without its socket. Cheap to clone; tests build a real one with their own clock and chance.
+/// The server without its socket. Cheap to clone, which happens several times per request; tests build a real one with
+/// their own clock and chance.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] consists of.
+#[derive(Clone)]
+pub struct Parts {
     /// What the process was told.
     pub settings: Arc<Settings>,
     /// What operators declare.
@@ -46,8 +52,10 @@ pub struct App {
     pub outgoing: Outgoing,
     /// What applications behind proxies get to see of the people.
     pub passes: Passes,
-    /// What people see.
+    /// What people see where no tenant has templates of its own.
     pub pages: Pages,
+    /// What people see of tenants that have.
+    pub views: Views,
     /// What is counted.
     pub metrics: Metrics,
     /// Time.
@@ -55,9 +63,17 @@ pub struct App {
     /// Chance.
     pub random: Arc<dyn Random>,
     /// The password of the demo's person, where there is a demo; shown on purpose.
-    pub demo_password: Option<Arc<str>>,
+    pub demo_password: Arc<OnceLock<Arc<str>>>,
     lifetimes: Lifetimes,
     stopping: Arc<AtomicBool>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl App {
@@ -77,12 +93,17 @@ impl App {
             .await
             .context("the signing keys cannot be used")?;
         let outgoing = Outgoing::new(settings.allow_private_addresses);
-        Ok(Self {
+        let pages = Pages::new()?;
+        let views = Views::below(&settings.directory, pages.clone());
+        let first = views.clone();
+        tokio::task::spawn_blocking(move || first.reload()).await??;
+        Ok(Self(Arc::new(Parts {
+            views,
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             client_keys: PublishedClientKeys::new(outgoing.clone()),
             outgoing,
             passes: Passes::default(),
-            pages: Pages::new()?,
+            pages,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,
                 refresh_token: settings.lifetimes.refresh_token,
@@ -90,7 +111,7 @@ impl App {
                 session: settings.lifetimes.session,
                 documents: settings.signing.jwks_max_age,
             },
-            demo_password: None,
+            demo_password: Arc::default(),
             stopping: Arc::default(),
             settings: Arc::new(settings),
             registry,
@@ -99,7 +120,12 @@ impl App {
             metrics,
             clock,
             random,
-        })
+        })))
+    }
+
+    /// The same server, whose requests remember in another store; keys stay where they are.
+    pub fn over(&self, store: Store) -> Self {
+        Self(Arc::new(Parts { store, ..Parts::clone(&self.0) }))
     }
 
     /// From here on the server is not ready any more.
@@ -133,6 +159,8 @@ impl App {
             clock: self.clock.clone(),
             random: self.random.clone(),
             lifetimes: self.lifetimes,
+            throttle: self.settings.login_protection,
+            caller: None,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The server as one tenant's clients see it: the context of every rule.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::provider::LoginProvider;
+use crate::login::throttle::ThrottlePolicy;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::protocol::error::{OAuthError, Result};
@@ -58,6 +60,10 @@ pub struct Issuer {
     pub random: Arc<dyn Random>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How guessing passwords is slowed down.
+    pub throttle: ThrottlePolicy,
+    /// The address of whoever asks, where it is known.
+    pub caller: Option<IpAddr>,
 }
 
 impl Issuer {

@@ -7,7 +7,7 @@
 //!
 //! | specification | words | rule | URL |
 //! | --- | --- | --- | --- |
-//! | RFC 6749 §2.3 client authentication | | `registry/client.rs` | `web/client_request.rs` |
+//! | RFC 6749 §2.3 client authentication | | `registry/client.rs` | `web/client_authentication.rs` |
 //! | RFC 6749 §3.1 authorization endpoint, §3.1.2 redirect URIs | `protocol/authorization.rs`, `protocol/redirect_uri.rs` | `registry/client.rs` | `endpoint/authorize.rs` |
 //! | RFC 6749 §3.3 scope | `protocol/scope.rs` | `grant/mod.rs` | |
 //! | RFC 6749 §4.1 code | `protocol/authorization.rs`, `protocol/token.rs` | `grant/authorization_code.rs` | `endpoint/authorize.rs`, `endpoint/token.rs` |
@@ -18,10 +18,13 @@
 //! | RFC 6750 bearer tokens | `protocol/error.rs` | `token/access_token.rs` | `web/bearer.rs` |
 //! | RFC 7009 revocation | `protocol/token.rs` | `token/refresh_token.rs`, `token/access_token.rs` | `endpoint/revoke.rs` |
 //! | RFC 7515, 7517, 7518, 7519, 7638, 8037 JOSE | `protocol/jwk.rs` | `key/signer.rs`, `key/verify.rs`, `key/key_ring.rs` | `endpoint/jwks.rs` |
+//! | RFC 7523, OIDC Core §9 `private_key_jwt` | `protocol/client_keys.rs` | `client_assertion.rs`, `client_keys.rs` | `web/client_authentication.rs` |
 //! | RFC 7636 PKCE | `protocol/pkce.rs` | `grant/authorization_code.rs` | |
 //! | RFC 7662 introspection | `protocol/token.rs` | `token/access_token.rs`, `token/refresh_token.rs` | `endpoint/introspect.rs` |
 //! | RFC 8252 §7.3 loopback redirects | `protocol/redirect_uri.rs` | | |
 //! | RFC 8414, OIDC Discovery | `protocol/metadata.rs` | | `endpoint/discovery.rs` |
+//! | RFC 8628 device grant | `protocol/token.rs`, `protocol/error.rs` | `grant/device_code.rs`, `grant/user_code.rs` | `endpoint/device_authorization.rs`, `endpoint/activate.rs` |
+//! | RFC 8693 token exchange | `protocol/token.rs` | `grant/token_exchange.rs` | `endpoint/token.rs` |
 //! | RFC 8725 how to verify a JWT | | `key/verify.rs` | |
 //! | RFC 9068 access token | | `token/access_token.rs` | |
 //! | RFC 9207 `iss` | | | `web/callback.rs` |
@@ -29,8 +32,11 @@
 //! | OIDC Core §5.1, §5.4, §5.5 claims, §5.3 userinfo | `protocol/authorization.rs` | `token/claims.rs` | `endpoint/userinfo.rs` |
 //! | OAuth 2.0 Form Post Response Mode | `protocol/authorization.rs` | | `web/callback.rs` |
 //! | OIDC RP-Initiated Logout | | `login/session.rs` | `endpoint/logout.rs` |
+//! | OIDC Back-Channel Logout | | `sign_out.rs`, `token/logout_token.rs` | `endpoint/logout.rs` |
+//! | forward authentication, by proxies | | `token/pass.rs` | `endpoint/interceptor.rs` |
 
 pub mod app;
+pub mod audit;
 pub mod client_assertion;
 pub mod client_keys;
 pub mod clock;
@@ -38,6 +44,7 @@ pub mod endpoint;
 pub mod grant;
 pub mod issuer;
 pub mod key;
+pub mod log;
 pub mod login;
 pub mod metrics;
 pub mod outgoing;
@@ -46,6 +53,7 @@ pub mod random;
 pub mod registry;
 pub mod server;
 pub mod settings;
+pub mod sign_in;
 pub mod sign_out;
 pub mod store;
 pub mod token;

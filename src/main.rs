@@ -1,4 +1,4 @@
-//! The program: `serve` (also without a word), `check`, `keys`, `healthcheck`, `hash`.
+//! The program: `serve` (also without a word), `check`, `keys`, `provider test`, `healthcheck`, `hash`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +59,26 @@ enum Word {
     Keys(command::KeyWord),
     /// Read a password from standard input and print its argon2id hash for `password_hash` or `secret_hash`.
     Hash,
+    /// Login scripts.
+    #[command(subcommand)]
+    Provider(ProviderWord),
+}
+
+#[derive(Subcommand)]
+enum ProviderWord {
+    /// Run a tenant's login script against its backend with a password from standard input, and show each step; exit 3
+    /// if the person may not log in.
+    Test {
+        /// The tenant's full name.
+        #[arg(long)]
+        tenant: String,
+        /// The name to sign in with.
+        #[arg(long)]
+        username: String,
+        /// The way that the script is told.
+        #[arg(long, value_enum, default_value = "authorization_code")]
+        grant_type: command::GrantType,
+    },
 }
 
 #[derive(Args)]
@@ -95,6 +115,10 @@ fn main() -> ExitCode {
         }
         Some(Word::Keys(word)) => options.settings().and_then(|settings| command::keys(&settings, word)),
         Some(Word::Hash) => command::hash(),
+        Some(Word::Provider(ProviderWord::Test { tenant, username, grant_type })) => {
+            let asked = command::ProviderTest { tenant, username, grant_type };
+            options.settings().and_then(|settings| command::provider_test(&settings, asked))
+        }
     };
     match outcome {
         Ok(code) => code,

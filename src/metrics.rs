@@ -1,6 +1,7 @@
 //! What the server counts, by name, in the text format of OpenMetrics. Everyone may count; labels never carry what a
 //! person or a client typed.
 
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
@@ -13,13 +14,16 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-/// The media type of [`Metrics::encode`].
+/// The media type of [`Counters::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All counters of the server. Cheap to clone; all clones count together.
-#[derive(Clone)]
-pub struct Metrics {
-    registry: Arc<RwLock<Registry>>,
+#[derive(Clone, Default)]
+pub struct Metrics(Arc<Counters>);
+
+/// The counters, one by one.
+pub struct Counters {
+    registry: RwLock<Registry>,
     /// Signatures, by key. Take a counter out once and keep it: looking it up takes a lock.
     pub tokens_signed: Family<SignedWith, Counter>,
     /// Changes of the signing key that this replica carried out, and why.
@@ -126,10 +130,18 @@ pub struct Status {
     pub status: u16,
 }
 
-impl Default for Metrics {
+impl Deref for Metrics {
+    type Target = Counters;
+
+    fn deref(&self) -> &Counters {
+        &self.0
+    }
+}
+
+impl Default for Counters {
     fn default() -> Self {
         let metrics = Self {
-            registry: Arc::default(),
+            registry: RwLock::default(),
             tokens_signed: Family::default(),
             key_rotations: Family::default(),
             jwks_requests: Family::default(),
@@ -163,7 +175,7 @@ impl Default for Metrics {
     }
 }
 
-impl Metrics {
+impl Counters {
     fn register_people(&self) {
         let counters = [
             ("uitsmijter_login_attempts", "Sign-ins that were tried", &self.login_attempts),

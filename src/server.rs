@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -20,6 +23,8 @@ use crate::registry::reload::{self, Loader};
 const TICK: Duration = Duration::from_secs(30);
 /// How often news of other replicas are read.
 const NEWS: Duration = Duration::from_secs(1);
+/// How often tenants' templates are looked at.
+const VIEWS: Duration = Duration::from_secs(5);
 /// How often expired records are dropped, where the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
@@ -28,6 +33,8 @@ const NOTICE: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a client may take to send the head of a request.
 const HEADER_READ: Duration = Duration::from_secs(15);
+/// The largest head of a request, in bytes: room for every parameter that may stand in a query.
+const MAX_HEAD: u32 = 64 * 1024;
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
 pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
@@ -56,8 +63,8 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
     let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
     match &app.settings.tls {
         None => {
-            let mut server = axum_server::bind(address).handle(handle);
-            server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
+            let mut server = axum_server::bind(address).acceptor(NoDelayAcceptor::new()).handle(handle);
+            limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
         Some(tls) => {
@@ -68,11 +75,18 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
                     tls.key_file.display()
                 )
             })?;
-            let mut server = axum_server::bind_rustls(address, config).handle(handle);
-            server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_READ);
+            let no_delay = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+            let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
+            limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
     }
+}
+
+/// What a client may make us wait for and keep in memory before a request is one.
+fn limit(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ).max_buf_size(MAX_HEAD as usize);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD);
 }
 
 async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
@@ -94,6 +108,16 @@ fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
     tasks.spawn(every(NEWS, move || {
         let keys = keys.clone();
         async move { drop(keys.follow_news().await) }
+    }));
+    let views = app.views.clone();
+    tasks.spawn(every(VIEWS, move || {
+        let views = views.clone();
+        async move {
+            let read = tokio::task::spawn_blocking(move || views.reload()).await;
+            if let Err(error) = read.map_err(anyhow::Error::from).flatten() {
+                tracing::warn!(cause = format!("{error:#}"), "the tenants' templates could not be read");
+            }
+        }
     }));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {

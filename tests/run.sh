@@ -4,7 +4,7 @@
 #   tests/run.sh            all phases
 #   tests/run.sh lint unit  only these
 #
-# HISTORIES=10000 makes the property test of key rotation run in full (`make test-all`).
+# HISTORIES=10000 makes the property test of key rotation run in full, FULL=1 those with replicas (`make test-all`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,6 +46,7 @@ install() {
         cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
     done
     tests/interop/install.sh
+    tests/replicas/install.sh
 }
 
 lint() {
@@ -64,6 +65,10 @@ redis() {
 
 interop() {
     cargo test --test interop
+}
+
+replicas() {
+    cargo test --test replicas
 }
 
 features() {
@@ -88,7 +93,7 @@ phase=start
 trap fail ERR
 set -E
 phases=("$@")
-[ ${#phases[@]} -gt 0 ] || phases=(install lint unit redis interop features)
+[ ${#phases[@]} -gt 0 ] || phases=(install lint unit redis interop replicas features)
 for phase in "${phases[@]}"; do
     run "$phase"
 done

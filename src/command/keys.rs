@@ -1,5 +1,6 @@
 //! `keys`: an operator's hand on the signing keys, on the same store and while servers run.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -146,7 +147,7 @@ async fn list(commands: &KeyCommands, settings: &Settings, snapshot: &Snapshot, 
     }
     match whose.json {
         true => print_json(&keys)?,
-        false => print!("{}", key_table::table(&keys)),
+        false => write!(std::io::stdout(), "{}", key_table::table(&keys)).context("standard output was closed")?,
     }
     Ok(())
 }
@@ -210,6 +211,6 @@ async fn export(commands: &KeyCommands, tenants: &[Arc<Tenant>]) -> Result<()> {
 }
 
 fn print_json(value: &impl Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    // A reader that has seen enough, such as `head`, is an error to report and not a panic.
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?).context("standard output was closed")
 }

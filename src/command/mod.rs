@@ -12,15 +12,18 @@ use uitsmijter::registry::file::Folder;
 use uitsmijter::registry::reload::{CheckScript, Loader};
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
+use zeroize::Zeroizing;
 
 mod healthcheck;
 mod key_table;
 mod keys;
 mod log;
+mod provider;
 mod serve;
 
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use keys::{KeyWord, keys};
+pub(crate) use provider::{GrantType, ProviderTest, test as provider_test};
 pub(crate) use serve::serve;
 
 /// Says what would be served. The code tells scripts whether something is wrong.
@@ -39,16 +42,19 @@ pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
 
 /// Hashes a password from standard input, so that it appears in no list of processes and no history.
 pub(crate) fn hash() -> Result<ExitCode> {
-    let mut text = String::new();
+    println!("{}", password::hash(&password_from_stdin("uitsmijter hash")?, &SystemRandom));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A password from standard input, without the end of its line.
+fn password_from_stdin(command: &str) -> Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
     std::io::stdin().lock().take(4096).read_to_string(&mut text).context("standard input cannot be read")?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        bail!(
-            "nothing to hash: write the password to standard input, as in: printf %s \"$PASSWORD\" | uitsmijter hash"
-        );
+        bail!("there is no password: write it to standard input, as in: printf %s \"$PASSWORD\" | {command}");
     }
-    println!("{}", password::hash(password, &SystemRandom));
-    Ok(ExitCode::SUCCESS)
+    Ok(Zeroizing::new(password.to_owned()))
 }
 
 /// What reads the folder of tenants and clients; `demo` is served as long as there is no tenant.

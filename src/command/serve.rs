@@ -44,8 +44,10 @@ async fn run(settings: Settings) -> Result<()> {
     settings.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
     let demo_password = password.filter(|_| snapshot.tenant(demo::NAME).is_some());
     let registry = Registry::new(snapshot, problems);
-    let mut app = App::open(settings, registry, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
-    app.demo_password = demo_password.map(Into::into);
+    let app = App::open(settings, registry, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
+    if let Some(password) = demo_password {
+        app.demo_password.get_or_init(|| password.into());
+    }
     let told = app.clone();
     server::serve(app, loader, move |address| welcome(&told, address)).await
 }
@@ -59,7 +61,7 @@ fn welcome(app: &App, address: SocketAddr) {
         "serving on {}://{address}",
         if app.settings.tls.is_some() { "https" } else { "http" }
     );
-    if let Some(password) = &app.demo_password {
+    if let Some(password) = app.demo_password.get() {
         // On purpose on standard output and not in the log: it is for a person, and only in development.
         println!("{}", demo_card(&app.settings, password));
     }

@@ -138,7 +138,8 @@ async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<(Lo
 /// Who is signed in; nobody where the tenant wants to see the password at every application and has not seen it.
 async fn session(issuer: &Issuer, cookies: &Cookies, step: &Loaded<Interaction>) -> Result<Option<Session>> {
     let session = cookies.session(issuer).await?.map(|(_, session)| session);
-    Ok(session.filter(|_| step.record.signed_in || issuer.tenant.silent_login))
+    let proven = |session: &Session| step.record.signed_in.as_ref() == Some(&session.sid);
+    Ok(session.filter(|session| proven(session) || issuer.tenant.silent_login))
 }
 
 fn to_login(id: &str) -> Response {
@@ -149,7 +150,7 @@ fn to_login(id: &str) -> Response {
 async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
     let resume = Resume::Activate { user_code: None };
-    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: false, consented: false }).await?;
+    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: None, consented: None }).await?;
     let again = Page::Activate { code: None, error: Some(ActivateError::Expired), fields: &[("interaction", &id)] };
     Ok((set_cookie, page.respond(StatusCode::BAD_REQUEST, &again)).into_response())
 }

@@ -19,18 +19,28 @@ use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::steps;
 
-/// What has happened on the pages of this very request.
-#[derive(Clone, Copy, Default)]
+/// What has happened on the pages of this very request, and in which session.
+#[derive(Default)]
 struct Done {
-    signed_in: bool,
-    consented: bool,
+    signed_in: Option<String>,
+    consented: Option<String>,
+}
+
+impl Done {
+    fn has_signed_in(&self, session: &Session) -> bool {
+        self.signed_in.as_ref() == Some(&session.sid)
+    }
+
+    fn has_consented(&self, session: &Session) -> bool {
+        self.consented.as_ref() == Some(&session.sid)
+    }
 }
 
 /// What comes next.
 enum Step {
     Login,
     Consent,
-    Code(Session),
+    Code(Box<Session>),
 }
 
 /// A request from a client, or the return from a page.
@@ -67,7 +77,11 @@ pub async fn post(
 ) -> Result<Response> {
     let callback = Callback::from_parameters(&issuer, &parameters)?;
     check_referrer(&callback, &headers)?;
-    match AuthorizationRequest::from_parameters(&parameters) {
+    let checked = AuthorizationRequest::from_parameters(&parameters).and_then(|request| {
+        authorization_code::check_request(&callback.client, &request)?;
+        Ok(request)
+    });
+    match checked {
         Ok(request) => steps::begin(&issuer, &cookies, "/authorize", pending(callback, request)).await,
         Err(error) => Ok(callback.error(&page, error)),
     }
@@ -92,7 +106,7 @@ async fn answer(
     request: AuthorizationRequest,
     done: Done,
 ) -> Result<Response> {
-    match decide(issuer, cookies, &callback, &request, done).await {
+    match decide(issuer, cookies, &callback, &request, &done).await {
         Ok(Step::Login) => steps::begin(issuer, cookies, "/login", pending(callback, request)).await,
         Ok(Step::Consent) => {
             steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
@@ -114,22 +128,23 @@ async fn decide(
     cookies: &Cookies,
     callback: &Callback,
     request: &AuthorizationRequest,
-    done: Done,
+    done: &Done,
 ) -> Result<Step> {
     let scope = authorization_code::check_request(&callback.client, request)?;
     let silent = request.prompts(Prompt::None);
     let hint = match &request.id_token_hint {
         Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
-        None => None,
+        // OIDC Core §5.5.1: a wish for a certain sub means that person and no other.
+        None => request.claims.wanted_subject().map(str::to_owned),
     };
     let session = cookies.session(issuer).await?.map(|(_, session)| session);
-    let good_enough = |session: &Session| done.signed_in || !needs_credentials(issuer, request, session);
+    let good_enough = |session: &Session| done.has_signed_in(session) || !needs_credentials(issuer, request, session);
     let is_hinted = |session: &Session| hint.as_ref().is_none_or(|subject| *subject == session.identity.subject);
     match session.filter(good_enough) {
         Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session, &scope).await,
         // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
-        Some(_) if done.signed_in => {
-            Err(OAuthError::login_required("another person than the one of id_token_hint signed in"))
+        Some(session) if done.has_signed_in(&session) => {
+            Err(OAuthError::login_required("another person than the one that the client asked for signed in"))
         }
         _ if silent => Err(OAuthError::login_required("nobody is signed in and prompt is none")),
         _ => Ok(Step::Login),
@@ -147,17 +162,17 @@ async fn consent(
     issuer: &Issuer,
     callback: &Callback,
     request: &AuthorizationRequest,
-    done: Done,
+    done: &Done,
     session: Session,
     scope: &Scope,
 ) -> Result<Step> {
     let asked_again = request.prompts(Prompt::Consent);
-    if done.consented || !(callback.client.consent_required || asked_again) {
-        return Ok(Step::Code(session));
+    if done.has_consented(&session) || !(callback.client.consent_required || asked_again) {
+        return Ok(Step::Code(Box::new(session)));
     }
     let subject = &session.identity.subject;
     if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, scope).await? {
-        return Ok(Step::Code(session));
+        return Ok(Step::Code(Box::new(session)));
     }
     if request.prompts(Prompt::None) {
         return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));

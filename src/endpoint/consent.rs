@@ -54,7 +54,8 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         "allow" => {
             let subject = &question.session.identity.subject;
             Consent::remember(&issuer.store, subject, &question.client.ident, question.scope, issuer.now()).await?;
-            let to = Interaction { consented: true, ..question.interaction.record.clone() };
+            let to =
+                Interaction { consented: Some(question.session.sid.clone()), ..question.interaction.record.clone() };
             match steps::update(&issuer, id, &question.interaction, &to).await? {
                 true => Ok(Redirect::to(&steps::location(&to.resume, id)).into_response()),
                 false => Err(gone()),

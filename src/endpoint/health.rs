@@ -20,7 +20,8 @@ pub async fn ready(State(app): State<App>) -> Response {
     let snapshot = app.registry.current();
     let tenants = snapshot.tenant_count() > 0;
     let keys = match snapshot.tenants().next() {
-        Some(tenant) => signer(&app.keys, tenant).await.is_ok(),
+        // A key that cannot be opened (another SIGNING_KEY_SECRET) is none: a rolling update must stop here.
+        Some(tenant) => signer(&app.keys, tenant).await.is_ok_and(|signer| signer.can_sign()),
         None => false,
     };
     let serving = !app.is_stopping();

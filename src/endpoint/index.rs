@@ -1,25 +1,85 @@
-//! `GET /`: the front door. In development it shows the demo.
+//! `GET POST /`: the front door, with a person's sessions. In development it shows the demo.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app::App;
+use crate::audit;
 use crate::issuer::Issuer;
-use crate::protocol::error::Result;
+use crate::login::session::Session;
+use crate::metrics::OfTenant;
+use crate::protocol::error::{OAuthError, Result};
 use crate::registry::demo;
-use crate::web::cookies::Cookies;
+use crate::web::cookies::{Cookies, SetCookies};
+use crate::web::form::Form;
 use crate::web::page_context::PageContext;
-use crate::web::pages::{Demo, Page, Person};
+use crate::web::pages::{Demo, OpenSession, Page, Person};
 
-/// Who is signed in here, and how to sign out.
+/// How many sessions are listed; somebody with more signs out everywhere.
+const LISTED: usize = 20;
+
+/// Who is signed in here and where else, and how to sign out.
 pub async fn get(State(app): State<App>, issuer: Issuer, cookies: Cookies, page: PageContext) -> Result<Response> {
-    let session = cookies.session(&issuer).await?.map(|(_, session)| session);
-    let person = session.as_ref().map(|session| Person {
+    let found = cookies.session(&issuer).await?;
+    let open = match &found {
+        Some((_, session)) => newest_first(Session::of(&issuer.store, &session.identity.subject).await?),
+        None => Vec::new(),
+    };
+    let times: Vec<String> = open.iter().map(|session| session.auth_time.to_string()).collect();
+    let own = found.as_ref().map(|(_, session)| &*session.sid);
+    let sessions: Vec<OpenSession<'_>> = open
+        .iter()
+        .zip(&times)
+        .map(|(session, since)| OpenSession {
+            id: &session.sid,
+            since,
+            browser: Some(&*session.browser).filter(|browser| !browser.is_empty()),
+            this: own == Some(&session.sid),
+        })
+        .collect();
+    let token = found.as_ref().map(|(cookie, _)| cookies.form_token(cookie)).unwrap_or_default();
+    let person = found.as_ref().map(|(_, session)| Person {
         name: session.identity.display_name(),
         email: session.identity.profile.get("email").and_then(|email| email.as_str()),
     });
-    let shown = app.demo_password.as_deref().filter(|_| *issuer.tenant.name == *demo::NAME);
+    let shown = app.demo_password.get().map(|password| &**password).filter(|_| *issuer.tenant.name == *demo::NAME);
     let demo = shown.map(|password| Demo { client_id: demo::NAME, username: demo::NAME, password });
-    Ok(page.respond(StatusCode::OK, &Page::Index { person, fields: &[], demo }).into_response())
+    let fields = [("token", &*token)];
+    let index = Page::Index { person, fields: &fields, sessions: &sessions, demo };
+    Ok(page.respond(StatusCode::OK, &index).into_response())
+}
+
+/// Signs out: one session (`session`), or all of them (`everywhere`).
+pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> Result<Response> {
+    let Some((cookie, session)) = cookies.session(&issuer).await? else { return Ok(Redirect::to("/").into_response()) };
+    let token = parameters.one("token")?.unwrap_or_default();
+    if !cookies.is_form_token(&cookie, token) {
+        return Err(OAuthError::invalid_request("this page is too old, open it again"));
+    }
+    let subject = &session.identity.subject;
+    let own = match parameters.one("session")? {
+        Some(sid) => {
+            let open = Session::of(&issuer.store, subject).await?;
+            if open.iter().any(|other| other.sid == sid) {
+                Session::end_named(&issuer.store, sid).await?;
+            }
+            sid == session.sid
+        }
+        None if parameters.one("everywhere")?.is_some() => {
+            Session::end_everywhere(&issuer.store, subject).await?;
+            true
+        }
+        None => return Err(OAuthError::invalid_request("session or everywhere is missing")),
+    };
+    issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    audit::logout(&issuer.tenant.name, subject, "person");
+    let removal = SetCookies(if own { cookies.end_session() } else { Vec::new() });
+    Ok((removal, [("cache-control", "no-store")], Redirect::to("/")).into_response())
+}
+
+fn newest_first(mut sessions: Vec<Session>) -> Vec<Session> {
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.auth_time));
+    sessions.truncate(LISTED);
+    sessions
 }

@@ -8,13 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::store::Loaded;
 use crate::web::cookies::{Cookies, SetCookie};
-use crate::web::error::{said, unknown_host};
+use crate::web::error::said;
 use crate::web::forwarded::Origin;
 use crate::web::original_url::OriginalUrl;
 
@@ -26,13 +27,9 @@ const USER_HEADER: &str = "x-user-ident";
 
 /// Every method, because some proxies ask with the one that they were asked with.
 pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
-    let original = match OriginalUrl::of(&parts, &app.settings) {
-        Ok(original) => original,
-        Err(refusal) => return Ok(refusal),
-    };
-    let (issuer, login) = match protected(&app, &original) {
+    let (original, issuer, login) = match protected(&app, &parts) {
         Ok(found) => found,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(refusal.into_response()),
     };
     let host = original.url.host_str().unwrap_or_default();
     let cookies = Cookies::of(&app, &parts.headers, original.url.scheme() == "https", Some(host));
@@ -53,20 +50,47 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     }
 }
 
-/// The tenant whose application was asked for, as its login page speaks for it, and where that page is.
-fn protected(app: &App, original: &OriginalUrl) -> std::result::Result<(Issuer, Origin), Response> {
+/// Why nobody may pass, whoever they are.
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    description: &'static str,
+}
+
+impl Refusal {
+    fn denied(description: &'static str) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code: "access_denied", description }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        said(self.status, self.code, self.description)
+    }
+}
+
+/// What was asked for, the tenant whose application it is, as its login page speaks for it, and where that page is.
+fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issuer, Origin), Refusal> {
+    let original = OriginalUrl::of(parts, &app.settings).map_err(Refusal::denied)?;
     let snapshot = app.registry.current();
-    let tenant = original.url.host_str().and_then(|host| snapshot.tenant_by_host(host)).ok_or_else(unknown_host)?;
+    let tenant = original.url.host_str().and_then(|host| snapshot.tenant_by_host(host)).ok_or(Refusal {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown_host",
+        description: "no tenant is configured for this host",
+    })?;
     tracing::Span::current().record("tenant", &*tenant.name);
     if !tenant.interceptor.enabled {
-        return Err(said(StatusCode::FORBIDDEN, "access_denied", "the interceptor is switched off for this tenant"));
+        return Err(Refusal::denied("the interceptor is switched off for this tenant"));
     }
     let login = app.login_origin(tenant, original.url.scheme());
-    let issuer = login.as_ref().and_then(|login| app.issuer(login)).filter(|issuer| issuer.tenant.name == tenant.name);
-    issuer.zip(login).ok_or_else(|| {
-        tracing::error!("interceptor.domain does not lead to the tenant; nobody can sign in at its applications");
-        said(StatusCode::FORBIDDEN, "access_denied", "the login page of this tenant is not configured")
-    })
+    let found = login.and_then(|login| Some((app.issuer(&login)?, login)));
+    match found.filter(|(issuer, _)| issuer.tenant.name == tenant.name) {
+        Some((issuer, login)) => Ok((original, issuer, login)),
+        None => {
+            tracing::error!("interceptor.domain does not lead to the tenant; nobody can sign in at its applications");
+            Err(Refusal::denied("the login page of this tenant is not configured"))
+        }
+    }
 }
 
 /// The request may pass, and these headers belong on it.
@@ -100,7 +124,7 @@ async fn stay(
         Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
         Ok(false) => {
             Session::end(&issuer.store, cookie, &claimed).await?;
-            tracing::info!(subject = claimed.identity.subject, "the login provider ended a session");
+            audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider");
             Ok(None)
         }
         Err(error) => {
@@ -122,7 +146,7 @@ async fn prolong(
     if !prolonged.change(&issuer.store, cookie, &current).await? {
         return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
     }
-    Ok(Some((prolonged, Some(cookies.begin_session(cookie.to_owned(), life)))))
+    Ok(Some((prolonged, Some(cookies.keep_session(cookie.to_owned(), life)))))
 }
 
 /// The way to the login page, for whoever can show one. A page that a script asks for helps nobody.

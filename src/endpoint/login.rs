@@ -1,6 +1,6 @@
 //! `GET POST /login`: who are you? Knows neither clients nor grants; it only resumes what it interrupted.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use zeroize::Zeroizing;
 
@@ -8,11 +8,12 @@ use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
-use crate::metrics::OfTenant;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::sign_in::{SignIn, sign_in};
 use crate::sign_out;
-use crate::web::cookies::Cookies;
+use crate::web::browser_hint::browser_hint;
+use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::pages::{LoginError, Page};
@@ -38,7 +39,13 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 }
 
 /// The filled-in form.
-pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+pub async fn post(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    Form(parameters): Form,
+) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
     let Some(found) = steps::find(&issuer, &cookies, id).await? else {
         return expired(&issuer, &cookies, &page).await;
@@ -47,64 +54,87 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     let password = Zeroizing::new(parameters.text("password")?.unwrap_or_default().to_owned());
     let grant_type = found.record.resume.grant_type();
     let credentials = Credentials { username: username.to_owned(), password, grant_type };
-    let attempt = match username.is_empty() || credentials.password.is_empty() {
-        true => Ok(None),
-        false => issuer.login.login(&issuer.tenant, credentials).await,
-    };
-    count(&issuer, matches!(attempt, Ok(Some(_))));
+    let attempt = sign_in(&issuer, credentials, issuer.caller, cookies.own_browser()).await;
     let again = |status, error| {
         let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
         show(&issuer, &page, status, asked)
     };
     match attempt {
-        Ok(Some(identity)) => {
-            let to = Interaction { signed_in: true, ..found.record.clone() };
+        Ok(SignIn::Proven(identity)) => {
+            let previous = cookies.session(&issuer).await?;
+            let sid = sid(&issuer, previous.as_ref(), &identity);
+            let to = Interaction { signed_in: Some(sid.clone()), ..found.record.clone() };
             if !steps::update(&issuer, id, &found, &to).await? {
                 return expired(&issuer, &cookies, &page).await;
             }
-            let cookie = begin_session(&issuer, &cookies, identity, application(&to.resume)).await?;
-            Ok((cookie, Redirect::to(&steps::location(&to.resume, id))).into_response())
+            let came = Came { browser: browser_hint(&headers), application: application(&to.resume) };
+            let cookies = begin_session(&issuer, &cookies, previous, Beginning { sid, identity, came }).await?;
+            Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
-        Ok(None) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
+        Ok(SignIn::Refused) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
+        Ok(SignIn::Wait(wait)) => {
+            let told = [(header::RETRY_AFTER, wait.as_secs().to_string())];
+            Ok((told, again(StatusCode::TOO_MANY_REQUESTS, LoginError::TooManyAttempts)).into_response())
+        }
         Err(error) => {
-            tracing::error!(cause = format!("{error:#}"), "the login provider gave no answer");
+            let cause = error.cause.as_ref().map(|cause| format!("{cause:#}"));
+            tracing::error!(cause, "the login provider gave no answer");
             Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
         }
     }
 }
 
-fn count(issuer: &Issuer, succeeded: bool) {
-    let (metrics, label) = (&issuer.metrics, OfTenant::named(&issuer.tenant.name));
-    metrics.login_attempts.get_or_create(&label).inc();
-    let outcome = if succeeded { &metrics.login_success } else { &metrics.login_failure };
-    outcome.get_or_create(&label).inc();
+/// How a person came to sign in.
+struct Came {
+    browser: String,
+    /// The host of the application behind the interceptor that they want to see.
+    application: Option<String>,
 }
 
-/// A fresh cookie at every sign-in (session fixation); the `sid` stays as long as the person does.
+/// The `sid` stays as long as the person does.
+fn sid(issuer: &Issuer, previous: Option<&(String, Session)>, identity: &Identity) -> String {
+    match previous {
+        Some((_, session)) if session.identity.subject == identity.subject => session.sid.clone(),
+        _ => issuer.random.identifier(),
+    }
+}
+
+/// What a session begins with.
+struct Beginning {
+    sid: String,
+    identity: Identity,
+    came: Came,
+}
+
+/// A fresh cookie at every sign-in (session fixation).
 async fn begin_session(
     issuer: &Issuer,
     cookies: &Cookies,
-    identity: Identity,
-    application: Option<String>,
-) -> Result<crate::web::cookies::SetCookie> {
-    let previous = cookies.session(issuer).await?;
-    let mut sid = issuer.random.identifier();
-    let mut hosts: Vec<String> = application.into_iter().collect();
-    if let Some((cookie, session)) = previous {
-        if session.identity.subject == identity.subject {
-            sid = session.sid;
+    previous: Option<(String, Session)>,
+    Beginning { sid, identity, came }: Beginning,
+) -> Result<SetCookies> {
+    let mut hosts: Vec<String> = came.application.into_iter().collect();
+    match previous {
+        Some((cookie, session)) if session.sid == sid => {
             let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
             hosts.extend(others);
             hosts.truncate(MAX_HOSTS);
             issuer.store.remove::<Session>(&cookie).await?;
-        } else {
-            sign_out::session(issuer, &cookie, &session).await?;
         }
+        Some((cookie, session)) => sign_out::session(issuer, &cookie, &session).await?,
+        None => {}
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
-    tracing::info!(tenant = &*issuer.tenant.name, subject = identity.subject, "signed in");
-    let session = Session { sid, identity, auth_time: now, expires_at: now + life, confirmed_at: None, hosts };
+    let session = Session {
+        sid,
+        identity,
+        auth_time: now,
+        expires_at: now + life,
+        confirmed_at: None,
+        browser: came.browser,
+        hosts,
+    };
     let value = issuer.random.token();
     Session::begin(&issuer.store, &value, &session).await?;
     Ok(cookies.begin_session(value, life))
@@ -144,7 +174,7 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
 /// The form was too old or came from another browser: a new one that leads to the index page.
 async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume: Resume::Home, signed_in: false, consented: false };
+    let interaction = Interaction { browser, resume: Resume::Home, signed_in: None, consented: None };
     let id = steps::store(issuer, &interaction).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
     Ok((set_cookie, show(issuer, page, StatusCode::BAD_REQUEST, asked)).into_response())

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
@@ -34,7 +35,10 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 
 /// From a client by form, or the person's confirmation.
 pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
-    let Some(id) = parameters.one("interaction")? else { return answer(&issuer, &cookies, page, &parameters).await };
+    // A form of another site comes without our cookies, and nobody would be signed out: round once by GET.
+    let Some(id) = parameters.one("interaction")? else {
+        return Ok(Redirect::to(&format!("/logout?{}", parameters.to_query())).into_response());
+    };
     match steps::take(&issuer, &cookies, id).await? {
         Some(Interaction { resume: Resume::Logout { post_logout_redirect_uri, state }, .. }) => {
             let session = cookies.session(&issuer).await?;
@@ -95,7 +99,7 @@ async fn confirm(
     let targets: Vec<String> = post_logout_redirect_uri.iter().cloned().collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     let resume = Resume::Logout { post_logout_redirect_uri, state };
-    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: false, consented: false }).await?;
+    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: None, consented: None }).await?;
     let question = Page::Logout { name: Some(session.identity.display_name()), fields: &[("interaction", &id)] };
     Ok((set_cookie, page.respond_towards(StatusCode::OK, &question, &targets)).into_response())
 }
@@ -112,7 +116,7 @@ async fn sign_out(
     if let Some((cookie, session)) = session {
         sign_out::session(issuer, &cookie, &session).await?;
         issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-        tracing::info!(tenant = &*issuer.tenant.name, subject = session.identity.subject, "signed out");
+        audit::logout(&issuer.tenant.name, &session.identity.subject, "person");
     }
     let removal = SetCookies(cookies.end_session());
     // Registered, so it parses; if it did not, the person still is signed out.

@@ -1,9 +1,15 @@
 //! The route table. People's routes answer with pages, machines' routes with JSON; nothing is both.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::web::error::{draw_pages, method_not_allowed, not_found};
@@ -24,10 +30,15 @@ pub mod jwks;
 pub mod login;
 pub mod logout;
 pub mod metrics;
+pub mod openapi;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
 pub mod versions;
+
+/// How long one request may take, its body included, besides what a login script may: shorter than somebody would like
+/// who sends one byte now and then.
+const REQUEST: Duration = Duration::from_secs(30);
 
 /// All routes of the server. Those for operators are left out where they have an address of their own.
 pub fn router(app: App) -> Router {
@@ -40,7 +51,12 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed);
     routes
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(tower_http::catch_panic::CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST + app.settings.script_timeout))
+        .layer(CatchPanicLayer::new())
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
         .layer(from_fn_with_state(app.clone(), trace::trace))
         .with_state(app)
 }
@@ -48,13 +64,14 @@ pub fn router(app: App) -> Router {
 /// Errors are pages.
 fn people(app: &App) -> Router<App> {
     Router::new()
-        .route("/", get(index::get))
+        .route("/", get(index::get).post(index::post))
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/activate", get(activate::get).post(activate::post))
         .route("/logout", get(logout::get).post(logout::post))
         .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), draw_pages))
 }
 
@@ -77,6 +94,7 @@ fn machines(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), cors::clients));
     Router::new()
         .merge(from_browsers)
+        .route("/openapi.json", get(openapi::get))
         .route("/introspect", post(introspect::post))
         .route("/device_authorization", post(device_authorization::post))
         .route("/oauth/device_authorization", post(device_authorization::post))

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{begin, check_grant, permitted_scope, with_provider_scopes};
+use super::{begin, check_grant, narrowed_audience, permitted_scope, with_provider_scopes};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::session::{Session, everything_of};
+use crate::login::session::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::pkce::{ChallengeMethod, CodeChallenge};
@@ -16,6 +17,7 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::store::{Consumed, Record};
+use crate::token::grant_record::ends_with;
 use crate::token::{Authorization, Grant, Person};
 
 /// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
@@ -91,7 +93,7 @@ pub async fn issue(
         issued_at: now,
     };
     let value = issuer.random.token();
-    issuer.store.put(&value, &code, &[everything_of(&session.identity.subject)], now + MEMORY).await?;
+    issuer.store.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY).await?;
     Ok(value)
 }
 
@@ -110,27 +112,28 @@ pub async fn redeem(
     value: &str,
     redirect_uri: Option<&str>,
     verifier: Option<&str>,
+    resource: &[String],
 ) -> Result<Authorization> {
     let refused = || OAuthError::invalid_grant("the authorization code is not valid");
     let code = issuer.store.get::<AuthorizationCode>(value).await?.ok_or_else(refused)?;
     code.check(&client, redirect_uri, verifier)?;
+    let audience = narrowed_audience(&code.audience, resource)?;
     match issuer.store.consume::<AuthorizationCode>(value).await? {
         Some(Consumed::First(code)) => {
             // A used code is remembered longer than it is good.
             if issuer.now().since(code.issued_at) >= LIFETIME {
                 return Err(refused());
             }
-            code.into_authorization(issuer, client).await
+            let authorization = code.into_authorization(issuer, client).await?;
+            Ok(Authorization { audience, ..authorization })
         }
         // §4.1.2: a second use revokes what the first one gave, also when it has not given it yet.
         Some(Consumed::Again(code)) => {
             let grant_id = code.grant_id.clone();
-            code.into_grant(issuer, &client).forbid(issuer, &grant_id).await?;
-            tracing::warn!(
-                tenant = &*issuer.tenant.name,
-                client = &*client.ident,
-                "an authorization code was used twice; what it gave was revoked"
-            );
+            let grant = code.into_grant(issuer, &client);
+            let subject = grant.person.identity.subject.clone();
+            grant.forbid(issuer, &grant_id).await?;
+            audit::token_revoked(&issuer.tenant.name, &client.ident, &subject, "an authorization code was used twice");
             Err(OAuthError::invalid_grant("the authorization code was already used"))
         }
         None => Err(refused()),

@@ -10,12 +10,17 @@ use crate::registry::client::Client;
 use crate::token::Authorization;
 
 /// Authorizes a confidential client to act for itself; `openid` means a person and is not granted.
-pub fn redeem(issuer: &Issuer, client: Arc<Client>, scope: Option<Scope>) -> Result<Authorization> {
+pub fn redeem(
+    issuer: &Issuer,
+    client: Arc<Client>,
+    scope: Option<Scope>,
+    audience: Vec<String>,
+) -> Result<Authorization> {
     // §4.4: must only be used by confidential clients.
     if client.is_public() {
         return Err(OAuthError::unauthorized_client("a public client cannot use client_credentials"));
     }
     let personal = |token: &str| matches!(token, "openid" | "offline_access");
     let scope = permitted_scope(&client, &scope.unwrap_or_default())?.narrowed(|token| !personal(token));
-    Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, person: None, exchanged: None })
+    Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, audience, person: None, exchanged: None })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{begin, check_grant, permitted_scope, user_code, with_provider_scopes};
+use super::{begin, check_grant, narrowed_audience, permitted_scope, user_code, with_provider_scopes};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::login::session::{Session, everything_of};
@@ -171,14 +171,15 @@ pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
 }
 
 /// Answers a device that asks: §3.4 and §3.5. A code gives tokens once, and to the client that started it.
-pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str) -> Result<Authorization> {
+pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str, resource: &[String]) -> Result<Authorization> {
     let refused = || OAuthError::invalid_grant("the device code is not valid");
     let device = digest(value);
-    let code = loop {
+    let (code, audience) = loop {
         let loaded = issuer.store.load::<DeviceCode>(&device).await?.ok_or_else(refused)?;
         if loaded.record.client_id != *client.ident {
             return Err(refused());
         }
+        let audience = narrowed_audience(&loaded.record.audience, resource)?;
         let (asked, too_fast) = loaded.record.asked(issuer.now())?;
         let groups = asked.groups();
         let until = asked.expires_at + MEMORY;
@@ -186,7 +187,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str) -> Result
             if too_fast {
                 return Err(OAuthError::new(ErrorCode::SlowDown, "wait five seconds more between two requests"));
             }
-            break asked;
+            break (asked, audience);
         }
     };
     match code.decision {
@@ -195,7 +196,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str) -> Result
         }
         Decision::Denied => Err(OAuthError::access_denied("the person denied the request")),
         Decision::Allowed(_) => match issuer.store.consume::<DeviceCode>(&device).await? {
-            Some(Consumed::First(code)) => code.into_authorization(issuer, client).await,
+            Some(Consumed::First(code)) => code.into_authorization(issuer, client, audience).await,
             _ => Err(OAuthError::invalid_grant("the device code was already used")),
         },
     }
@@ -223,7 +224,12 @@ impl DeviceCode {
         }
     }
 
-    async fn into_authorization(self, issuer: &Issuer, client: Arc<Client>) -> Result<Authorization> {
+    async fn into_authorization(
+        self,
+        issuer: &Issuer,
+        client: Arc<Client>,
+        audience: Vec<String>,
+    ) -> Result<Authorization> {
         let Decision::Allowed(person) = self.decision else {
             return Err(OAuthError::invalid_grant("the device code is not valid"));
         };
@@ -241,6 +247,7 @@ impl DeviceCode {
             current: None,
             revoked: false,
         };
-        begin(issuer, client, issuer.random.identifier(), grant, None).await
+        let authorization = begin(issuer, client, issuer.random.identifier(), grant, None).await?;
+        Ok(Authorization { audience, ..authorization })
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::issuer::Issuer;
 use crate::login::participant::Participant;
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
-use crate::protocol::token::{GrantType, TokenRequest};
+use crate::protocol::token::{GrantRequest, GrantType, TokenRequest};
 use crate::registry::client::Client;
 use crate::token::{Authorization, Grant, PersonalAuthorization, refresh_token as family};
 
@@ -20,20 +20,22 @@ pub mod user_code;
 
 /// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest) -> Result<Authorization> {
-    check_grant(&client, request.grant_type())?;
-    match request {
-        TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
-            authorization_code::redeem(issuer, client, &code, redirect_uri.as_deref(), code_verifier.as_deref()).await
+    let TokenRequest { grant, resource } = request;
+    check_grant(&client, grant.grant_type())?;
+    match grant {
+        GrantRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            let (redirect_uri, verifier) = (redirect_uri.as_deref(), code_verifier.as_deref());
+            authorization_code::redeem(issuer, client, &code, redirect_uri, verifier, &resource).await
         }
-        TokenRequest::RefreshToken { refresh_token, scope } => {
-            refresh_token::redeem(issuer, client, refresh_token, scope).await
+        GrantRequest::RefreshToken { refresh_token, scope } => {
+            refresh_token::redeem(issuer, client, refresh_token, scope, &resource).await
         }
-        TokenRequest::ClientCredentials { scope } => client_credentials::redeem(issuer, client, scope),
-        TokenRequest::Password { username, password, scope } => {
-            password::redeem(issuer, client, username, password, scope).await
+        GrantRequest::ClientCredentials { scope } => client_credentials::redeem(issuer, client, scope, resource),
+        GrantRequest::Password { username, password, scope } => {
+            password::redeem(issuer, client, username, password, scope, resource).await
         }
-        TokenRequest::TokenExchange(request) => token_exchange::redeem(issuer, client, request).await,
-        TokenRequest::DeviceCode { device_code } => device_code::redeem(issuer, client, &device_code).await,
+        GrantRequest::TokenExchange(request) => token_exchange::redeem(issuer, client, request, resource).await,
+        GrantRequest::DeviceCode { device_code } => device_code::redeem(issuer, client, &device_code, &resource).await,
     }
 }
 
@@ -59,6 +61,7 @@ async fn begin(
         client,
         issuer_url: grant.issuer.as_str().into(),
         scope: grant.scope.clone(),
+        audience: grant.audience.clone(),
         person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
         exchanged: None,
     })
@@ -96,6 +99,18 @@ pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
         return Err(OAuthError::invalid_scope("nothing of the scope may be granted to this client"));
     }
     Ok(granted)
+}
+
+/// RFC 8707 §2.2: for which of the granted resources the token is to be.
+///
+/// Errors: `invalid_target` for one that was not granted; where none was named before, any may be named now.
+fn narrowed_audience(granted: &[String], asked: &[String]) -> Result<Vec<String>> {
+    match (granted, asked) {
+        (granted, []) => Ok(granted.to_vec()),
+        ([], asked) => Ok(asked.to_vec()),
+        (granted, asked) if asked.iter().all(|resource| granted.contains(resource)) => Ok(asked.to_vec()),
+        _ => Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not one of those that were granted")),
+    }
 }
 
 /// Adds the scopes that the login provider gave to the person, as far as the client accepts them.

@@ -11,6 +11,7 @@ use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
+use crate::sign_in::{SignIn, sign_in};
 use crate::token::{Authorization, Grant, Person, PersonalAuthorization};
 
 /// Signs a person in with the credentials that the client collected. Gives no refresh token.
@@ -20,11 +21,17 @@ pub async fn redeem(
     username: String,
     password: Zeroizing<String>,
     scope: Option<Scope>,
+    audience: Vec<String>,
 ) -> Result<Authorization> {
     let scope = permitted_scope(&client, &scope.unwrap_or_default())?;
     let credentials = Credentials { username, password, grant_type: "password" };
-    let Some(identity) = issuer.login.login(&issuer.tenant, credentials).await? else {
-        return Err(OAuthError::invalid_grant("username or password is wrong"));
+    // A confidential client is a server: its address is not the person's, and many people come from it.
+    let address = issuer.caller.filter(|_| client.secret.is_none());
+    let identity = match sign_in(issuer, credentials, address, None).await? {
+        SignIn::Proven(identity) => identity,
+        SignIn::Refused => return Err(OAuthError::invalid_grant("username or password is wrong")),
+        // RFC 6749 has no word for it. The status stays 400, which clients know to mean: do not repeat this as it is.
+        SignIn::Wait(wait) => return Err(OAuthError::invalid_grant("too many attempts, try again later").after(wait)),
     };
     let now = issuer.now();
     let grant_id = issuer.random.identifier();
@@ -35,7 +42,7 @@ pub async fn redeem(
         scope: with_provider_scopes(&client, scope, &identity.scopes),
         person: Person { identity, auth_time: now, sid: None, acr: "1".into(), amr: vec!["pwd".into()] },
         claims: ClaimsRequest::default(),
-        audience: Vec::new(),
+        audience: audience.clone(),
         expires_at,
         absolute_expiry: expires_at,
         generation: 0,
@@ -47,6 +54,7 @@ pub async fn redeem(
         client,
         issuer_url: issuer.url.clone(),
         scope: grant.scope.clone(),
+        audience,
         person: Some(PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None }),
         exchanged: None,
     })

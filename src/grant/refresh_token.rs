@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::narrowed_audience;
 use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
@@ -15,6 +16,7 @@ pub async fn redeem(
     client: Arc<Client>,
     value: String,
     scope: Option<Scope>,
+    resource: &[String],
 ) -> Result<Authorization> {
     let presented = refresh_token::find(issuer, &client, value).await?;
     let granted = &presented.grant().scope;
@@ -23,8 +25,9 @@ pub async fn redeem(
         Some(narrower) if narrower.is_within(granted) => narrower,
         Some(_) => return Err(OAuthError::invalid_scope("the scope exceeds what was granted")),
     };
+    let audience = narrowed_audience(&presented.grant().audience, resource)?;
     if !issuer.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await? {
         return Err(OAuthError::invalid_grant("the person may not sign in any more"));
     }
-    presented.redeem(issuer, client, scope).await
+    presented.redeem(issuer, client, scope, audience).await
 }

@@ -28,7 +28,12 @@ struct Subject {
 
 /// Exchanges a living token of this tenant. The new one never lives longer, never may more, and ends with the grant of
 /// the old one.
-pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenExchange) -> Result<Authorization> {
+pub async fn redeem(
+    issuer: &Issuer,
+    client: Arc<Client>,
+    request: TokenExchange,
+    resource: Vec<String>,
+) -> Result<Authorization> {
     // §5: whoever asks must be known, or a stolen token could be made into others.
     if client.is_public() {
         return Err(OAuthError::unauthorized_client("a public client cannot exchange tokens"));
@@ -38,19 +43,20 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenExchange
         TokenKind::Id => id_subject(issuer, &client, &request.subject_token).await?,
     };
     let scope = narrowed(&client, request.scope, &subject.scope)?;
-    check_targets(issuer, &request.targets)?;
+    let audience = [resource, request.audience].concat();
+    check_targets(issuer, &audience)?;
     let actor = match request.actor_token {
         Some(token) => Some(Actor::of(&actor(issuer, &token).await?.claims, subject.actor)),
         None => subject.actor,
     };
-    // The stored grant stays as it is; the new audience is this token's alone.
-    let grant = Grant { audience: request.targets, ..subject.grant };
+    let Subject { grant_id, grant, expires_at, .. } = subject;
     Ok(Authorization {
         client,
         issuer_url: grant.issuer.as_str().into(),
         scope,
-        person: Some(PersonalAuthorization { grant_id: subject.grant_id, grant, nonce: None, refresh_token: None }),
-        exchanged: Some(Exchanged { actor, expires_at: subject.expires_at }),
+        audience,
+        person: Some(PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None }),
+        exchanged: Some(Exchanged { actor, expires_at }),
     })
 }
 

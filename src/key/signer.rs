@@ -99,6 +99,15 @@ impl TenantSigner {
         algorithms
     }
 
+    /// Whether this replica can sign here and now: there is a key for ID tokens, and it can be opened.
+    pub fn can_sign(&self) -> bool {
+        let now = self.shared.keys.clock.now();
+        let snapshot = self.ring.snapshot();
+        snapshot.is_some_and(|snapshot| {
+            snapshot.signing(self.id_token_algorithm(), now).is_some_and(|(_, live)| live.private.is_some())
+        })
+    }
+
     /// The JWKS of this tenant, ready to be sent.
     pub fn jwk_set(&self) -> Arc<PublishedKeys> {
         match self.ring.snapshot() {

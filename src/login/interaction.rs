@@ -17,13 +17,14 @@ pub struct Interaction {
     pub browser: String,
     /// Where to go on.
     pub resume: Resume,
-    /// Whether credentials were entered for this very step, which is what `prompt=login` asks for. Kept here, where
-    /// nobody can edit it.
+    /// The session (`sid`) in which credentials were entered for this very step, which is what `prompt=login` asks
+    /// for. Kept here, where nobody can edit it, and with the session: another one that the browser puts in its place
+    /// has not proved anything.
     #[serde(default)]
-    pub signed_in: bool,
-    /// Whether the person agreed on the consent page to this very request.
+    pub signed_in: Option<String>,
+    /// The session whose person agreed on the consent page to this very request.
     #[serde(default)]
-    pub consented: bool,
+    pub consented: Option<String>,
 }
 
 impl Record for Interaction {

@@ -13,6 +13,7 @@ pub mod password;
 pub mod provider;
 pub mod script;
 pub mod session;
+pub mod throttle;
 
 /// What a person typed in, and which way led to the question.
 #[derive(Clone)]

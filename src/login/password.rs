@@ -10,15 +10,11 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::random::Random;
+use crate::registry::client::{ClientSecret, is_affordable};
 
 /// Belongs to no password. Its parameters are those of [`hash`], so that an unknown user costs what a known one does.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIG5vYm9keQ$Tm9ib2R5J3MgcGFzc3dvcmQgaGFzaCBub3Q/IQAAAAA";
-
-/// Most memory of one computation: 1 GiB, in KiB.
-const MAX_MEMORY: u32 = 1 << 20;
-/// Most work of one computation: memory in KiB times passes, a few seconds on one core.
-const MAX_WORK: u64 = 1 << 22;
 
 /// Verifies passwords on blocking threads, no more at once than the machine has cores.
 #[derive(Clone, Debug)]
@@ -38,13 +34,26 @@ impl PasswordChecker {
         let known = hash.is_some();
         let hash = hash.unwrap_or(NOBODY).to_owned();
         let password = Zeroizing::new(password.to_owned());
+        known & self.at_the_gate(move || matches!(verify(&hash, &password), Ok(true))).await
+    }
+
+    /// Whether a client presented its secret. A slow hash waits at the same gate, because strangers can ask for it.
+    pub async fn verify_secret(&self, secret: &ClientSecret, presented: String) -> bool {
+        if !secret.is_slow() {
+            return secret.verify(&presented);
+        }
+        let (secret, presented) = (secret.clone(), Zeroizing::new(presented));
+        self.at_the_gate(move || secret.verify(&presented)).await
+    }
+
+    async fn at_the_gate(&self, work: impl FnOnce() -> bool + Send + 'static) -> bool {
         let Ok(place) = Arc::clone(&self.gate).acquire_owned().await else { return false };
         // The place goes along, so that a caller who gave up does not let in one more computation than there are cores.
         let work = tokio::task::spawn_blocking(move || {
             let _place = place;
-            verify(&hash, &password)
+            work()
         });
-        known & matches!(work.await, Ok(Ok(true)))
+        work.await.unwrap_or(false)
     }
 }
 
@@ -96,7 +105,7 @@ fn parse(hash: &str) -> Result<PasswordHash, String> {
         return Err("the salt or the hash is missing".to_owned());
     }
     let params = Params::try_from(&parsed).map_err(|error| format!("parameters of argon2: {error}"))?;
-    if params.m_cost() > MAX_MEMORY || u64::from(params.m_cost()) * u64::from(params.t_cost()) > MAX_WORK {
+    if !is_affordable(&params) {
         return Err(format!("m={},t={} costs too much for a login", params.m_cost(), params.t_cost()));
     }
     Ok(parsed)

@@ -23,6 +23,9 @@ pub struct Session {
     /// When the login provider last said that the person may stay; `None`: at the sign-in.
     #[serde(default)]
     pub confirmed_at: Option<Timestamp>,
+    /// A few words about the browser in which it began; empty where nothing is known.
+    #[serde(default)]
+    pub browser: String,
     /// The hosts of applications behind a proxy for which the person signed in; only tenants without silent login ask.
     #[serde(default)]
     pub hosts: Vec<String>,
@@ -102,7 +105,7 @@ pub fn everything_of(subject: &str) -> String {
     group("person", subject)
 }
 
-/// The group of the grants that end with a session.
+/// The group of the grants that end with a session, and of the codes that would become such grants.
 pub fn grants_of_session(sid: &str) -> String {
     group("session-grants", sid)
 }

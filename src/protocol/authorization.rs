@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::depth::{MAX_DEPTH, is_deeper_than};
 use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::pkce::CodeChallenge;
 use super::scope::Scope;
+
+/// Longest request, in bytes: anybody can have one stored for as long as a person may take to sign in.
+const MAX_REQUEST: usize = 16 * 1024;
 
 /// How the answer travels to the client: OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,12 +92,22 @@ pub struct ClaimsRequest {
     pub id_token: Map<String, Value>,
 }
 
+impl ClaimsRequest {
+    /// Who must be signed in, by `claims.id_token.sub.value`.
+    pub fn wanted_subject(&self) -> Option<&str> {
+        self.id_token.get("sub")?.get("value")?.as_str()
+    }
+}
+
 impl AuthorizationRequest {
     /// Reads everything but `client_id`, `redirect_uri`, `state` and `response_mode`.
     ///
     /// Errors: as RFC 6749 §4.1.2.1 and OIDC Core §3.1.2.6 name them.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         parameters.refuse_duplicates()?;
+        if parameters.size() > MAX_REQUEST {
+            return Err(OAuthError::invalid_request("the request is too long"));
+        }
         // OIDC Core §3.1.2.6; JAR (RFC 9101) and PAR (RFC 9126) are not here.
         if parameters.one("request")?.is_some() {
             return Err(OAuthError::new(ErrorCode::RequestNotSupported, "request objects are not supported"));
@@ -157,15 +171,24 @@ fn claims(parameters: &Parameters) -> Result<ClaimsRequest> {
     let Some(text) = parameters.text("claims")? else { return Ok(ClaimsRequest::default()) };
     let wire: Wire =
         serde_json::from_str(text).map_err(|_| OAuthError::invalid_request("claims is not a JSON object of claims"))?;
-    Ok(ClaimsRequest { userinfo: wire.userinfo.unwrap_or_default(), id_token: wire.id_token.unwrap_or_default() })
+    let claims =
+        ClaimsRequest { userinfo: wire.userinfo.unwrap_or_default(), id_token: wire.id_token.unwrap_or_default() };
+    let mut wishes = claims.userinfo.values().chain(claims.id_token.values());
+    if wishes.any(|wish| is_deeper_than(wish, MAX_DEPTH)) {
+        return Err(OAuthError::invalid_request("claims is nested too deeply"));
+    }
+    Ok(claims)
 }
 
 /// Reads `resource`, RFC 8707 §2: absolute URIs without a fragment.
 ///
 /// Errors: `invalid_target` for anything else, and for more than 16.
 pub fn resources(parameters: &Parameters) -> Result<Vec<String>> {
-    let resources = parameters.all("resource");
-    let valid = |resource: &String| url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
+    let resources = parameters.all("resource")?;
+    // The parser passes over blanks around a URI; the token would carry them.
+    let valid = |resource: &String| {
+        !resource.contains(char::is_whitespace) && url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none())
+    };
     if resources.len() > 16 || !resources.iter().all(valid) {
         return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource must be an absolute URI without a fragment"));
     }

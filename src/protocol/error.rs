@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -107,6 +108,8 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// What the operator reads in the log.
     pub cause: Option<anyhow::Error>,
+    /// When it makes sense to try again (RFC 9110 §10.2.3).
+    pub retry_after: Option<Duration>,
 }
 
 /// The result of every rule.
@@ -133,19 +136,26 @@ impl<E: Into<anyhow::Error>> From<E> for OAuthError {
             Some(_) => (ErrorCode::TemporarilyUnavailable, "the server cannot reach its store, try again later"),
             None => (ErrorCode::ServerError, "internal error"),
         };
-        Self { code, description: description.into(), cause: Some(cause) }
+        let retry_after = (code == ErrorCode::TemporarilyUnavailable).then_some(Duration::from_secs(2));
+        Self { code, description: description.into(), cause: Some(cause), retry_after }
     }
 }
 
 impl OAuthError {
     /// An error with `code`; characters that RFC 6749 §5.2 forbids in a description become `?` or `'`.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: printable(description.into()), cause: None }
+        Self { code, description: printable(description.into()), cause: None, retry_after: None }
     }
 
     /// Adds what only the operator should read.
     pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds when to try again.
+    pub fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 

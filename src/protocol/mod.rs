@@ -2,6 +2,7 @@
 
 pub mod authorization;
 pub mod client_keys;
+pub mod depth;
 pub mod duration;
 pub mod error;
 pub mod jwk;

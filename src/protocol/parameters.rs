@@ -1,9 +1,11 @@
 //! The parameters of a request, read strictly: RFC 6749 §3.1 and Appendix B, and JSON where an endpoint takes it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use percent_encoding::percent_decode;
-use serde_json::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::error::{OAuthError, Result};
 
@@ -36,17 +38,16 @@ impl Parameters {
     ///
     /// Errors: `invalid_request` for anything else.
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
-            return Err(OAuthError::invalid_request("the body is not a JSON object"));
+        let Ok(Members(members)) = serde_json::from_slice(body) else {
+            return Err(OAuthError::invalid_request("the body is not a JSON object of strings"));
         };
         let mut parameters = Self::default();
         for (name, value) in members {
             match value {
-                Value::Null => {}
-                Value::String(text) => parameters.add(name, text),
-                Value::Number(number) => parameters.add(name, number.to_string()),
-                Value::Bool(flag) => parameters.add(name, flag.to_string()),
-                _ => return Err(OAuthError::invalid_request(format!("{name} must be a string"))),
+                Scalar::Null(()) => {}
+                Scalar::Text(text) => parameters.add(name, text),
+                Scalar::Number(number) => parameters.add(name, number.to_string()),
+                Scalar::Flag(flag) => parameters.add(name, flag.to_string()),
             }
         }
         Ok(parameters)
@@ -63,23 +64,16 @@ impl Parameters {
     /// Errors: `invalid_request` when it was sent twice, is too long or has control characters.
     pub fn one(&self, name: &str) -> Result<Option<&str>> {
         let value = self.text(name)?;
-        match value {
-            Some(value) if value.contains(|c: char| c.is_ascii_control()) => {
-                Err(OAuthError::invalid_request(format!("{name} contains control characters")))
-            }
-            value => Ok(value),
-        }
+        value.map_or(Ok(()), |value| check_line(name, value))?;
+        Ok(value)
     }
 
     /// Like [`Parameters::one`], but line breaks are allowed: for JSON (`claims`) and passwords.
     pub fn text(&self, name: &str) -> Result<Option<&str>> {
         match self.0.get(name).map(Vec::as_slice) {
             None | Some([]) => Ok(None),
-            Some([value]) if value.len() > MAX_VALUE => Err(OAuthError::invalid_request(format!("{name} is too long"))),
-            Some([value]) if value.contains('\0') => {
-                Err(OAuthError::invalid_request(format!("{name} contains control characters")))
-            }
-            Some([value]) => Ok(Some(value)),
+            Some([value]) if value.contains('\0') => Err(control_characters(name)),
+            Some([value]) => check_size(name, value).map(|()| Some(value.as_str())),
             Some(_) => Err(OAuthError::invalid_request(format!("{name} was sent more than once"))),
         }
     }
@@ -95,8 +89,23 @@ impl Parameters {
     }
 
     /// Every value of a parameter that may be repeated.
-    pub fn all(&self, name: &str) -> &[String] {
-        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
+    ///
+    /// Errors: `invalid_request` when one of them is too long or has control characters.
+    pub fn all(&self, name: &str) -> Result<&[String]> {
+        let values = self.0.get(name).map(Vec::as_slice).unwrap_or_default();
+        values.iter().try_for_each(|value| check_size(name, value).and(check_line(name, value)))?;
+        Ok(values)
+    }
+
+    /// All names and values together, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| name.len() + value.len())).sum()
+    }
+
+    /// The same as a query.
+    pub fn to_query(&self) -> String {
+        let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
     /// RFC 6749 §3.1: parameters must not be included more than once, unknown ones neither.
@@ -106,6 +115,53 @@ impl Parameters {
             Some(_) => Err(OAuthError::invalid_request("a parameter was sent more than once")),
             None => Ok(()),
         }
+    }
+}
+
+fn check_size(name: &str, value: &str) -> Result<()> {
+    if value.len() > MAX_VALUE { Err(OAuthError::invalid_request(format!("{name} is too long"))) } else { Ok(()) }
+}
+
+/// What ends up in one line of a log or in a header has no control characters, those of C1 included.
+fn check_line(name: &str, value: &str) -> Result<()> {
+    if value.contains(char::is_control) { Err(control_characters(name)) } else { Ok(()) }
+}
+
+fn control_characters(name: &str) -> OAuthError {
+    OAuthError::invalid_request(format!("{name} contains control characters"))
+}
+
+/// The members of a JSON object in their order, also those that are there twice: a map would keep one of them.
+struct Members(Vec<(String, Scalar)>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Null(()),
+    Text(String),
+    Number(serde_json::Number),
+    Flag(bool),
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
     }
 }
 
@@ -148,6 +204,8 @@ mod tests {
         assert!(Parameters::from_form(b"a=\xff").is_err());
         assert!(parse("a=%00").one("a").is_err());
         assert!(parse("a=x%0Ay").one("a").is_err());
+        assert!(parse("a=x%C2%85y").one("a").is_err());
+        assert!(parse("resource=x&resource=a%0Ab").all("resource").is_err());
         assert_eq!(parse("a=x%0Ay").text("a").unwrap(), Some("x\ny"));
     }
 
@@ -158,5 +216,6 @@ mod tests {
         assert_eq!(parameters.one("n").unwrap(), Some("1"));
         assert!(Parameters::from_json(b"[]").is_err());
         assert!(Parameters::from_json(br#"{"a":{}}"#).is_err());
+        assert!(Parameters::from_json(br#"{"a":"1","a":"2"}"#).unwrap().one("a").is_err());
     }
 }

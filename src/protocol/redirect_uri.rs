@@ -1,13 +1,16 @@
 //! Which redirect URI matches which registration: RFC 6749 §3.1.2, RFC 8252 §7.3, RFC 9700 §2.1 and §4.1.
 
 use regex::Regex;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// Characters that make a registration a pattern. A dot alone does not: every host has one.
 const PATTERN_CHARACTERS: [char; 11] = ['\\', '*', '+', '(', ')', '[', ']', '{', '}', '|', '^'];
 
 /// Schemes that run or carry content in place of leading to a client.
 const FORBIDDEN_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
+
+/// The parameters of an answer: RFC 6749 §4.1.2, RFC 9207 §2.
+const ANSWER: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
 
 /// One registered redirect URI of a client.
 #[derive(Clone, Debug)]
@@ -61,10 +64,18 @@ impl RedirectUri {
             Rule::Exact => candidate == self.registered,
             Rule::Loopback(registered) => candidate == self.registered || same_but_port(registered, &url),
             Rule::Structured { scheme, authority, rest } => {
-                let (own_authority, own_rest) = split_authority(candidate, &url);
-                scheme.is_match(url.scheme()) && authority.is_match(&own_authority) && rest.is_match(own_rest)
+                let Some((own_authority, own_rest)) = split_authority(candidate, &url) else { return false };
+                scheme.is_match(url.scheme())
+                    && authority.is_match(&own_authority)
+                    && rest.is_match(own_rest)
+                    && (!own_rest.starts_with('/') || rest.is_match(&url[Position::BeforePath..]))
+                    && !answers_already(&url)
             }
-            Rule::Whole(whole) => whole.is_match(candidate),
+            Rule::Whole(whole) => {
+                whole.is_match(candidate)
+                    && (whole.is_match(url.as_str()) || url.path() == "/")
+                    && !answers_already(&url)
+            }
         }
     }
 
@@ -181,12 +192,23 @@ fn authority_end(pattern: &str) -> usize {
     pattern.find("(/").or_else(|| pattern.find("(?:/")).unwrap_or(pattern.len())
 }
 
-/// The host and port, and the rest, of a URI as it was sent.
-fn split_authority<'a>(candidate: &'a str, url: &Url) -> (String, &'a str) {
-    let after = candidate.split_once("://").map_or("", |(_, after)| after);
+/// The host and port, and the rest, of a URI as it was sent; `None` where browsers see a host that is not written in
+/// its place, as in `https:host/x://y`.
+///
+/// What was sent is not what a browser asks for: it resolves `..` first. So a pattern must match both.
+fn split_authority<'a>(candidate: &'a str, url: &Url) -> Option<(String, &'a str)> {
+    let (before, after) = candidate.split_once("://")?;
+    if !before.eq_ignore_ascii_case(url.scheme()) {
+        return None;
+    }
     let end = after.find(['/', '?', '#']).unwrap_or(after.len());
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    (format!("{}{port}", url.host_str().unwrap_or_default()), &after[end..])
+    Some((format!("{}{port}", url.host_str().unwrap_or_default()), &after[end..]))
+}
+
+/// Whether the query has what only our answer may have: a client would find two codes, and the first is a stranger's.
+fn answers_already(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| ANSWER.contains(&&*name))
 }
 
 fn has_bare_dot(authority: &str) -> bool {
@@ -254,7 +276,28 @@ mod tests {
             assert!(!matches(pattern, evil), "{evil}");
         }
         assert!(matches(r"https://app\.example\.com(/.*)?", "https://app.example.com"));
+        assert!(matches(r"https://app\.example\.com/cb(\?.*)?", "https://app.example.com/cb?next=%2Fa"));
         assert!(matches(r"https://app.example.com/?", "https://app.example.com/"));
+    }
+
+    #[test]
+    fn a_pattern_means_what_a_browser_will_ask_for() {
+        for (pattern, evil) in [
+            // Browsers resolve the dots before they ask.
+            (r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/../open?to=evil"),
+            (r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/%2e%2E/open"),
+            (r"(https://app|https://web)\.example\.com/cb/.*", "https://web.example.com/cb/../open"),
+            // Two slashes may be missing behind `https:`, and the next ones are somewhere in the path.
+            (r"https://app\.example\.com/cb", "https:app.example.com/open?to=://x/cb"),
+            (r"https://app\.example\.com/cb", "https:/app.example.com/open?to=://x/cb"),
+            (r"https://app\.example\.com/cb", "https:///app.example.com/cb"),
+            // The client would find this code before ours.
+            (r"https://app\.example\.com/cb.*", "https://app.example.com/cb?code=stolen"),
+            (r"https://app\.example\.com/cb.*", "https://app.example.com/cb?x=1&%69ss=https://evil.example"),
+        ] {
+            assert!(!matches(pattern, evil), "{evil}");
+        }
+        assert!(matches(r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/a/b?x=1"));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{OAuthError, Result};
 
+/// Most tokens of one request. A pattern may permit any number of them, and a page has to show them all.
+const MAX_TOKENS: usize = 256;
+
 /// A list of distinct, case-sensitive scope tokens in the order in which they were asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -14,8 +17,12 @@ pub struct Scope(Vec<String>);
 impl Scope {
     /// Reads a space-separated list.
     ///
-    /// Errors: `invalid_scope` for characters outside `%x21 / %x23-5B / %x5D-7E`.
+    /// Errors: `invalid_scope` for characters outside `%x21 / %x23-5B / %x5D-7E`, and for more tokens than a person
+    /// could be asked about.
     pub fn parse(text: &str) -> Result<Self> {
+        if text.split(' ').count() > MAX_TOKENS {
+            return Err(OAuthError::invalid_scope("scope has too many tokens"));
+        }
         let allowed = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
         if text.split(' ').flat_map(str::bytes).all(allowed) {
             Ok(Self::from(text.to_owned()))

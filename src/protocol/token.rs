@@ -3,6 +3,7 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::authorization::resources;
 use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
@@ -57,9 +58,18 @@ impl GrantType {
     }
 }
 
-/// A request to `/token`, one variant per grant.
+/// A request to `/token`.
 #[derive(Debug)]
-pub enum TokenRequest {
+pub struct TokenRequest {
+    /// What is to be turned into tokens.
+    pub grant: GrantRequest,
+    /// Where the access token will be used: RFC 8707 §2.2.
+    pub resource: Vec<String>,
+}
+
+/// What a client presents at `/token`, one variant per grant.
+#[derive(Debug)]
+pub enum GrantRequest {
     /// RFC 6749 §4.1.3, RFC 7636 §4.5.
     AuthorizationCode {
         /// The code.
@@ -102,9 +112,16 @@ pub enum TokenRequest {
 impl TokenRequest {
     /// Reads the parameters of a token request.
     ///
-    /// Errors: `invalid_request` for what is missing or malformed, `unsupported_grant_type`, `invalid_scope`.
+    /// Errors: `invalid_request` for what is missing or malformed, `unsupported_grant_type`, `invalid_scope`,
+    /// `invalid_target`.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         parameters.refuse_duplicates()?;
+        Ok(Self { grant: GrantRequest::from_parameters(parameters)?, resource: resources(parameters)? })
+    }
+}
+
+impl GrantRequest {
+    fn from_parameters(parameters: &Parameters) -> Result<Self> {
         let name = parameters.required("grant_type")?;
         let scope = parameters.one("scope")?.map(Scope::parse).transpose()?;
         match GrantType::parse(name) {

@@ -1,6 +1,5 @@
 //! The words of token exchange: RFC 8693 §2.1 and §3.
 
-use super::authorization::resources;
 use super::error::{OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
@@ -38,8 +37,8 @@ pub struct TokenExchange {
     pub subject_kind: TokenKind,
     /// Who acts; an access token. Without it the new token does not tell.
     pub actor_token: Option<String>,
-    /// Where the new token will be used, by address and by name.
-    pub targets: Vec<String>,
+    /// Where the new token will be used, by name; `resource` tells it by address.
+    pub audience: Vec<String>,
     /// What is asked for.
     pub scope: Option<Scope>,
 }
@@ -47,7 +46,7 @@ pub struct TokenExchange {
 impl TokenExchange {
     /// Reads the parameters of §2.1.
     ///
-    /// Errors: `invalid_request`, also for kinds of token that are not exchanged here; `invalid_target`.
+    /// Errors: `invalid_request`, also for kinds of token that are not exchanged here.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         let subject_kind = TokenKind::parse(parameters.required("subject_token_type")?)
             .ok_or_else(|| OAuthError::invalid_request("subject_token_type must be that of an access or ID token"))?;
@@ -65,13 +64,11 @@ impl TokenExchange {
                 return Err(OAuthError::invalid_request("actor_token_type must be that of an access token"));
             }
         }
-        let mut targets = resources(parameters)?;
-        targets.extend(parameters.all("audience").iter().take(16).cloned());
         Ok(Self {
             subject_token: parameters.required("subject_token")?.to_owned(),
             subject_kind,
             actor_token,
-            targets,
+            audience: parameters.all("audience")?.iter().take(16).cloned().collect(),
             scope: parameters.one("scope")?.map(Scope::parse).transpose()?,
         })
     }

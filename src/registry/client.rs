@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 
 use crate::protocol::client_keys::ClientKeys;
+use crate::protocol::jwk::Algorithm;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
@@ -46,6 +47,8 @@ pub struct Client {
     pub secret: Option<ClientSecret>,
     /// Which way of proving is accepted.
     pub auth_method: AuthMethod,
+    /// How its ID tokens are signed, where it differs from the tenant's: `id_token_signed_response_alg`.
+    pub id_token_algorithm: Option<Algorithm>,
     /// Life of access and ID tokens, where it differs from the server's.
     pub access_token_lifetime: Option<Duration>,
     /// Life of refresh tokens, where it differs from the server's.
@@ -172,6 +175,16 @@ impl ClientSecret {
     }
 }
 
+/// Most memory of one computation: 1 GiB, in KiB.
+const MAX_MEMORY: u32 = 1 << 20;
+/// Most work of one computation: memory in KiB times passes, a few seconds on one core.
+const MAX_WORK: u64 = 1 << 22;
+
+/// Whether a computation with these parameters may be asked for by anybody who knows a name.
+pub fn is_affordable(params: &argon2::Params) -> bool {
+    params.m_cost() <= MAX_MEMORY && u64::from(params.m_cost()) * u64::from(params.t_cost()) <= MAX_WORK
+}
+
 fn decode_digest(hex: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -191,7 +204,7 @@ pub fn check_argon2id(hash: &str) -> Result<(), String> {
         phc.algorithm.as_str() == "argon2id"
             && phc.hash.is_some()
             && phc.salt.is_some()
-            && argon2::Params::try_from(&phc).is_ok()
+            && argon2::Params::try_from(&phc).is_ok_and(|params| is_affordable(&params))
     });
     if usable { Ok(()) } else { Err("must be an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$...$...".into()) }
 }

@@ -10,6 +10,7 @@ use super::document::Findings;
 use super::spelling;
 use super::written::{List, Text};
 use crate::protocol::client_keys::ClientKeys;
+use crate::protocol::jwk::Algorithm;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
@@ -92,6 +93,15 @@ pub(super) fn checked_keys(written: Option<Value>, findings: &mut Findings) -> O
             None
         }
     }
+}
+
+/// A client has no secret that a token could be signed with, so HS256 is none of the choices.
+pub(super) fn checked_id_token_algorithm(written: Option<String>, findings: &mut Findings) -> Option<Algorithm> {
+    let algorithm = written?.parse::<Algorithm>().ok().filter(|algorithm| algorithm.is_asymmetric());
+    if algorithm.is_none() {
+        findings.error("id_token_signed_response_alg must be RS256, or PS256, ES256 or EdDSA where the tenant has it");
+    }
+    algorithm
 }
 
 /// An address that the server calls.

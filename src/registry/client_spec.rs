@@ -6,8 +6,8 @@ use yaml_serde::Value as Yaml;
 
 use super::client::{AuthMethod, Client, DeviceGrant};
 use super::client_check::{
-    checked_address, checked_auth_method, checked_consent, checked_grants, checked_keys, checked_origins,
-    checked_post_logout, checked_secret, checked_uris, patterns,
+    checked_address, checked_auth_method, checked_consent, checked_grants, checked_id_token_algorithm, checked_keys,
+    checked_origins, checked_post_logout, checked_secret, checked_uris, patterns,
 };
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;
@@ -47,6 +47,8 @@ pub(super) struct ClientSpec {
     secret_ref: Option<Yaml>,
     #[serde(alias = "tokenEndpointAuthMethod")]
     token_endpoint_auth_method: Option<Text>,
+    #[serde(alias = "idTokenSignedResponseAlg")]
+    id_token_signed_response_alg: Option<Text>,
     jwks: Option<Value>,
     #[serde(alias = "jwksUri")]
     jwks_uri: Option<Text>,
@@ -135,6 +137,7 @@ impl ClientSpec {
             allow_plain_pkce: on(self.allow_plain_pkce),
             secret,
             auth_method,
+            id_token_algorithm: checked_id_token_algorithm(text(self.id_token_signed_response_alg), findings),
             access_token_lifetime: self.access_token_hours.map(|Hours(life)| life),
             refresh_token_lifetime: self.refresh_token_hours.map(|Hours(life)| life),
             consent_required: checked_consent(text(self.consent), findings),

@@ -31,6 +31,8 @@ pub struct Tenant {
     pub interceptor: Interceptor,
     /// Links in the footer of every page.
     pub informations: Informations,
+    /// How its pages look.
+    pub look: LookSettings,
     /// Where the tenant's own pages lie.
     pub templates: Option<Templates>,
     /// Whether a living session makes the login page unnecessary.
@@ -132,6 +134,17 @@ pub struct Informations {
     pub imprint_url: Option<String>,
     pub privacy_url: Option<String>,
     pub register_url: Option<String>,
+}
+
+/// What a tenant changes about its pages without a template.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LookSettings {
+    /// The name above every page.
+    pub title: Option<String>,
+    /// A picture beside it, with `http` or `https`.
+    pub logo_url: Option<Url>,
+    /// The colour of the main button, as `#rrggbb`.
+    pub accent: Option<String>,
 }
 
 /// A bucket of an S3-compatible store that holds the tenant's own pages.

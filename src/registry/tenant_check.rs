@@ -4,8 +4,8 @@ use url::Url;
 
 use super::client::check_argon2id;
 use super::document::Findings;
-use super::tenant::{HostPattern, User};
-use super::tenant_spec::{UserSpec, text};
+use super::tenant::{HostPattern, LookSettings, User};
+use super::tenant_spec::{LookSpec, UserSpec, text};
 use super::written::{List, Text};
 
 /// A tenant's name becomes part of keys in the store and of metric labels.
@@ -51,6 +51,26 @@ pub(super) fn checked_issuer(issuer: &str, findings: &mut Findings) -> Option<Ur
         ));
     }
     url
+}
+
+pub(super) fn checked_look(written: LookSpec, findings: &mut Findings) -> LookSettings {
+    let logo_url = text(written.logo_url).and_then(|logo| {
+        let url = Url::parse(&logo).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+        if url.is_none() {
+            findings
+                .error(format!("look.logo_url {logo:?} must be a URL with https, like https://example.com/logo.svg"));
+        }
+        url
+    });
+    let accent = text(written.accent).filter(|accent| {
+        let digits = accent.strip_prefix('#').unwrap_or_default();
+        let is_colour = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if !is_colour {
+            findings.error(format!("look.accent {accent:?} must be a colour in quotes, like \"#0a7f5a\""));
+        }
+        is_colour
+    });
+    LookSettings { title: text(written.title), logo_url, accent }
 }
 
 pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) -> Vec<User> {

@@ -7,7 +7,7 @@ use yaml_serde::Value as Yaml;
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;
 use super::tenant::{Informations, Interceptor, SigningOverrides, Templates, Tenant};
-use super::tenant_check::{checked_hosts, checked_issuer, checked_users, is_tenant_name};
+use super::tenant_check::{checked_hosts, checked_issuer, checked_look, checked_users, is_tenant_name};
 use super::written::{Flag, List, Text};
 use crate::protocol::duration::Span;
 
@@ -26,6 +26,7 @@ pub(super) struct TenantSpec {
     interceptor: Option<InterceptorSpec>,
     #[serde(alias = "information")]
     informations: Option<InformationsSpec>,
+    look: Option<LookSpec>,
     templates: Option<TemplatesSpec>,
     #[serde(alias = "silentLogin")]
     silent_login: Option<Flag>,
@@ -70,6 +71,15 @@ struct InformationsSpec {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+pub(super) struct LookSpec {
+    pub(super) title: Option<Text>,
+    #[serde(alias = "logoUrl")]
+    pub(super) logo_url: Option<Text>,
+    pub(super) accent: Option<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TemplatesSpec {
     host: Option<Text>,
     bucket: Option<Text>,
@@ -100,6 +110,8 @@ pub(super) fn unknown(config: &Yaml, path: &str) -> Vec<String> {
     unknown.extend(unknown_keys::<InterceptorSpec>(value, &place));
     let (value, place) = nested("informations");
     unknown.extend(unknown_keys::<InformationsSpec>(value, &place));
+    let (value, place) = nested("look");
+    unknown.extend(unknown_keys::<LookSpec>(value, &place));
     let (value, place) = nested("templates");
     unknown.extend(unknown_keys::<TemplatesSpec>(value, &place));
     let (value, place) = nested("signing");
@@ -159,6 +171,7 @@ impl TenantSpec {
                 privacy_url: text(informations.privacy_url),
                 register_url: text(informations.register_url),
             },
+            look: checked_look(self.look.unwrap_or_default(), findings),
             templates: self.templates.and_then(|templates| templates.check(findings)),
             silent_login: self.silent_login.is_none_or(|Flag(silent)| silent),
             algorithm: text(self.jwt_algorithm)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Environment;
 use super::written::{
-    KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenOutgoing, WrittenSigning,
-    WrittenStore, WrittenTls,
+    KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
+    WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
@@ -29,7 +29,9 @@ impl Default for Written {
             script: Script::default(),
             allow_missing_providers: None,
             display_version: true,
+            openapi: None,
             log: Log::default(),
+            login_protection: WrittenLoginProtection::default(),
             trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),
             outgoing: WrittenOutgoing::default(),
             store: WrittenStore::default(),
@@ -47,6 +49,17 @@ impl Default for WrittenLifetimes {
 impl Default for Script {
     fn default() -> Self {
         Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+impl Default for WrittenLoginProtection {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            free_attempts: 5,
+            free_attempts_per_address: 50,
+            longest_delay: Span(Duration::from_secs(5 * 60)),
+        }
     }
 }
 

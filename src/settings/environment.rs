@@ -58,6 +58,8 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
     ("ALLOW_MISSING_PROVIDERS", |w, v| flag(v).map(|on| w.allow_missing_providers = Some(on))),
     ("DISPLAY_VERSION", |w, v| flag(v).map(|on| w.display_version = on)),
+    ("LOGIN_PROTECTION", |w, v| flag(v).map(|on| w.login_protection.enabled = on)),
+    ("OPENAPI", |w, v| flag(v).map(|on| w.openapi = Some(on))),
     ("LOG_LEVEL", |w, v| one_of(v, &LEVELS, &mut w.log.level)),
     ("LOG_FORMAT", |w, v| {
         one_of(v, &[("console", LogFormat::Console), ("ndjson", LogFormat::Ndjson)], &mut w.log.format)

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::bare_host;
 
@@ -54,10 +55,14 @@ pub struct Settings {
     pub allow_missing_providers: bool,
     /// Whether `/versions` answers.
     pub display_version: bool,
+    /// Whether `/openapi.json` answers.
+    pub openapi: bool,
     /// What is logged and how.
     pub log: Log,
     /// Whether calls to addresses that clients name may reach private ones, and be plain http.
     pub allow_private_addresses: bool,
+    /// How guessing passwords is slowed down.
+    pub login_protection: ThrottlePolicy,
     /// Whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where state lives.

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
 use yaml_serde::Value as Yaml;
 
-use super::written::{Redis, Written, WrittenSigning, WrittenStore};
+use super::written::{Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore};
 use super::{Environment, Lifetimes, Settings, Signing, Store, Tls};
+use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::spelling;
@@ -89,12 +90,25 @@ impl Written {
             script_timeout: self.script.timeout.0,
             allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
             display_version: self.display_version,
+            openapi: self.openapi.unwrap_or(!production),
             log: self.log,
             allow_private_addresses: self.outgoing.allow_private_addresses.unwrap_or(!production),
+            login_protection: self.login_protection.resolve(),
             trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
             store: self.store.resolve()?,
             signing: self.signing.resolve()?,
         })
+    }
+}
+
+impl WrittenLoginProtection {
+    fn resolve(self) -> ThrottlePolicy {
+        ThrottlePolicy {
+            enabled: self.enabled,
+            free_attempts: self.free_attempts.max(1),
+            free_attempts_per_address: self.free_attempts_per_address.max(1),
+            longest_delay: self.longest_delay.0,
+        }
     }
 }
 

@@ -34,8 +34,11 @@ pub struct Written {
     pub script: Script,
     pub allow_missing_providers: Option<bool>,
     pub display_version: bool,
+    pub openapi: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     pub log: Log,
+    #[serde(deserialize_with = "or_default")]
+    pub login_protection: WrittenLoginProtection,
     pub trusted_proxies: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     pub outgoing: WrittenOutgoing,
@@ -80,6 +83,16 @@ pub struct Kubernetes {
 #[serde(default)]
 pub struct Script {
     pub timeout: Span,
+}
+
+/// How guessing passwords is slowed down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenLoginProtection {
+    pub enabled: bool,
+    pub free_attempts: u32,
+    pub free_attempts_per_address: u32,
+    pub longest_delay: Span,
 }
 
 /// What is logged and how.

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Authorization, Grant};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
 use crate::key::{Expired, TenantSigner};
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::store::Record;
 
@@ -80,11 +81,10 @@ impl Claims {
     pub fn new(issuer: &Issuer, authorization: &Authorization, now: Timestamp, expires_at: Timestamp) -> Self {
         let person = authorization.person.as_ref();
         let identity = person.map(|person| &person.grant.person.identity);
-        let audience = person.map(|person| person.grant.audience.as_slice()).unwrap_or_default();
         Self {
             iss: authorization.issuer_url.to_string(),
             sub: authorization.subject().to_owned(),
-            aud: match audience {
+            aud: match authorization.audience.as_slice() {
                 [] => Audience::One(authorization.client.ident.to_string()),
                 [one] => Audience::One(one.clone()),
                 several => Audience::Several(several.to_vec()),
@@ -210,10 +210,14 @@ async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
 
 /// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway, or another client's, are left as they are.
 pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
-    if let Ok(claims) = verify_signature(issuer, token).await
-        && claims.client_id == client_id
-    {
-        issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+    match verify_signature(issuer, token).await {
+        Ok(claims) if claims.client_id == client_id => {
+            issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
+            audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
+            Ok(())
+        }
+        // §2.2.1: that nobody could look is no reason to say that it is done.
+        Err(error) if error.code != ErrorCode::InvalidToken => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }

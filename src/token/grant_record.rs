@@ -28,7 +28,7 @@ pub struct Grant {
     /// OIDC Core §5.5.
     #[serde(default)]
     pub claims: ClaimsRequest,
-    /// `aud` of the access tokens; empty: the client.
+    /// Which resources were asked for when it was given (RFC 8707); empty: none by name.
     #[serde(default)]
     pub audience: Vec<String>,
     /// When it ends.
@@ -94,15 +94,20 @@ impl Grant {
         issuer.store.put(id, &self, &[], self.expires_at + Duration::from_secs(60)).await
     }
 
-    /// The groups in which it ends: all of the person, and the session unless it was given for offline use
-    /// (OIDC Core §11).
+    /// The groups in which it ends.
     fn groups(&self) -> Vec<String> {
-        let mut groups = vec![everything_of(&self.person.identity.subject)];
-        if let (Some(sid), false) = (&self.person.sid, self.scope.contains("offline_access")) {
-            groups.push(grants_of_session(sid));
-        }
-        groups
+        ends_with(&self.person, &self.scope)
     }
+}
+
+/// The groups in which something ends that `person` granted: all of the person, and the session unless it was given
+/// for offline use (OIDC Core §11).
+pub fn ends_with(person: &Person, scope: &Scope) -> Vec<String> {
+    let mut groups = vec![everything_of(&person.identity.subject)];
+    if let (Some(sid), false) = (&person.sid, scope.contains("offline_access")) {
+        groups.push(grants_of_session(sid));
+    }
+    groups
 }
 
 impl Authorization {

@@ -1,5 +1,6 @@
 //! ID tokens: OIDC Core §2 and §3.1.3.6.
 
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::key::TokenType;
 use crate::key::{Expired, TenantSigner};
 use crate::login::session::Session;
 use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::jwk::Algorithm;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -43,6 +45,11 @@ pub fn sign(
     expires_at: Timestamp,
 ) -> Result<String> {
     let grant = &personal.grant;
+    // The one that the client registered, if the tenant has a key for it.
+    let wanted = authorization.client.id_token_algorithm;
+    let algorithm = wanted
+        .filter(|wanted| signer.supported_algorithms().contains(wanted))
+        .unwrap_or_else(|| signer.id_token_algorithm());
     let claims = Claims {
         iss: &authorization.issuer_url,
         sub: &grant.person.identity.subject,
@@ -52,21 +59,24 @@ pub fn sign(
         iat: now,
         auth_time: grant.person.auth_time,
         nonce: personal.nonce.as_deref(),
-        at_hash: at_hash(access_token),
+        at_hash: at_hash(access_token, algorithm),
         sid: grant.person.sid.as_deref(),
         acr: &grant.person.acr,
         amr: &grant.person.amr,
         // §5.5: members of the profile appear here only when the client asked for them by name.
         requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
     };
-    Ok(signer.sign(TokenType::Id, &claims, expires_at)?)
+    Ok(signer.sign_with(algorithm, TokenType::Id, &claims, expires_at)?)
 }
 
-/// §3.1.3.6: the left half of the token's hash. Every algorithm here hashes with SHA-256, and Ed25519 tokens use the
-/// same half so that clients need one rule only.
-fn at_hash(access_token: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, access_token.as_bytes());
-    URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
+/// §3.1.3.6: the left half of the token's hash, by the hash of the signature; that of Ed25519 is SHA-512 (RFC 8032 §5.1).
+fn at_hash(access_token: &str, algorithm: Algorithm) -> String {
+    let hash = match algorithm {
+        Algorithm::EdDSA => &SHA512,
+        Algorithm::RS256 | Algorithm::PS256 | Algorithm::ES256 | Algorithm::HS256 => &SHA256,
+    };
+    let digest = digest(hash, access_token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&digest.as_ref()[..digest.as_ref().len() / 2])
 }
 
 /// What an ID token says when a client sends it back.

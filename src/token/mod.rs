@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
@@ -28,6 +29,8 @@ pub struct Authorization {
     pub issuer_url: Arc<str>,
     /// What was granted.
     pub scope: Scope,
+    /// `aud` of the access token; empty: the client.
+    pub audience: Vec<String>,
     /// Whom the tokens speak of; `None`: the client itself.
     pub person: Option<PersonalAuthorization>,
     /// Where it comes from another token.
@@ -70,13 +73,7 @@ pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<Toke
         }
         _ => None,
     };
-    tracing::info!(
-        tenant = &*issuer.tenant.name,
-        client = &*authorization.client.ident,
-        subject = claims.sub(),
-        jti = claims.jti(),
-        "token issued"
-    );
+    audit::token_issued(&issuer.tenant.name, &authorization.client.ident, claims.sub(), claims.jti());
     Ok(TokenResponse {
         access_token,
         issued_token_type: authorization.exchanged.as_ref().map(|_| token_exchange::ACCESS_TOKEN),

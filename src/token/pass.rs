@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access_token::{self, Claims};
 use super::{Grant, Person};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TenantSigner;
@@ -102,12 +103,6 @@ async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, applica
     }
     let claims = Claims::for_application(issuer, &grant_id, &grant, now);
     let token = access_token::sign(signer, &claims)?;
-    tracing::info!(
-        tenant = &*issuer.tenant.name,
-        client = application,
-        subject = claims.sub(),
-        jti = claims.jti(),
-        "token issued"
-    );
+    audit::token_issued(&issuer.tenant.name, application, claims.sub(), claims.jti());
     Ok(Pass { token: token.into(), renew_at: now + life - life / 5 })
 }

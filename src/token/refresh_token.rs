@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Authorization, Grant, PersonalAuthorization, earlier};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
@@ -99,15 +100,30 @@ impl Presented {
     /// Uses the token: advances the family if it is the first use, and issues the next token.
     ///
     /// Errors: `invalid_grant` when the family ended or moved on meanwhile.
-    pub async fn redeem(mut self, issuer: &Issuer, client: Arc<Client>, scope: Scope) -> Result<Authorization> {
+    pub async fn redeem(
+        mut self,
+        issuer: &Issuer,
+        client: Arc<Client>,
+        scope: Scope,
+        audience: Vec<String>,
+    ) -> Result<Authorization> {
         let own = digest(&self.value);
         let now = issuer.now();
+        let next = issuer.random.token();
+        let token = RefreshToken {
+            grant_id: self.token.grant_id.clone(),
+            generation: self.token.generation + 1,
+            parent: Some(own.clone()),
+        };
         let grant = loop {
             let mut grant = self.grant.record.clone();
             let expires_at = earlier(now + issuer.refresh_token_lifetime(&client), grant.absolute_expiry);
             match self.token.standing(&own, &grant) {
                 Standing::Superseded => return Err(self.reused(issuer).await?),
-                Standing::Current if grant.expires_at >= expires_at => break grant,
+                Standing::Current if grant.expires_at >= expires_at => {
+                    issuer.store.put(&next, &token, &[], grant.expires_at).await?;
+                    break grant;
+                }
                 Standing::Current => {}
                 Standing::Next => {
                     grant.generation = self.token.generation;
@@ -115,7 +131,14 @@ impl Presented {
                 }
             }
             grant.expires_at = grant.expires_at.max(expires_at);
-            if grant.change(issuer, &self.token.grant_id, &self.grant).await? {
+            // Side by side, so that a store which syncs its disk does so once. Should the family not advance after all,
+            // then nobody ever learns the value of the token that was stored for it.
+            let (changed, stored) = tokio::join!(
+                grant.change(issuer, &self.token.grant_id, &self.grant),
+                issuer.store.put(&next, &token, &[], grant.expires_at),
+            );
+            stored?;
+            if changed? {
                 break grant;
             }
             // Somebody was faster: look again.
@@ -123,17 +146,11 @@ impl Presented {
                 .await?
                 .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
         };
-        let next = issuer.random.token();
-        let token = RefreshToken {
-            grant_id: self.token.grant_id.clone(),
-            generation: self.token.generation + 1,
-            parent: Some(own),
-        };
-        issuer.store.put(&next, &token, &[], grant.expires_at).await?;
         Ok(Authorization {
             client,
             issuer_url: grant.issuer.as_str().into(),
             scope,
+            audience,
             person: Some(PersonalAuthorization {
                 grant_id: self.token.grant_id,
                 grant,
@@ -147,12 +164,9 @@ impl Presented {
     /// RFC 9700 §4.14.2: somebody holds a copy, so nobody keeps it.
     async fn reused(&self, issuer: &Issuer) -> Result<OAuthError> {
         Grant::end(issuer, &self.token.grant_id).await?;
-        tracing::warn!(
-            tenant = &*issuer.tenant.name,
-            client = self.grant().client_id,
-            subject = self.grant().person.identity.subject,
-            "a refresh token was used again after its successor; its family was revoked"
-        );
+        let grant = self.grant();
+        let reason = "a refresh token was used again after its successor; its family was revoked";
+        audit::token_revoked(&issuer.tenant.name, &grant.client_id, &grant.person.identity.subject, reason);
         Ok(OAuthError::invalid_grant("the refresh token was already used"))
     }
 }
@@ -161,7 +175,10 @@ impl Presented {
 pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<bool> {
     let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(false) };
     match Grant::find(issuer, &token.grant_id).await? {
-        Some(grant) if grant.record.client_id == client_id => Grant::end(issuer, &token.grant_id).await?,
+        Some(grant) if grant.record.client_id == client_id => {
+            Grant::end(issuer, &token.grant_id).await?;
+            audit::token_revoked(&issuer.tenant.name, client_id, &grant.record.person.identity.subject, "client");
+        }
         _ => {}
     }
     Ok(true)

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
+use super::error::log;
 use super::page_context::PageContext;
 use super::pages::Page;
 use crate::issuer::Issuer;
@@ -65,14 +66,7 @@ impl Callback {
 
     /// The answer of §4.1.2.1.
     pub fn error(self, page: &PageContext, error: OAuthError) -> Response {
-        match &error.cause {
-            Some(cause) => {
-                tracing::error!(error = error.code.as_str(), cause = format!("{cause:#}"), "authorization failed")
-            }
-            None => {
-                tracing::info!(error = error.code.as_str(), description = &*error.description, "authorization refused")
-            }
-        }
+        log(&error);
         let fields =
             vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.into_owned())];
         self.answer(page, fields)

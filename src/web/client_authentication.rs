@@ -6,11 +6,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::audit;
 use crate::client_assertion;
 use crate::issuer::Issuer;
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
-use crate::registry::client::{AuthMethod, Client, ClientSecret};
+use crate::registry::client::{AuthMethod, Client};
 
 /// How a client presented itself.
 struct Presented {
@@ -30,6 +31,15 @@ enum Proof {
 /// Errors: `invalid_client`; `invalid_request` when it is not clear which way of proving was meant.
 pub(super) async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Arc<Client>> {
     let presented = present(headers, parameters)?;
+    let named = presented.client_id.clone();
+    prove(issuer, presented).await.inspect_err(|error| {
+        if error.code == ErrorCode::InvalidClient {
+            audit::client_refused(&issuer.tenant.name, &named, &error.description);
+        }
+    })
+}
+
+async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
     let client = issuer.known_client(&presented.client_id)?;
     tracing::Span::current().record("client", &*client.ident);
     let refused = || OAuthError::invalid_client("client authentication failed");
@@ -43,20 +53,11 @@ pub(super) async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameter
         // A public client has no secret to compare, and pretending that any would do helps nobody.
         (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
         (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
-            Some(secret) if verify(secret, presented).await => Ok(client),
+            Some(secret) if issuer.login.passwords().verify_secret(secret, presented).await => Ok(client),
             _ => Err(refused()),
         },
         (_, Proof::Secret(..) | Proof::Assertion(_)) => Err(other_method()),
     }
-}
-
-/// In constant time; argon2 on a thread that may take its time.
-async fn verify(secret: &ClientSecret, presented: String) -> bool {
-    if !secret.is_slow() {
-        return secret.verify(&presented);
-    }
-    let secret = secret.clone();
-    tokio::task::spawn_blocking(move || secret.verify(&presented)).await.unwrap_or(false)
 }
 
 /// RFC 6749 §2.3: one method per request.
@@ -65,7 +66,8 @@ fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
     let form_secret = parameters.owned("client_secret")?;
     let assertion = assertion(parameters)?;
     let header = headers.get(header::AUTHORIZATION);
-    if [form_secret.is_some(), assertion.is_some(), header.is_some()].into_iter().filter(|used| *used).count() > 1 {
+    let headers = headers.get_all(header::AUTHORIZATION).iter().count();
+    if usize::from(form_secret.is_some()) + usize::from(assertion.is_some()) + headers > 1 {
         return Err(OAuthError::invalid_request("only one way of client authentication may be used"));
     }
     let (named, proof) = match (header, form_secret, assertion) {

@@ -48,9 +48,9 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
         let read = async {
             let client = authenticate(&issuer, &headers, &parameters).await?;
             let form = T::from_parameters(&parameters)?;
-            Ok(Self { issuer, client, form })
+            Ok(Self { issuer: issuer.clone(), client, form })
         };
-        read.await.map_err(|error| refuse(error, headers.contains_key(header::AUTHORIZATION)))
+        read.await.map_err(|error: OAuthError| refuse(error, headers.contains_key(header::AUTHORIZATION)))
     }
 }
 

@@ -10,12 +10,12 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
 
-use super::forwarded::Origin;
+use super::forwarded::{Origin, covers};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
-use crate::store::Loaded;
+use crate::store::{Loaded, digest};
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -23,11 +23,18 @@ pub const SESSION: &str = "uitsmijter-sso";
 /// Ties pending steps to the browser in which they began.
 pub const BROWSER: &str = "uitsmijter-browser";
 
+/// The same over https: browsers take a cookie of such a name from this very host alone (RFC 6265bis §4.1.3.2), so a
+/// neighbour below the same domain cannot plant its own and have somebody finish a step that it began.
+pub const SECURE_BROWSER: &str = "__Host-uitsmijter-browser";
+
+/// Most values of one name that are looked at: the host's own, the domain's, and one more.
+const MOST: usize = 3;
+
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    /// More than one where a cookie of an earlier cookie domain is left over.
-    session: Vec<String>,
+    /// Usually one; another one may linger from before the operator chose a domain, or come from a neighbour.
+    sessions: Vec<String>,
     browser: Option<String>,
     secure: bool,
     host: Option<String>,
@@ -51,8 +58,8 @@ impl Cookies {
     /// The cookies among `headers`, and those to set for `host`.
     pub fn of(app: &App, headers: &HeaderMap, secure: bool, host: Option<&str>) -> Self {
         Self {
-            session: sent(headers, SESSION),
-            browser: sent(headers, BROWSER).into_iter().next(),
+            sessions: sent(headers, SESSION),
+            browser: sent(headers, browser_name(secure)).pop(),
             secure,
             host: host.map(str::to_owned),
             domain: host.and_then(|host| app.cookie_domain(host)),
@@ -67,7 +74,7 @@ impl Cookies {
 
     /// Like [`Cookies::session`], with what [`Session::change`] needs.
     pub async fn loaded_session(&self, issuer: &Issuer) -> Result<Option<(String, Loaded<Session>)>> {
-        for value in &self.session {
+        for value in &self.sessions {
             if let Some(session) = Session::load(&issuer.store, value).await? {
                 return Ok(Some((value.clone(), session)));
             }
@@ -91,10 +98,15 @@ impl Cookies {
             Some(value) => (value.clone(), None),
             None => {
                 let value = issuer.random.token();
-                let cookie = self.build(BROWSER, value.clone(), None, None);
+                let cookie = self.build(browser_name(self.secure), value.clone(), None, None);
                 (value, Some(cookie))
             }
         }
+    }
+
+    /// The value that the browser sent to tell itself apart, if it did.
+    pub fn own_browser(&self) -> Option<&str> {
+        self.browser.as_deref()
     }
 
     /// Whether the request comes from the browser with this value.
@@ -103,17 +115,39 @@ impl Cookies {
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
     }
 
-    /// Sets the session's cookie.
-    pub fn begin_session(&self, value: String, life: Duration) -> SetCookie {
+    /// What the forms of a signed-in person carry, so that no other site can send them: it follows from the cookie, which
+    /// no other site knows.
+    pub fn form_token(&self, cookie: &str) -> String {
+        digest(&format!("form\n{cookie}"))
+    }
+
+    /// Whether `token` is the one of [`Cookies::form_token`].
+    pub fn is_form_token(&self, cookie: &str, token: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
+    }
+
+    /// Lets the browser keep the session's cookie for longer.
+    pub fn keep_session(&self, value: String, life: Duration) -> SetCookie {
         self.build(SESSION, value, Some(life), self.domain.clone())
+    }
+
+    /// Sets the session's cookie, and where it is for a domain, removes the one that the host alone may still have.
+    pub fn begin_session(&self, value: String, life: Duration) -> SetCookies {
+        let session = self.keep_session(value, life);
+        let lingering = self.domain.is_some().then(|| self.removal(None));
+        SetCookies(lingering.into_iter().chain([session]).collect())
     }
 
     /// Removes the session's cookie, on the host and on every domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
-        let removal = |domain| self.build(SESSION, String::new(), Some(Duration::ZERO), domain);
-        let mut cookies = vec![removal(None)];
-        cookies.extend(self.former_domains.iter().map(|domain| removal(Some(domain.clone()))));
+        let mut cookies = vec![self.removal(None)];
+        cookies.extend(self.former_domains.iter().map(|domain| self.removal(Some(domain.clone()))));
         cookies
+    }
+
+    fn removal(&self, domain: Option<String>) -> SetCookie {
+        self.build(SESSION, String::new(), Some(Duration::ZERO), domain)
     }
 
     fn build(&self, name: &'static str, value: String, life: Option<Duration>, domain: Option<String>) -> SetCookie {
@@ -132,18 +166,21 @@ impl Cookies {
     }
 }
 
-/// The values of all cookies of that name, the most specific first. A browser that is sent round in circles has more
-/// than a few; ours have 43 characters, and whatever is much longer is not ours.
+/// The values of all cookies of that name, the most specific first.
 fn sent(headers: &HeaderMap, name: &str) -> Vec<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let cookies = lines.flat_map(Cookie::split_parse).flatten();
-    let own = cookies.filter(|cookie| cookie.name() == name && (1..=128).contains(&cookie.value().len()));
-    own.map(|cookie| cookie.value().to_owned()).take(4).collect()
+    let ours = cookies.filter(|cookie| cookie.name() == name && is_ours(cookie.value()));
+    ours.map(|cookie| cookie.value().to_owned()).take(MOST).collect()
 }
 
-/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
-pub fn covers(domain: &str, host: &str) -> bool {
-    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+fn browser_name(secure: bool) -> &'static str {
+    if secure { SECURE_BROWSER } else { BROWSER }
+}
+
+/// Whether a value could be one of [`crate::random::Random::token`].
+fn is_ours(value: &str) -> bool {
+    value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// One `Set-Cookie` header.

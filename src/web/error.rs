@@ -14,7 +14,7 @@ use serde_json::json;
 use super::page_context::PageContext;
 use super::pages::Page;
 use crate::app::App;
-use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::error::OAuthError;
 
 /// What a drawn error said, kept beside the response so that a page can say it too.
 #[derive(Clone)]
@@ -30,8 +30,8 @@ impl IntoResponse for OAuthError {
         let mut response = (self.code.status(), axum::Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.code == ErrorCode::TemporarilyUnavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
         response
             .extensions_mut()
@@ -40,8 +40,9 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// Once, where it is drawn. The description is ours and carries no input but parameter names.
-fn log(error: &OAuthError) {
+/// Once, where it is drawn or sent back. The description is ours and carries no input but parameter names. What a
+/// stranger can get wrong is no error of ours.
+pub(super) fn log(error: &OAuthError) {
     match (&error.cause, error.code.status().is_server_error()) {
         (Some(cause), true) => {
             tracing::error!(error = error.code.as_str(), cause = format!("{cause:#}"), "request failed")
@@ -66,7 +67,7 @@ pub async fn draw_pages(State(app): State<App>, request: Request, next: Next) ->
     let Some(said) = response.extensions().get::<Said>().cloned() else { return response };
     let page = Page::Error { code: said.code, description: &said.description, request_id: context.request_id() };
     let mut drawn = context.respond(response.status(), &page);
-    for name in [header::RETRY_AFTER, header::SET_COOKIE] {
+    for name in [header::RETRY_AFTER, header::SET_COOKIE, header::ALLOW] {
         if let Some(value) = response.headers().get(&name) {
             drawn.headers_mut().insert(name, value.clone());
         }
@@ -82,6 +83,11 @@ pub async fn not_found() -> Response {
 /// The answer for a method that a path does not take.
 pub async fn method_not_allowed() -> Response {
     said(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method")
+}
+
+/// The answer for a request that names no host, or several (RFC 9112 §3.2).
+pub fn bad_host() -> Response {
+    said(StatusCode::BAD_REQUEST, "invalid_request", "the Host header is missing or malformed")
 }
 
 /// The answer for a host that no tenant has.

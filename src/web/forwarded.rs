@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{Extensions, header};
+use axum::http::{Extensions, HeaderMap, header};
 
 use crate::settings::Settings;
 
@@ -39,17 +39,20 @@ impl Origin {
             _ if settings.secure => "https",
             _ => "http",
         };
-        let host = match forwarded("x-forwarded-host") {
-            Some(host) => host,
-            None => parts
-                .uri
-                .host()
-                .and_then(|_| parts.uri.authority())
-                .map(|authority| authority.as_str())
-                .or_else(|| parts.headers.get(header::HOST)?.to_str().ok())?,
+        let host = match (forwarded("x-forwarded-host"), parts.uri.authority()) {
+            (Some(host), _) => host,
+            (None, Some(authority)) => authority.as_str(),
+            (None, None) => one_host(&parts.headers)?,
         };
         Some(Self { scheme, authority: canonical(host, scheme)? })
     }
+}
+
+/// RFC 9112 §3.2: a request with two hosts is for nobody; a proxy may have looked at the other one.
+fn one_host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
 }
 
 /// The host part of `host:port` or `[v6]:port`.
@@ -60,13 +63,19 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
+/// Whether a cookie for `domain` is sent to `host`: RFC 6265 §5.1.3.
+pub fn covers(domain: &str, host: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
 /// Lower case, without a trailing dot and without the scheme's own port; `None` for what is no host.
 pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
-    let url = url::Url::parse(&format!("{scheme}://{authority}/")).ok()?;
-    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
-    if !plain || authority.contains(['/', '\\', '?', '#', '@', ' ']) {
+    // A parser of URLs also reads `%2e` as a dot and passes over tabs; whoever stands in front of us may not.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    if !authority.bytes().all(plain) {
         return None;
     }
+    let url = url::Url::parse(&format!("{scheme}://{authority}/")).ok()?;
     let host = url.host_str()?.trim_end_matches('.');
     Some(match url.port() {
         Some(port) => format!("{host}:{port}"),
@@ -109,7 +118,7 @@ mod tests {
         assert_eq!(canonical("Login.Example.com.:443", "https").as_deref(), Some("login.example.com"));
         assert_eq!(canonical("localhost:8080", "http").as_deref(), Some("localhost:8080"));
         assert_eq!(canonical("[::1]:8080", "http").as_deref(), Some("[::1]:8080"));
-        for bad in ["", "a@b", "a/b", "a\\b", "a?b", "a b", "a:b:c", "a:99999"] {
+        for bad in ["", "a@b", "a/b", "a\\b", "a?b", "a b", "a:b:c", "a:99999", "a%2eb", "a\tb", "a,b", ":80"] {
             assert_eq!(canonical(bad, "https"), None, "{bad}");
         }
     }

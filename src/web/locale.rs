@@ -57,10 +57,10 @@ impl Locale {
     fn accepted(header: &str) -> Option<Locale> {
         let ranges = || header.split(',').filter_map(parse_range);
         // A weight of zero refuses a language (RFC 9110 §12.4.2), but `de-AT;q=0` says nothing about German elsewhere.
-        let refused: Vec<Locale> = ranges()
-            .filter(|(tag, weight)| *weight == 0 && tag.len() == 2)
-            .filter_map(|(tag, _)| Self::from_tag(tag))
-            .collect();
+        let refuses = |locale: &Locale| {
+            ranges().any(|(tag, weight)| weight == 0 && tag.len() == 2 && Self::from_tag(tag) == Some(*locale))
+        };
+        let refused: Vec<Locale> = Self::ALL.into_iter().filter(refuses).collect();
         let mut best = None;
         for (tag, weight) in ranges() {
             let locale = match tag {

@@ -30,11 +30,14 @@ impl Look {
         let link =
             |text: &Option<String>| text.as_ref().and_then(|text| WebUrl::try_from(text.parse::<Url>().ok()?).ok());
         let links = &tenant.informations;
+        let look = &tenant.look;
         Self {
+            title: look.title.clone(),
+            logo_url: look.logo_url.clone().and_then(|url| WebUrl::try_from(url).ok()),
+            accent: look.accent.as_ref().and_then(|accent| accent.parse().ok()),
             imprint_url: link(&links.imprint_url),
             privacy_url: link(&links.privacy_url),
             register_url: link(&links.register_url),
-            ..Self::default()
         }
     }
 }

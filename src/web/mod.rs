@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod bearer;
+pub mod browser_hint;
 pub mod callback;
 mod client_authentication;
 pub mod client_request;
@@ -22,3 +23,4 @@ mod page_policy;
 pub mod pages;
 pub mod steps;
 pub mod trace;
+pub mod views;

@@ -4,11 +4,9 @@
 //! that is said must therefore be about the same host: whoever adds something of their own only locks themselves out.
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, Method, header};
 use url::Url;
 
-use super::error::said;
 use super::forwarded::{is_trusted, peer};
 use crate::settings::Settings;
 
@@ -34,22 +32,21 @@ struct Told {
 impl OriginalUrl {
     /// Reads what the proxy says about the request that it holds back.
     ///
-    /// Errors: 403 when no proxy that is trusted says anything, or when what is said does not fit together.
-    pub fn of(parts: &Parts, settings: &Settings) -> Result<Self, Response> {
-        let refused = |description| said(StatusCode::FORBIDDEN, "access_denied", description);
+    /// Errors: a sentence, when no proxy that is trusted says anything, or when what is said does not fit together.
+    pub fn of(parts: &Parts, settings: &Settings) -> Result<Self, &'static str> {
         if !is_trusted(peer(&parts.extensions), settings) {
-            return Err(refused("only a trusted proxy may ask; see trusted_proxies"));
+            return Err("only a trusted proxy may ask; see trusted_proxies");
         }
         let dialects = [nginx_url, nginx_uri, envoy, forwarded];
         let told: Vec<Told> = dialects.iter().filter_map(|dialect| dialect(parts)).collect();
         let scheme = one(&parts.headers, "x-forwarded-proto").unwrap_or_else(|| settings.scheme().to_owned());
         let urls: Option<Vec<Url>> = told.iter().map(|told| told.url(&scheme)).collect();
-        let urls = urls.ok_or_else(|| refused("the proxy names no usable URL"))?;
+        let urls = urls.ok_or("the proxy names no usable URL")?;
         let (Some(url), Some(first)) = (urls.first(), told.first()) else {
-            return Err(refused("the proxy does not name the URL that it was asked for"));
+            return Err("the proxy does not name the URL that it was asked for");
         };
         if urls.iter().any(|other| other.host() != url.host()) || !agrees(&parts.headers, url) {
-            return Err(refused("the headers of the request name different hosts"));
+            return Err("the headers of the request name different hosts");
         }
         Ok(Self { url: url.clone(), method: method(parts), redirects: first.redirects })
     }

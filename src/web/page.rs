@@ -82,8 +82,10 @@ pub enum Page<'a> {
     Index {
         /// Who is signed in in this browser.
         person: Option<Person<'a>>,
-        /// Hidden fields of the form that signs out (`POST /logout`).
+        /// Hidden fields of the forms that sign out (`POST /`).
         fields: Fields<'a>,
+        /// Where the person is signed in, this browser included; the newest first.
+        sessions: &'a [OpenSession<'a>],
         /// The demo, in development only.
         demo: Option<Demo<'a>>,
     },
@@ -149,6 +151,19 @@ pub struct Person<'a> {
     pub name: &'a str,
     /// An e-mail address, to tell two accounts apart.
     pub email: Option<&'a str>,
+}
+
+/// One of a person's sessions.
+#[derive(Clone, Copy, Serialize)]
+pub struct OpenSession<'a> {
+    /// Its name, to be posted as `session`.
+    pub id: &'a str,
+    /// When the password was entered: RFC 3339, in UTC.
+    pub since: &'a str,
+    /// Browser and system, if they are known.
+    pub browser: Option<&'a str>,
+    /// Whether it is the one of this browser.
+    pub this: bool,
 }
 
 /// The demo of the index page.

@@ -43,7 +43,7 @@ impl PageContext {
         let accept_language =
             parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Self {
-            pages: app.pages.clone(),
+            pages: tenant.as_ref().map_or_else(|| app.pages.clone(), |tenant| app.views.of(tenant)),
             look: tenant.map(|tenant| Look::of(&tenant)).unwrap_or_default(),
             locale: Locale::negotiate(None, accept_language.as_deref()),
             accept_language,

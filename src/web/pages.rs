@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use serde::Serialize;
 use tracing::warn;
 
-pub use crate::web::page::{ActivateError, Demo, Fields, LoginError, Page, Person};
+pub use crate::web::page::{ActivateError, Demo, Fields, LoginError, OpenSession, Page, Person};
 pub use crate::web::page_policy::content_security_policy;
 
 use crate::web::assets;

@@ -10,19 +10,20 @@ use crate::store::{Consumed, Loaded};
 
 /// Stores what is interrupted and sends the browser to `path?interaction=<id>`.
 pub async fn begin(issuer: &Issuer, cookies: &Cookies, path: &str, resume: Resume) -> Result<Response> {
-    go_on(issuer, cookies, path, resume, false).await
+    go_on(issuer, cookies, path, resume, None).await
 }
 
-/// Like [`begin`], for a step that follows another one in which credentials may have been entered.
+/// Like [`begin`], for a step that follows another one in which credentials may have been entered (in the session
+/// `signed_in`).
 pub async fn go_on(
     issuer: &Issuer,
     cookies: &Cookies,
     path: &str,
     resume: Resume,
-    signed_in: bool,
+    signed_in: Option<String>,
 ) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume, signed_in, consented: false };
+    let interaction = Interaction { browser, resume, signed_in, consented: None };
     let id = store(issuer, &interaction).await?;
     Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
 }

@@ -30,7 +30,7 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     let span = tracing::info_span!(
         "request",
         request_id = &*id.0,
-        method = %parts.method,
+        method,
         path = route,
         address,
         tenant = tracing::field::Empty,

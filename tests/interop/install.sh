@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, and leaves alone what is there already:
-#   apt   redis-server and chromium; node, npm, python3-venv and go when they are missing altogether
+#   apt   redis-server, chromium, nginx, caddy and haproxy; node, npm, python3-venv and go when they are missing altogether
 #   npm   node/ and browser/, as their lock files say
 #   pip   python/requirements.txt, into target/interop/python
 #   go    the modules of go/, and its program into target/interop/go
@@ -25,6 +25,9 @@ install_packages() {
     missing=
     have redis-server || missing="$missing redis-server"
     have chromium || missing="$missing chromium"
+    have nginx || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
+    have caddy || missing="$missing caddy"
+    have haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
     have node || missing="$missing nodejs"
     have npm || missing="$missing npm"
     have go || missing="$missing golang-go"
@@ -36,7 +39,9 @@ install_packages() {
     # shellcheck disable=SC2086 # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
     # The tests start servers of their own; one of the system would only hold the default port.
-    case "$missing" in *redis-server*) have systemctl && as_root systemctl disable --now redis-server || true ;; esac
+    for service in redis-server nginx caddy haproxy; do
+        case "$missing" in *"$service"*) have systemctl && as_root systemctl disable --now "$service" || true ;; esac
+    done
 }
 
 # The libraries say from which version on they work; an old one would fail later and less clearly.

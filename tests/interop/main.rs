@@ -6,6 +6,7 @@ mod browser;
 mod configuration;
 mod openid_client;
 mod person;
+mod proxies;
 mod resource_servers;
 mod server;
 mod spa;

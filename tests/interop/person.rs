@@ -41,6 +41,17 @@ impl Browser {
         Self { http: http_client(), cookies: BTreeMap::new() }
     }
 
+    /// The same on top of this client.
+    pub(crate) fn with(http: Client) -> Self {
+        Self { http, cookies: BTreeMap::new() }
+    }
+
+    /// All its cookies, as it sends them.
+    pub(crate) fn cookie_header(&self) -> String {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
     /// Opens a URL and goes where the server sends the browser.
     pub(crate) async fn open(&mut self, url: Url) -> Arrival {
         self.travel(Method::GET, url, None).await
@@ -58,10 +69,9 @@ impl Browser {
         let home = url.origin();
         let (mut method, mut url, mut form) = (method, url, form);
         for _ in 0..REDIRECTS {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let mut request = self.http.request(method.clone(), url.clone()).header("accept", "text/html");
-            if !cookies.is_empty() {
-                request = request.header(COOKIE, cookies.join("; "));
+            if !self.cookies.is_empty() {
+                request = request.header(COOKIE, self.cookie_header());
             }
             if let Some(form) = &form {
                 request = request.form(form);

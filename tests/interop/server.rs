@@ -26,13 +26,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server that serves these documents and waits until it is ready.
     pub(crate) async fn start(documents: &[Document]) -> Self {
+        Self::start_at(free_port(), documents).await
+    }
+
+    /// The same at a port that the documents name.
+    pub(crate) async fn start_at(port: u16, documents: &[Document]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for document in documents {
             let folder = directory.path().join("Resources/Configurations").join(document.folder);
             fs::create_dir_all(&folder).expect("a folder for the configuration");
             fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
         }
-        Self::launch(directory, |command, directory| {
+        Self::launch(directory, port, |command, directory| {
             command.env("DIRECTORY", directory).env("ENVIRONMENT", "development").env("LOG_LEVEL", "debug");
         })
         .await
@@ -40,11 +45,10 @@ impl Server {
 
     /// Starts a server as a newcomer does: in an empty folder, told nothing but its address.
     pub(crate) async fn start_with_nothing() -> Self {
-        Self::launch(tempfile::tempdir().expect("a temporary directory"), |_, _| {}).await
+        Self::launch(tempfile::tempdir().expect("a temporary directory"), free_port(), |_, _| {}).await
     }
 
-    async fn launch(directory: TempDir, configure: impl FnOnce(&mut Command, &std::path::Path)) -> Self {
-        let port = free_port();
+    async fn launch(directory: TempDir, port: u16, configure: impl FnOnce(&mut Command, &std::path::Path)) -> Self {
         let out = File::create(directory.path().join("log")).expect("a file for the log");
         let err = out.try_clone().expect("a second handle of the log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_uitsmijter"));

@@ -1,6 +1,12 @@
 //! The tests of the server from within: one binary, and this list says where a new test belongs.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod endpoint;
 #[cfg(test)]
 mod floors;
@@ -11,9 +17,13 @@ mod grant;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod key;
 #[cfg(test)]
 mod login_script;
+#[cfg(test)]
+mod look;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
@@ -22,6 +32,8 @@ mod password;
 mod registry;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod secrets_in_logs;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

@@ -9,7 +9,9 @@ use uitsmijter::web::assets;
 use uitsmijter::web::colour::Colour;
 use uitsmijter::web::locale::{Locale, Translations};
 use uitsmijter::web::look::Look;
-use uitsmijter::web::pages::{ActivateError, Demo, LoginError, Page, Pages, Person, View, content_security_policy};
+use uitsmijter::web::pages::{
+    ActivateError, Demo, LoginError, OpenSession, Page, Pages, Person, View, content_security_policy,
+};
 
 const EVIL: &str = "\"><script>alert('x')</script>&{{ 7 * 7 }}";
 const FIELDS: &[(&str, &str)] = &[("interaction", "i-1"), ("csrf", "c-1")];
@@ -26,6 +28,7 @@ struct Texts<'a> {
     error: &'a str,
     scopes: &'a [&'a str],
     fields: &'a [(&'a str, &'a str)],
+    sessions: &'a [OpenSession<'a>],
 }
 
 const NATURAL: Texts<'static> = Texts {
@@ -35,11 +38,15 @@ const NATURAL: Texts<'static> = Texts {
     error: "invalid_client",
     scopes: &["openid", "profile", "email", "offline_access", "garden:water"],
     fields: FIELDS,
+    sessions: &[
+        OpenSession { id: "s-1", since: "2027-01-15T08:00:00Z", browser: Some("Firefox, Linux"), this: true },
+        OpenSession { id: "s-2", since: "2027-01-12T18:30:00Z", browser: None, this: false },
+    ],
 };
 
 /// One of each.
 fn every_page<'a>(texts: &Texts<'a>) -> Vec<(&'static str, Page<'a>)> {
-    let Texts { client, name, code, error, scopes, fields } = *texts;
+    let Texts { client, name, code, error, scopes, fields, sessions } = *texts;
     let (username, client_name, person_name) = (Some(name), Some(client), Some(name));
     let wrong = Some(LoginError::InvalidCredentials);
     let demo = Some(Demo { client_id: client, username: name, password: code });
@@ -56,9 +63,9 @@ fn every_page<'a>(texts: &Texts<'a>) -> Vec<(&'static str, Page<'a>)> {
         ("signed_out", Page::SignedOut {}),
         ("logout", Page::Logout { name: person_name, fields }),
         ("error", Page::Error { code: error, description: client, request_id: Some(code) }),
-        ("index", Page::Index { person, fields, demo: None }),
-        ("index_signed_out", Page::Index { person: None, fields: &[], demo: None }),
-        ("index_demo", Page::Index { person: None, fields: &[], demo }),
+        ("index", Page::Index { person, fields, sessions, demo: None }),
+        ("index_signed_out", Page::Index { person: None, fields: &[], sessions: &[], demo: None }),
+        ("index_demo", Page::Index { person: None, fields: &[], sessions: &[], demo }),
         ("form_post", Page::FormPost { action: "https://app.example.com/cb", fields, nonce: "bm9uY2U" }),
     ]
 }
@@ -157,7 +164,16 @@ fn a_tenant_cannot_slip_a_script_into_a_link_or_a_colour() {
 fn whatever_the_text_no_page_turns_it_into_markup() {
     let look = Look { title: Some(EVIL.to_owned()), ..Look::default() };
     let (scopes, fields) = ([EVIL, "openid"], [(EVIL, EVIL)]);
-    let evil = Texts { client: EVIL, name: EVIL, code: EVIL, error: EVIL, scopes: &scopes, fields: &fields };
+    let sessions = [OpenSession { id: EVIL, since: EVIL, browser: Some(EVIL), this: true }];
+    let evil = Texts {
+        client: EVIL,
+        name: EVIL,
+        code: EVIL,
+        error: EVIL,
+        scopes: &scopes,
+        fields: &fields,
+        sessions: &sessions,
+    };
     let pages = default_pages();
     for locale in Locale::ALL {
         for (name, page) in every_page(&evil) {
@@ -278,7 +294,7 @@ fn the_policy_allows_what_the_page_needs_and_nothing_else() {
     );
     let demo = Some(Demo { client_id: "c", username: "u", password: "p" });
     assert!(
-        policy(&Page::Index { person: None, fields: &[], demo }, &[])
+        policy(&Page::Index { person: None, fields: &[], sessions: &[], demo }, &[])
             .contains("; script-src 'self'; connect-src 'self';")
     );
     for (name, page) in every_page(&NATURAL) {

@@ -237,6 +237,7 @@ fn what_is_wrong_with_a_client_is_said_and_the_client_is_not_served() {
         ("  jwks: {keys: [{kty: oct, k: abc}]}", "jwks has a private or shared key in it"),
         ("  jwks: []", "it has no list called keys"),
         ("  backchannel_logout_uri: https://a.example/#x", "has no fragment"),
+        ("  id_token_signed_response_alg: HS256", "must be RS256"),
         ("  jwks_uri: file:///etc/passwd", "must be a URL that begins with https://"),
         ("  token_endpoint_auth_method: client_secret_basic", "needs a secret"),
         ("  token_endpoint_auth_method: none\n  secret: x", "none, but there is a secret"),

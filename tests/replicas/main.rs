@@ -15,6 +15,7 @@ mod failover;
 mod frozen;
 mod killed;
 #[path = "../interop/person.rs"]
+#[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
 mod person;
 #[path = "../it/harness/redis.rs"]
 #[expect(dead_code, reason = "shared with the tests from within, which use the rest")]

@@ -5,6 +5,7 @@ use serde_json::Map;
 
 use super::engine::Question;
 use crate::login::{DEFAULT_ROLE, Identity};
+use crate::protocol::depth::{MAX_DEPTH, is_deeper_than};
 
 /// Longest `sub`, in characters (OpenID Connect Core §2).
 const MAX_SUBJECT: usize = 255;
@@ -106,6 +107,9 @@ fn profile<'js>(driver: &Object<'js>, provider: &Object<'js>) -> Result<Map<Stri
         return Err(Unread::Unusable(format!("the profile is bigger than {MAX_PROFILE} bytes")));
     }
     match serde_json::from_str(&json) {
+        Ok(profile) if is_deeper_than(&profile, MAX_DEPTH) => {
+            Err(Unread::Unusable("the profile is nested too deeply".to_owned()))
+        }
         Ok(serde_json::Value::Object(profile)) => Ok(profile),
         Ok(_) => Ok(Map::new()),
         Err(_) => Err(Unread::Unusable("the profile is nested too deeply".to_owned())),

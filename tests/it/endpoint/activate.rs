@@ -124,3 +124,17 @@ async fn a_code_of_one_tenant_is_nothing_at_another() {
     let interaction = asked(&mut browser).await.hidden("interaction");
     browser.post("/activate", &[("interaction", &interaction), ("user_code", &user_code)]).await.expect_page(400);
 }
+
+#[tokio::test]
+async fn the_login_script_is_told_that_a_device_is_waiting() {
+    let script = "class UserLoginProvider { constructor(credentials) { this.ok = credentials.grant_type === 'device_code'; commit(this.ok); } get canLogin() { return this.ok; } get userProfile() { return {}; } get role() { return 'user'; } }";
+    let tenant = format!("name: scripted\nconfig:\n  hosts: [login.scripted.example]\n  providers: {script:?}\n");
+    let server =
+        TestServer::start_with(&format!("{}\n---\n{tenant}", crate::harness::fixtures::documents()), &[]).await;
+    let mut browser = Browser::at(&server, "login.scripted.example");
+    let page = browser.visit("/login").await;
+    browser.sign_in_as(&page, "ada", "x").await.expect_page(403);
+    let page = browser.visit("/activate").await;
+    let asked = browser.sign_in_as(&page, "ada", "x").await.expect_page(200);
+    assert!(asked.body.contains("name=\"user_code\""), "{asked:#?}");
+}

@@ -240,3 +240,15 @@ async fn head_is_not_an_authorization_request() {
         .await;
     assert!(answer.status.is_client_error(), "{answer:#?}");
 }
+
+#[tokio::test]
+async fn a_wish_for_a_certain_person_is_met_or_refused() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    spa.obtain_code_in(&mut browser, &[]).await;
+    let wish = |sub: &str| serde_json::json!({ "id_token": { "sub": { "value": sub } } }).to_string();
+    let path = |claims: &str| spa.authorize_path(&[("prompt", "none"), ("claims", claims)]);
+    assert!(browser.get(&path(&wish("acme-ada"))).await.query().contains_key("code"));
+    browser.get(&path(&wish("bob"))).await.expect_error_redirect("login_required");
+}

@@ -92,6 +92,9 @@ async fn the_end_of_everything_of_a_person_is_told_for_each_session() {
     let told = application.wait_for(2).await;
     let sid = |body: &String| decoded(&logout_token(body), 1)["sid"].to_string();
     assert_ne!(sid(&told[0]), sid(&told[1]));
+    uitsmijter::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(application.received().len(), 2, "nobody is told twice");
 }
 
 #[tokio::test]

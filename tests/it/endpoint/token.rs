@@ -105,7 +105,8 @@ async fn a_browser_may_call_from_the_clients_own_origin_alone() {
 #[tokio::test]
 async fn other_methods_and_other_hosts_get_a_clear_answer() {
     let server = TestServer::start().await;
-    server.get("/token").await.expect_error(405, "method_not_allowed");
+    let refused = server.get("/token").await.expect_error(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), "POST,OPTIONS");
     server.get_at("unknown.example", "/.well-known/jwks.json").await.expect_error(404, "unknown_host");
     server.get("/nothing/here").await.expect_page(404);
 }

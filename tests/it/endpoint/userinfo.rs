@@ -39,7 +39,7 @@ async fn claims_follow_the_scope_and_wrong_ones_are_left_out() {
 async fn the_claims_parameter_asks_for_single_claims() {
     let server = TestServer::start().await;
     let spa = RelyingParty::new(&server, "spa");
-    let claims = json!({ "userinfo": { "name": { "essential": true } }, "id_token": { "email": null, "sub": { "value": "x" } } });
+    let claims = json!({ "userinfo": { "name": { "essential": true } }, "id_token": { "email": null, "sub": { "essential": true } } });
     let code = spa.obtain_code(&[("scope", "openid"), ("claims", &claims.to_string())]).await;
     let tokens = spa.redeem(&code).await.expect(200);
     let userinfo = server.get_with_token("/userinfo", &tokens.member("access_token")).await.expect(200).json();

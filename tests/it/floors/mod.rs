@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
     ("random", 0),
     ("metrics", 0),
+    ("audit", 0),
     // 1: memory
     ("store", 10),
     ("registry", 10),
@@ -27,10 +28,14 @@ const FLOORS: &[(&str, u8)] = &[
     // 3: decisions
     ("issuer", 30),
     ("token", 31),
+    ("sign_in", 31),
     ("client_assertion", 31),
+    ("sign_in", 31),
     ("grant", 32),
+    ("sign_out", 32),
     // 4: HTTP. The App holds the pages and knows origins, so these parts of `web` stand below it and the rest above.
     ("settings", 40),
+    ("log", 41),
     ("web::assets", 41),
     ("web::colour", 41),
     ("web::forwarded", 41),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use crate::harness::fixtures::CALLBACK;
@@ -129,4 +131,47 @@ async fn a_resource_indicator_becomes_the_audience() {
     let spa = RelyingParty::new(&server, "spa");
     let code = spa.obtain_code(&[("resource", "https://api.acme.example/")]).await;
     assert_eq!(spa.redeem(&code).await.expect(200).access_claims()["aud"], "https://api.acme.example/");
+}
+
+#[tokio::test]
+async fn a_token_may_be_asked_for_one_of_the_granted_resources_and_for_no_other() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let (one, two) = ("https://one.example/", "https://two.example/");
+    let code = spa.obtain_code(&[("resource", one), ("resource", two)]).await;
+    let fields = |resource| {
+        let grant = [GRANT, ("code", code.as_str()), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
+        [&grant[..], &[("resource", resource)]].concat()
+    };
+    spa.token(&fields("https://three.example/")).await.expect_error(400, "invalid_target");
+    spa.token(&fields("three")).await.expect_error(400, "invalid_target");
+    let answer = spa.token(&fields(one)).await.expect(200);
+    assert_eq!(answer.access_claims()["aud"], one);
+    let refresh_token = answer.member("refresh_token");
+    let fields =
+        |resource| [("grant_type", "refresh_token"), ("refresh_token", refresh_token.as_str()), ("resource", resource)];
+    spa.token(&fields("https://three.example/")).await.expect_error(400, "invalid_target");
+    let second = spa.token(&fields(two)).await.expect(200);
+    assert_eq!(second.access_claims()["aud"], two);
+    let all = spa.refresh(&second.member("refresh_token")).await.expect(200);
+    assert_eq!(all.access_claims()["aud"], json!([one, two]), "the grant itself is not narrowed");
+}
+
+#[tokio::test]
+async fn at_hash_follows_the_algorithm_that_the_client_or_the_tenant_chose() {
+    let client = "name: Plain\nconfig:\n  tenantname: acme\n  ident: plain\n  redirect_urls: ['https://app.acme.example/callback']\n  scopes: [openid]\n  id_token_signed_response_alg: RS256\n";
+    let documents = format!("{}\n---\n{client}", crate::harness::fixtures::documents());
+    let server = TestServer::start_with(&documents, &[("JWT_ALGORITHM", "EdDSA")]).await;
+    for (client_id, alg, hash, half) in
+        [("spa", "EdDSA", &aws_lc_rs::digest::SHA512, 32), ("plain", "RS256", &aws_lc_rs::digest::SHA256, 16)]
+    {
+        let client = RelyingParty::new(&server, client_id);
+        let code = client.obtain_code(&[]).await;
+        let tokens = client.redeem(&code).await.expect(200);
+        let digest = aws_lc_rs::digest::digest(hash, tokens.member("access_token").as_bytes());
+        let expected = URL_SAFE_NO_PAD.encode(&digest.as_ref()[..half]);
+        let id_token = tokens.member("id_token");
+        assert_eq!((&decoded(&id_token, 0)["alg"], &decoded(&id_token, 1)["at_hash"]), (&json!(alg), &json!(expected)));
+        assert_eq!(decoded(&tokens.member("access_token"), 0)["alg"], "EdDSA");
+    }
 }

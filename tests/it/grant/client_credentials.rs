@@ -26,3 +26,13 @@ async fn nothing_that_may_be_granted_is_an_error() {
     let without = service.token(&[GRANT]).await.expect(200);
     assert!(without.json()["scope"].is_null());
 }
+
+#[tokio::test]
+async fn a_client_may_name_the_resource_that_it_will_call() {
+    let server = TestServer::start().await;
+    let service = RelyingParty::new(&server, "service");
+    let answer =
+        service.token(&[GRANT, ("resource", "https://api.example/"), ("resource", "urn:x:y")]).await.expect(200);
+    assert_eq!(answer.access_claims()["aud"], serde_json::json!(["https://api.example/", "urn:x:y"]));
+    service.token(&[GRANT, ("resource", "https://api.example/#x")]).await.expect_error(400, "invalid_target");
+}

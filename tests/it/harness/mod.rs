@@ -11,6 +11,7 @@ pub(crate) mod redis;
 pub(crate) mod relying_party;
 pub(crate) mod response;
 pub(crate) mod server;
+pub(crate) mod watched;
 
 pub(crate) use application::Application;
 pub(crate) use browser::Browser;

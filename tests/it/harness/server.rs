@@ -12,11 +12,15 @@ use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
 use uitsmijter::registry::document::{Document, Kind};
 use uitsmijter::registry::snapshot::Snapshot;
+use uitsmijter::settings::Settings;
+use uitsmijter::store::Store;
+use uitsmijter::store::memory::Memory;
 
 use super::fakes::ManualClock;
 use super::fixtures;
 use super::redis::RedisServer;
 use super::response::Answer;
+use super::watched::Watched;
 
 /// The host of the tenant `acme`.
 pub(crate) const ACME: &str = "login.acme.example";
@@ -39,17 +43,37 @@ impl TestServer {
 
     /// A server with these documents and environment variables. With `STORE=redis` its store is a real Redis.
     pub(crate) async fn start_with(documents: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_changed(documents, environment, |_| {}).await
+    }
+
+    /// The same, with settings that no environment variable reaches.
+    pub(crate) async fn start_changed(
+        documents: &str,
+        environment: &[(&str, &str)],
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let redis = match std::env::var("STORE").as_deref() {
             Ok("redis") => Some(RedisServer::start().await),
             _ => None,
         };
         let port = redis.as_ref().map(|redis| redis.port.to_string()).unwrap_or_default();
         let store = redis.as_ref().map(|_| [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", port.as_str())]);
-        let settings = fixtures::settings(&[store.unwrap_or_default().as_slice(), environment].concat());
+        let mut settings = fixtures::settings(&[store.unwrap_or_default().as_slice(), environment].concat());
+        change(&mut settings);
         let clock = ManualClock::default();
         let registry = registry(documents);
         let app = App::open(settings, registry, Arc::new(clock.clone()), Arc::new(SystemRandom)).await.expect("an app");
         Self { router: endpoint::router(app.clone()), app, clock, _redis: redis }
+    }
+
+    /// The same server over a store that is watched. Keys are kept apart and guesses are not counted, so that only what
+    /// requests ask for is seen.
+    pub(crate) async fn start_watched(documents: &str) -> (Self, Arc<Watched>) {
+        let protection = [("LOGIN_PROTECTION", "false")];
+        let Self { app, clock, _redis, .. } = Self::start_with(documents, &protection).await;
+        let watched = Arc::new(Watched::new(Arc::new(Memory::new(Arc::new(clock.clone())))));
+        let app = app.over(Store::new(watched.clone(), Arc::new(clock.clone())));
+        (Self { router: endpoint::router(app.clone()), app, clock, _redis }, watched)
     }
 
     /// Sends a request as it is; without a `Host` header it goes to the tenant `acme`.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 mod answers;
 mod backend;
+mod command;
 mod fetch;
 mod globals;
 mod limits;

@@ -1,0 +1,96 @@
+"""Sign-ins as browsers and clients make them, many at a time and step by step, so that each step has its figure."""
+
+import base64
+import hashlib
+import json
+import re
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from declared import CALLBACK, as_client, get, post
+
+CONNECTIONS = 32
+VERIFIER = "a-code-verifier-of-the-benchmark-that-is-long-enough"
+STEPS = ["authorize", "login page", "password", "code", "tokens", "userinfo"]
+
+
+def head_and_body(answer):
+    head, _, body = answer.partition("\r\n\r\n")
+    return head, body
+
+
+def header(answer, name):
+    found = re.search(rf"^{name}: (.*?)\r?$", head_and_body(answer)[0], re.MULTILINE | re.IGNORECASE)
+    if not found:
+        raise SystemExit(f"an answer without {name}:\n{answer}")
+    return found[1]
+
+
+def cookies(answer):
+    head = head_and_body(answer)[0]
+    return dict(re.findall(r"^set-cookie: ([^=]+)=([^;]*)", head, re.MULTILINE | re.IGNORECASE))
+
+
+def with_cookies(jar):
+    return "Cookie: " + "; ".join(f"{name}={value}" for name, value in jar.items())
+
+
+def document(answer):
+    head, body = head_and_body(answer)
+    if " 200 " not in head.splitlines()[0]:
+        raise SystemExit(f"not a success:\n{answer}")
+    return json.loads(body)
+
+
+def path(location):
+    parts = urlsplit(location)
+    return f"{parts.path}?{parts.query}"
+
+
+def sign_in(server, of, count, scope="openid profile email offline_access"):
+    """Ada signs in on `count` browsers; gives CPU seconds per sign-in for each of STEPS, and the answers with tokens."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    asked = {"response_type": "code", "client_id": f"{of}-service", "redirect_uri": CALLBACK, "state": "a-state"}
+    asked |= {"scope": scope, "nonce": "a-nonce"}
+    asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    spent = []
+
+    def step(requests):
+        cpu, answers = server.replay(requests, CONNECTIONS, answers=True)
+        spent.append(cpu)
+        return answers
+
+    begun = step([get(of, "/authorize?" + urlencode(asked))] * count)
+    jars = [cookies(answer) for answer in begun]
+    pages = step([get(of, path(header(a, "location")), with_cookies(jar)) for a, jar in zip(begun, jars)])
+    forms = []
+    for page, jar in zip(pages, jars):
+        interaction = re.search(r'name="interaction" value="([^"]+)"', page)[1]
+        typed = {"username": "ada", "password": "open sesame", "interaction": interaction}
+        forms.append(post(of, "/login", typed, with_cookies(jar), f"Origin: http://{of}.example.com"))
+    signed_in = step(forms)
+    jars = [jar | cookies(answer) for jar, answer in zip(jars, signed_in)]
+    back = step([get(of, path(header(a, "location")), with_cookies(jar)) for a, jar in zip(signed_in, jars)])
+    codes = [parse_qs(urlsplit(header(answer, "location")).query)["code"][0] for answer in back]
+    redeem = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    tokens = [document(a) for a in step([as_client(of, "/token", code=code, **redeem) for code in codes])]
+    if "openid" in scope.split():
+        people = step([get(of, "/userinfo", f"Authorization: Bearer {token['access_token']}") for token in tokens])
+        if document(people[-1])["sub"] != "ada":
+            raise SystemExit(f"somebody else signed in:\n{people[-1]}")
+    return dict(zip(STEPS, spent)), tokens
+
+
+def refresh(server, of, tokens):
+    """Every family is used once; gives CPU seconds per call, and the next tokens."""
+    calls = [as_client(of, "/token", grant_type="refresh_token", refresh_token=t["refresh_token"]) for t in tokens]
+    spent, answers = server.replay(calls, CONNECTIONS, answers=True)
+    return spent, [document(answer) for answer in answers]
+
+
+def introspect(server, of, tokens):
+    """CPU seconds per call."""
+    calls = [as_client(of, "/introspect", token=token["access_token"]) for token in tokens]
+    spent, answers = server.replay(calls, CONNECTIONS, answers=True)
+    if not document(answers[-1])["active"]:
+        raise SystemExit(f"a token that should be alive is not:\n{answers[-1]}")
+    return spent

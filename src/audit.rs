@@ -1,0 +1,71 @@
+//! What has to be found again later: who signed in, who failed, what was issued and what was ended, one line each.
+//!
+//! The lines have the target `uitsmijter::audit` and a member `event`. Address and request id stand in the span of the
+//! request. They carry no token, no code and no password; what strangers typed is cut short and escaped.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+const TARGET: &str = "uitsmijter::audit";
+/// The longest user name that is written down, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// Somebody proved who they are. `way` is the grant type that login scripts are told.
+pub fn login(tenant: &str, subject: &str, way: &str) {
+    tracing::info!(target: TARGET, event = "login", tenant, subject, way, "signed in");
+}
+
+/// Somebody typed a wrong password, or a name that is nobody's.
+pub fn login_failure(tenant: &str, username: &str, way: &str) {
+    let username = typed(username);
+    tracing::info!(target: TARGET, event = "login_failure", tenant, username, way, "could not sign in");
+}
+
+/// Somebody tried too often; the password was not even looked at.
+pub fn throttled(tenant: &str, username: &str, address: Option<IpAddr>, wait: Duration) {
+    let (username, seconds) = (typed(username), wait.as_secs());
+    let from = address.map(|address| address.to_string());
+    tracing::warn!(target: TARGET, event = "throttled", tenant, username, from, seconds, "has to wait");
+}
+
+/// A session ended because its person wanted it to, or because the login provider did (`by`).
+pub fn logout(tenant: &str, subject: &str, by: &str) {
+    tracing::info!(target: TARGET, event = "logout", tenant, subject, by, "signed out");
+}
+
+/// Tokens left the server. `jti` is the name of the access token.
+pub fn token_issued(tenant: &str, client: &str, subject: &str, jti: &str) {
+    tracing::info!(target: TARGET, event = "token_issued", tenant, client, subject, jti, "token issued");
+}
+
+/// A token and what belongs to it ended before its time.
+pub fn token_revoked(tenant: &str, client: &str, subject: &str, reason: &str) {
+    tracing::info!(target: TARGET, event = "token_revoked", tenant, client, subject, reason, "token revoked");
+}
+
+/// A client could not prove who it is, or is not known. What it called itself is a stranger's text.
+pub fn client_refused(tenant: &str, client: &str, reason: &str) {
+    let client = typed(client);
+    tracing::warn!(target: TARGET, event = "client_refused", tenant, client, reason, "client refused");
+}
+
+/// What a stranger typed, as it may stand in a log: no line breaks, no control characters, no end to be waited for.
+fn typed(text: &str) -> String {
+    let mut short: String = text.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST_NAME).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed;
+
+    #[test]
+    fn what_a_stranger_typed_stays_on_its_line() {
+        assert_eq!(typed("ada"), "ada");
+        assert_eq!(typed("a\nevent=login\u{1b}[2J"), "a\\nevent=login\\u{1b}[2J");
+        assert_eq!(typed(&"x".repeat(5000)).len(), 67);
+    }
+}

@@ -1,0 +1,108 @@
+//! `provider test`: one run of a tenant's login script against its backend, step by step.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use uitsmijter::login::provider::script_of;
+use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
+use uitsmijter::login::{Credentials, Identity};
+use uitsmijter::settings::Settings;
+
+/// What is asked, of whom.
+pub(crate) struct ProviderTest {
+    /// The tenant's full name.
+    pub(crate) tenant: String,
+    /// The name to sign in with; the password comes from standard input.
+    pub(crate) username: String,
+    /// What the script is told: `authorization_code`, `interceptor`, `password` or `device_code`.
+    pub(crate) grant_type: GrantType,
+}
+
+/// The ways to a sign-in, as login scripts know them.
+#[derive(Clone, Copy, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum GrantType {
+    AuthorizationCode,
+    Interceptor,
+    Password,
+    DeviceCode,
+}
+
+impl GrantType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::Interceptor => "interceptor",
+            Self::Password => "password",
+            Self::DeviceCode => "device_code",
+        }
+    }
+}
+
+/// The script answered, and the answer is no.
+const REFUSED: u8 = 3;
+
+/// Runs the script and prints every step. The code is 0 for a person who may log in, 3 for one who may not.
+pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode> {
+    super::log::begin(&settings.log)?;
+    super::install_cryptography();
+    let (snapshot, _) = super::loader(settings, Vec::new()).load();
+    let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");
+    let tenant = snapshot
+        .tenant(&asked.tenant)
+        .with_context(|| format!("there is no tenant {:?}; there are: {}", asked.tenant, known()))?;
+    let Some(script) = script_of(tenant) else {
+        bail!("the tenant {:?} has no providers; it asks its list of users", asked.tenant);
+    };
+    let password = super::password_from_stdin("uitsmijter provider test --tenant T --username U")?;
+    let credentials = Credentials { username: asked.username.clone(), password, grant_type: asked.grant_type.as_str() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(settings, &script, credentials))
+}
+
+async fn run(settings: &Settings, script: &Script<'_>, credentials: Credentials) -> Result<ExitCode> {
+    let classes = script::check(&script.source).map_err(failed)?;
+    step("UserLoginProvider", found(classes.login));
+    step("UserValidationProvider", found(classes.validation));
+    let username = credentials.username.clone();
+    let pool = ScriptPool::new(settings.script_limits());
+    let identity = match pool.login(script, credentials).await {
+        Ok(identity) => identity,
+        Err(error) => {
+            step("committed", if error == ScriptError::NeverCommitted { "no" } else { "unknown" });
+            return Err(failed(error));
+        }
+    };
+    step("committed", "yes");
+    let Some(identity) = identity else {
+        step("canLogin", "no");
+        return Ok(REFUSED.into());
+    };
+    step("canLogin", "yes");
+    describe(&identity);
+    match pool.is_valid(script, &username).await.map_err(failed)? {
+        Some(valid) => step("isValid", if valid { "yes" } else { "no" }),
+        None => step("isValid", "nobody says; see allow_missing_providers"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Names and not values, where the values are the person's.
+fn describe(identity: &Identity) {
+    step("subject", &identity.subject);
+    step("role", &identity.role);
+    step("scopes", &identity.scopes.join(" "));
+    step("userProfile", &identity.profile.keys().map(String::as_str).collect::<Vec<_>>().join(" "));
+}
+
+fn found(is_there: bool) -> &'static str {
+    if is_there { "found" } else { "missing" }
+}
+
+fn failed(error: ScriptError) -> anyhow::Error {
+    anyhow::Error::new(error).context("the login script failed")
+}
+
+fn step(what: &str, how: &str) {
+    println!("{what:<24}{}", how.escape_debug());
+}

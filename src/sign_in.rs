@@ -1,0 +1,74 @@
+//! Somebody tries to sign in: throttled, asked of the login provider, counted, and written down. Every way to a sign-in
+//! with a password comes through here.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::audit;
+use crate::issuer::Issuer;
+use crate::login::throttle::{self, Admission, Attempt};
+use crate::login::{Credentials, Identity};
+use crate::metrics::OfTenant;
+use crate::protocol::error::Result;
+
+/// How it went.
+pub enum SignIn {
+    /// This is who it is.
+    Proven(Identity),
+    /// Unknown name or wrong password; nobody says which.
+    Refused,
+    /// Too many attempts; the password was not looked at.
+    Wait(Duration),
+}
+
+/// Tries to sign a person in who is at `address` and in `browser` (the value of its own cookie).
+///
+/// Errors: the store or the login provider is away; the attempt does not count then.
+pub async fn sign_in(
+    issuer: &Issuer,
+    credentials: Credentials,
+    address: Option<IpAddr>,
+    browser: Option<&str>,
+) -> Result<SignIn> {
+    let tenant = &*issuer.tenant.name;
+    count(issuer, |issuer| &issuer.metrics.login_attempts);
+    let (username, way) = (credentials.username.clone(), credentials.grant_type);
+    let attempt = Attempt { username: &username, address, browser };
+    let ticket = match throttle::admit(&issuer.store, issuer.throttle, attempt, issuer.now()).await? {
+        Admission::Granted(ticket) => ticket,
+        Admission::Wait(wait) => {
+            count(issuer, |issuer| &issuer.metrics.login_failure);
+            audit::throttled(tenant, &username, address, wait);
+            return Ok(SignIn::Wait(wait));
+        }
+    };
+    let answer = match username.is_empty() || credentials.password.is_empty() {
+        true => Ok(None),
+        false => issuer.login.login(&issuer.tenant, credentials).await,
+    };
+    match answer {
+        Ok(Some(identity)) => {
+            ticket.succeeded(&issuer.store, &identity.subject, issuer.now()).await?;
+            count(issuer, |issuer| &issuer.metrics.login_success);
+            audit::login(tenant, &identity.subject, way);
+            Ok(SignIn::Proven(identity))
+        }
+        Ok(None) => {
+            ticket.failed(&issuer.store, issuer.now()).await?;
+            count(issuer, |issuer| &issuer.metrics.login_failure);
+            audit::login_failure(tenant, &username, way);
+            Ok(SignIn::Refused)
+        }
+        Err(error) => {
+            ticket.withdrawn(&issuer.store).await?;
+            count(issuer, |issuer| &issuer.metrics.login_failure);
+            Err(error.into())
+        }
+    }
+}
+
+type Counters = prometheus_client::metrics::family::Family<OfTenant, prometheus_client::metrics::counter::Counter>;
+
+fn count(issuer: &Issuer, counters: fn(&Issuer) -> &Counters) {
+    counters(issuer).get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+}

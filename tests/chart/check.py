@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""What has to hold of the rendered chart besides the schemas: check.py FOLDER-OF-RENDERED-FILES."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm/uitsmijter"
+
+
+class Release(dict):
+    """The objects of one rendered file, by kind and name."""
+
+    def __init__(self, file):
+        objects = [document for document in yaml.safe_load_all(file.read_text()) if document]
+        super().__init__({(each["kind"], each["metadata"]["name"]): each for each in objects})
+        assert len(self) == len(objects), f"{file.name}: two objects of one kind and name"
+
+    def pods(self):
+        return [each["spec"]["template"] for each in self.values() if each["kind"] in ("Deployment", "StatefulSet")]
+
+    def server(self):
+        return self["Deployment", "uitsmijter-authserver"]["spec"]["template"]["spec"]
+
+    def environment(self):
+        """What the server is told, as far as it stands in the open; secrets as their references."""
+        container, variables = self.server()["containers"][0], {}
+        for source in container["envFrom"]:
+            if "configMapRef" in source:
+                variables |= self["ConfigMap", source["configMapRef"]["name"]]["data"]
+            else:
+                variables["from"] = source["secretRef"]["name"]
+        for variable in container["env"]:
+            variables[variable["name"]] = variable.get("value", variable.get("valueFrom"))
+        return variables
+
+
+def source(path):
+    return (ROOT / "src" / path).read_text()
+
+
+def known_variables():
+    return set(re.findall(r'\(\s*"([A-Z0-9_]+)"', source("settings/environment.rs"))) | {"UITSMIJTER_CONFIG"}
+
+
+def known_metrics():
+    """The names under which Prometheus finds what the server registers."""
+    names = set()
+    text = source("metrics.rs")
+    gauges = {"uitsmijter_store_up", "uitsmijter_tenants_count", "uitsmijter_clients_count"}
+    histograms = {"http_request_duration_seconds"}
+    for name in re.findall(r'"((?:uitsmijter|http)_[a-z_]+)"', text):
+        if name in histograms:
+            names |= {f"{name}_{part}" for part in ("bucket", "count", "sum")}
+        else:
+            names.add(name if name in gauges else f"{name}_total")
+    assert gauges | histograms <= set(re.findall(r'"([a-z_]+)"', text)), "metrics.rs has other gauges by now"
+    return names | set(re.findall(r'"(uitsmijter_[a-z_]+)"', source("key/key_metrics.rs")))
+
+
+def names_are_those_that_others_depend_on(release):
+    for kind, name in [("Deployment", "uitsmijter-authserver"), ("Service", "uitsmijter-authserver"),
+                       ("ConfigMap", "uitsmijter-config"), ("ConfigMap", "environment-config"),
+                       ("ConfigMap", "domain-cookies")]:
+        assert (kind, name) in release, f"{kind} {name} is missing"
+    assert release.server()["serviceAccountName"] == "uitsmijter"
+    selector = release["Deployment", "uitsmijter-authserver"]["spec"]["selector"]["matchLabels"]
+    # A Deployment cannot change it, so an upgrade depends on it.
+    assert selector == {"app": "uitsmijter", "component": "authserver"}, selector
+
+
+def every_object_has_its_namespace(release):
+    namespaces = {each["metadata"].get("namespace") for each in release.values()}
+    assert namespaces == {"sso"}, namespaces
+
+
+def nothing_runs_with_more_rights_than_it_needs(release):
+    for pod in release.pods():
+        spec = pod["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                               "capabilities": {"drop": ["ALL"]}}, context
+            assert "limits" in container["resources"], f'{container["name"]} has no limits'
+
+
+def no_request_is_lost_in_a_rolling_update(release):
+    spec = release["Deployment", "uitsmijter-authserver"]["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    container = release.server()["containers"][0]
+    sleep = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    text = source("server.rs")
+    seconds = sum(int(re.search(rf"{name}: Duration = Duration::from_secs\((\d+)\)", text)[1]) for name in ("NOTICE", "DRAIN"))
+    assert release.server()["terminationGracePeriodSeconds"] > seconds + sleep, "the kubelet would kill a server that drains"
+
+
+def probes_ask_the_port_that_is_not_public(release):
+    container = release.server()["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": 8080, "metrics": 9090}
+    environment = release.environment()
+    assert environment["LISTEN"].endswith(":8080") and environment["METRICS_LISTEN"].endswith(":9090")
+    for probe, path in [("startupProbe", "/health"), ("livenessProbe", "/health"), ("readinessProbe", "/health/ready")]:
+        assert container[probe]["httpGet"] == {"path": path, "port": "metrics"}, container[probe]
+    assert [port["targetPort"] for port in release["Service", "uitsmijter-authserver"]["spec"]["ports"]] == ["http"]
+
+
+def the_server_knows_every_variable(release):
+    unknown = set(release.environment()) - known_variables() - {"from", "HTTPS_PROXY"}
+    assert not unknown, f"the server reads no such variables: {unknown}"
+
+
+def secrets_are_never_in_the_open(release):
+    secrets = [value for (kind, _), each in release.items() if kind == "Secret" for value in each["data"].values()]
+    rest = json.dumps([each for (kind, _), each in release.items() if kind != "Secret"])
+    import base64
+    for value in secrets:
+        assert base64.b64decode(value).decode() not in rest and value not in rest
+    for (kind, name), each in release.items():
+        if kind == "Secret":
+            assert each["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", f"{name} ends with the release"
+
+
+def every_reference_leads_somewhere(release):
+    own = {"my-tenants", "more-tenants", "my-clients", "views", "my-redis"}
+    created = ("Secret", "signing-key-secret") in release
+    def walk(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                kind = {"configMapRef": "ConfigMap", "configMap": "ConfigMap", "secretRef": "Secret",
+                        "secretKeyRef": "Secret", "secret": "Secret"}.get(key)
+                if kind and isinstance(value, dict) and value.get("name") and value["name"] not in own:
+                    if kind == "ConfigMap" or created:
+                        assert (kind, value["name"]) in release, f'{kind} {value["name"]} is missing'
+                        if "key" in value:
+                            assert value["key"] in release[kind, value["name"]]["data"]
+                walk(value)
+        elif isinstance(node, list):
+            for inner in node:
+                walk(inner)
+    walk(release.pods())
+    for (kind, name), each in release.items():
+        selector = each["spec"].get("selector") if kind == "Service" else None
+        if selector:
+            assert any(selector.items() <= pod["metadata"]["labels"].items() for pod in release.pods()), f"{name} leads nowhere"
+
+
+def only_known_metrics_are_asked_for(text, where):
+    asked = set(re.findall(r"\b((?:uitsmijter|http)_[a-z_]+)\b", text))
+    unknown = asked - known_metrics()
+    assert asked and not unknown, f"{where} asks for metrics that the server does not have: {unknown}"
+
+
+def dashboard():
+    board = json.loads((CHART / "files/dashboard.json").read_text())
+    expressions = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    variables = [each["query"]["query"] for each in board["templating"]["list"] if each["type"] == "query"]
+    only_known_metrics_are_asked_for("\n".join(expressions + variables), "the dashboard")
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids))
+    # promtool knows PromQL; the dashboard's own words are filled in before.
+    if subprocess.run(["which", "promtool"], capture_output=True).returncode == 0:
+        rules = [{"record": "a:b", "expr": each.replace("$__rate_interval", "5m"), "labels": {"n": str(n)}} for n, each in enumerate(expressions)]
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
+            file.flush()
+            subprocess.run(["promtool", "check", "rules", file.name], check=True, capture_output=True)
+    rules = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
+    only_known_metrics_are_asked_for("\n".join(rule["expr"] for group in rules["groups"] for rule in group["rules"]), "an alert")
+
+
+def each_values_file_says_what_it_says(releases):
+    operators = releases["operators"]
+    environment = operators.environment()
+    assert environment["JWT_ALGORITHM"] == "", "a shared secret means that the server decides, for HS256"
+    assert environment["PUBLIC_DOMAIN"] == "nightly.example.com" and environment["SECURE"] == "true"
+    assert {name for kind, name in operators if kind == "Ingress"} == {"nightly.example.com", "nightly2.example.com"}
+    assert not [name for kind, name in operators if kind == "CustomResourceDefinition"]
+    assert environment["SUPPORT_KUBERNETES_CRD"] == "false"
+    template = operators["StatefulSet", "uitsmijter-redis"]["spec"]["volumeClaimTemplates"][0]
+    assert template["spec"]["storageClassName"] == "default-ext4"
+
+    assert releases["defaults"].environment()["JWT_ALGORITHM"] == "RS256"
+    assert releases["defaults"].environment()["REDIS_SENTINEL_HOSTS"].count(",") == 2
+    assert ("PodDisruptionBudget", "uitsmijter-authserver") in releases["defaults"]
+
+    files = releases["two-files"]["ConfigMap", "uitsmijter-tenants"]["data"]
+    assert yaml.safe_load(files["example.yaml"])["name"] == "example"
+    assert [each["name"] for each in yaml.safe_load_all(files["others.yaml"])] == ["first", "second"]
+    assert "name" not in yaml.safe_load(files["from-a-cluster.yaml"])
+    assert json.loads(releases["two-files"].environment()["COOKIE_DOMAINS"]) == {"login.example.com": ".example.com"}
+
+    everything = releases["everything"]
+    assert everything["HTTPRoute", "uitsmijter-authserver"]["spec"]["hostnames"] == ["login.example.com", "*.shops.example.com"]
+    assert ("Ingress", "wildcard.shops.example.com") in everything
+    assert "replicas" not in everything["Deployment", "uitsmijter-authserver"]["spec"]
+    assert everything["Middleware", "forward-auth"]["spec"]["forwardAuth"]["address"] == "http://uitsmijter-authserver.sso:8080/interceptor"
+    assert ("Middleware", "forward-header") in everything
+    assert everything["PrometheusRule", "uitsmijter"]["spec"]["groups"]
+    assert yaml.safe_load(everything["ConfigMap", "uitsmijter-settings"]["data"]["settings.yaml"])["signing"]["scope"] == "shared"
+    monitored = everything["ServiceMonitor", "uitsmijter-authserver"]["spec"]["selector"]["matchLabels"]
+    services = [name for (kind, name), each in everything.items()
+                if kind == "Service" and monitored.items() <= each["metadata"]["labels"].items()]
+    assert services == ["uitsmijter-authserver-metrics"], services
+
+    by_url = releases["redis-by-url"]
+    assert by_url.environment()["from"] == "uitsmijter-redis" and not by_url.environment().get("REDIS_HOST")
+    assert list(by_url["Secret", "uitsmijter-redis"]["data"]) == ["REDIS_URL"]
+    assert releases["redis-behind-sentinels"].environment()["REDIS_SENTINEL_HOSTS"] == "a:26379,b"
+    assert not [kind for kind, _ in releases["redis-of-a-secret"] if kind in ("Secret", "ServiceAccount", "StatefulSet")]
+    small = releases["small"]
+    assert small.environment()["REDIS_HOST"].startswith("uitsmijter-redis-0.")
+    assert small["Middleware", "forward-auth"]["apiVersion"] == "traefik.containo.us/v1alpha1"
+    assert len(small["StatefulSet", "uitsmijter-redis"]["spec"]["template"]["spec"]["containers"]) == 1
+
+
+def main():
+    releases = {file.stem: Release(file) for file in sorted(Path(sys.argv[1]).glob("*.yaml"))}
+    rules = [names_are_those_that_others_depend_on, every_object_has_its_namespace,
+             nothing_runs_with_more_rights_than_it_needs, no_request_is_lost_in_a_rolling_update,
+             probes_ask_the_port_that_is_not_public, the_server_knows_every_variable, secrets_are_never_in_the_open,
+             every_reference_leads_somewhere]
+    for name, release in releases.items():
+        for rule in rules:
+            try:
+                rule(release)
+            except AssertionError as error:
+                error.add_note(f"values/{name}.yaml: {rule.__name__.replace('_', ' ')}")
+                raise
+    each_values_file_says_what_it_says(releases)
+    dashboard()
+    print(f"chart: {len(rules)} rules hold for each, and the dashboard asks for what is there")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Secrets are made once: kept.py CHART renders it against an API server that has them, and one that has not.
+
+The API server is a few answers by hand: what helm asks for, and the Secrets that are there.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import yaml
+
+MIDDLEWARES = {"name": "middlewares", "singularName": "", "namespaced": True, "kind": "Middleware", "verbs": ["get"]}
+SECRETS = {"name": "secrets", "singularName": "", "namespaced": True, "kind": "Secret", "verbs": ["get", "list"]}
+
+
+def secret(name, data, **annotations):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "sso", "annotations": annotations},
+            "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}}
+
+
+def answers(secrets):
+    group = {"name": "traefik.io", "versions": [{"groupVersion": "traefik.io/v1alpha1", "version": "v1alpha1"}],
+             "preferredVersion": {"groupVersion": "traefik.io/v1alpha1", "version": "v1alpha1"}}
+    found = {
+        "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
+        "/api": {"kind": "APIVersions", "versions": ["v1"]},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]},
+        "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [SECRETS]},
+        "/apis/traefik.io/v1alpha1": {"kind": "APIResourceList", "groupVersion": "traefik.io/v1alpha1", "resources": [MIDDLEWARES]},
+    }
+    return found | {f'/api/v1/namespaces/sso/secrets/{each["metadata"]["name"]}': each for each in secrets}
+
+
+def render(chart, secrets, *options):
+    found = answers(secrets)
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = found.get(self.path.partition("?")[0])
+            status = 200 if body else 404
+            body = body or {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+            text = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"KUBECONFIG": f"{home}/none", "HOME": home}
+        command = ["helm", "template", "login", chart, "--namespace", "sso", "--dry-run=server",
+                   # What helm does not ask for in this mode.
+                   "--kube-version", "1.33.0", "--api-versions", "traefik.io/v1alpha1/Middleware",
+                   "--kube-apiserver", f"http://127.0.0.1:{server.server_port}", *options]
+        rendered = subprocess.run(command, env=environment, capture_output=True, text=True)
+    server.shutdown()
+    assert rendered.returncode == 0, rendered.stderr
+    objects = [document for document in yaml.safe_load_all(rendered.stdout) if document]
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+
+
+def value(objects, name, key):
+    return base64.b64decode(objects["Secret", name]["data"][key]).decode()
+
+
+def algorithm(objects):
+    return objects["ConfigMap", "uitsmijter-config"]["data"]["JWT_ALGORITHM"]
+
+
+def main():
+    chart = sys.argv[1]
+    names = [("jwt-secret", "JWT_SECRET"), ("signing-key-secret", "SIGNING_KEY_SECRET"), ("uitsmijter-redis", "REDIS_PASSWORD")]
+
+    first = render(chart, [])
+    made = {key: value(first, name, key) for name, key in names}
+    assert all(len(each) == 64 for each in made.values()) and len(set(made.values())) == 3
+    assert algorithm(first) == "RS256"
+    assert ("Middleware", "forward-auth") in first, "the cluster knows Traefik"
+
+    there = [first["Secret", name] for name, _ in names]
+    again = render(chart, there)
+    assert {key: value(again, name, key) for name, key in names} == made, "an upgrade made new secrets"
+    assert algorithm(again) == "RS256"
+    assert again["Deployment", "uitsmijter-authserver"] == first["Deployment", "uitsmijter-authserver"], "an upgrade without a change restarts"
+
+    written_down = render(chart, there, "--set", f"jwtSecret={made['JWT_SECRET']}")
+    assert algorithm(written_down) == "RS256", "writing a secret down must not change the algorithm"
+
+    older = "the secret of an installation of Uitsmijter"
+    moved = render(chart, [secret("jwt-secret", {"JWT_SECRET": older})])
+    assert value(moved, "jwt-secret", "JWT_SECRET") == older
+    assert algorithm(moved) == "", "who shares a secret goes on with HS256"
+    assert algorithm(render(chart, [moved["Secret", "jwt-secret"]])) == "", "and after the next upgrade, too"
+    switched = render(chart, [moved["Secret", "jwt-secret"]], "--set", "config.jwtAlgorithm=RS256")
+    assert algorithm(switched) == "RS256" and value(switched, "jwt-secret", "JWT_SECRET") == older
+
+    given = render(chart, there, "--set", "signingKeySecret=new\\,old")
+    assert value(given, "signing-key-secret", "SIGNING_KEY_SECRET") == "new,old"
+
+    for options, sentence in [
+        (["--set", "jwtSecret=short"], "HS256 needs at least 32"),
+        (["--set", "redis.enabled=false"], "redis.external names no other"),
+        (["--set", "redis.enabled=false,redis.external.sentinelHosts={a}"], "sentinelMaster is missing"),
+        (["--set", "gateway.enabled=true"], "gateway.parentRefs is empty"),
+        (["--set", "config.loglevel=info"], "loglevel"),
+        (["--set", "redis.replicas=2"], "redis"),
+    ]:
+        command = ["helm", "template", "login", chart, "--kube-version", "1.33.0", *options]
+        refused = subprocess.run(command, capture_output=True, text=True)
+        assert refused.returncode != 0 and sentence in refused.stderr, f"{options}: {refused.stderr}"
+    print("chart: secrets are made once and kept, and mistakes are refused with a sentence")
+
+
+if __name__ == "__main__":
+    main()

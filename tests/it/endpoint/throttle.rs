@@ -1,0 +1,123 @@
+//! Guessing passwords: delays that grow, for every replica, and never a lock that strangers can put before a person.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+
+use crate::harness::fixtures::{self, PASSWORD};
+use crate::harness::server::form;
+use crate::harness::{Answer, Browser, TestServer};
+
+/// A stranger's attempt with a fresh browser, from this address.
+async fn guess(server: &TestServer, address: [u8; 4], username: &str, password: &str) -> Answer {
+    let mut browser = Browser::new(server);
+    let page = browser.visit("/login").await.expect_page(200);
+    let fields = [("username", username), ("password", password), ("interaction", &page.hidden("interaction"))];
+    let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut request: Request<Body> = form("/login", &fields);
+    request.headers_mut().insert("cookie", cookies.join("; ").parse().expect("a header"));
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 4711))));
+    server.send(request).await
+}
+
+/// An address that was not there before.
+fn elsewhere(number: u8) -> [u8; 4] {
+    [203, 0, 113, number]
+}
+
+#[tokio::test]
+async fn after_five_attempts_the_delays_grow_and_the_right_password_ends_them() {
+    let server = TestServer::start().await;
+    for number in 0..5 {
+        guess(&server, elsewhere(number), "ada", "wrong").await.expect_page(403);
+    }
+    for (delay, number) in [(2, 10), (4, 11), (8, 12), (16, 13)] {
+        let held = guess(&server, elsewhere(number), "ada", PASSWORD).await.expect_page(429);
+        assert!(held.body.contains("data-error=\"too_many_attempts\""), "{held:#?}");
+        assert_eq!(held.header("retry-after"), delay.to_string());
+        server.clock.advance(Duration::from_secs(delay));
+        guess(&server, elsewhere(number), "ada", "wrong").await.expect_page(403);
+    }
+    // Somebody else is not concerned.
+    guess(&server, elsewhere(20), "bob", PASSWORD).await.expect(303);
+    server.clock.advance(Duration::from_secs(32));
+    guess(&server, elsewhere(21), "ada", PASSWORD).await.expect(303);
+    guess(&server, elsewhere(22), "ada", "wrong").await.expect_page(403);
+    guess(&server, elsewhere(23), "ada", PASSWORD).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_treated_alike() {
+    let server = TestServer::start().await;
+    for number in 0..5 {
+        guess(&server, elsewhere(number), "nobody", "wrong").await.expect_page(403);
+    }
+    guess(&server, elsewhere(6), " NOBODY ", "wrong").await.expect_page(429);
+}
+
+#[tokio::test]
+async fn of_many_guesses_at_the_same_moment_only_the_free_ones_are_looked_at() {
+    let server = TestServer::start().await;
+    let guesses = (0..30).map(|number| guess(&server, elsewhere(number), "ada", "wrong"));
+    let answers = futures_util::future::join_all(guesses).await;
+    let looked_at = answers.iter().filter(|answer| answer.status == 403).count();
+    assert!((1..=5).contains(&looked_at), "{looked_at}");
+    assert!(answers.iter().all(|answer| answer.status == 403 || answer.status == 429));
+}
+
+#[tokio::test]
+async fn strangers_everywhere_cannot_lock_a_person_out_where_they_signed_in_before() {
+    let server = TestServer::start().await;
+    let home = [198, 51, 100, 7];
+    guess(&server, home, "ada", PASSWORD).await.expect(303);
+    for number in 0..100 {
+        guess(&server, elsewhere(number), "ada", "wrong").await;
+        server.clock.advance(Duration::from_secs(1));
+    }
+    guess(&server, elsewhere(200), "ada", PASSWORD).await.expect_page(429);
+    guess(&server, home, "ada", PASSWORD).await.expect(303);
+    // At a new place the longest delay is enough once the strangers stop.
+    server.clock.advance(Duration::from_secs(300));
+    guess(&server, elsewhere(201), "ada", PASSWORD).await.expect(303);
+}
+
+#[tokio::test]
+async fn one_address_that_tries_many_names_is_slowed_down_and_forgiven() {
+    let server = TestServer::start_with(&fixtures::documents(), &[]).await;
+    let address = elsewhere(1);
+    for number in 0..50 {
+        guess(&server, address, &format!("name{number}"), "wrong").await.expect_page(403);
+    }
+    let held = guess(&server, address, "name50", "wrong").await.expect_page(429);
+    assert_eq!(held.header("retry-after"), "2");
+    guess(&server, elsewhere(2), "name50", "wrong").await.expect_page(403);
+    server.clock.advance(Duration::from_secs(600));
+    for number in 0..10 {
+        guess(&server, address, &format!("other{number}"), "wrong").await.expect_page(403);
+    }
+}
+
+#[tokio::test]
+async fn the_password_grant_is_slowed_down_by_the_same_counts() {
+    let server = TestServer::start().await;
+    let fields =
+        |password| [("grant_type", "password"), ("client_id", "legacy"), ("username", "ada"), ("password", password)];
+    for number in 0..5 {
+        guess(&server, elsewhere(number), "ada", "wrong").await.expect_page(403);
+    }
+    let held = server.post("/token", &fields(PASSWORD)).await.expect_error(400, "invalid_grant");
+    assert_eq!(held.header("retry-after"), "2");
+    server.clock.advance(Duration::from_secs(2));
+    server.post("/token", &fields(PASSWORD)).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_operator_may_turn_it_off() {
+    let server = TestServer::start_with(&fixtures::documents(), &[("LOGIN_PROTECTION", "false")]).await;
+    for number in 0..20 {
+        guess(&server, elsewhere(number), "ada", "wrong").await.expect_page(403);
+    }
+}

@@ -1,0 +1,87 @@
+//! A store that counts what is written to it and can be away: the real one, seen from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use async_trait::async_trait;
+use uitsmijter::protocol::error::Unavailable;
+use uitsmijter::store::Backend;
+
+/// The backend behind the watch.
+pub(crate) struct Watched {
+    inner: Arc<dyn Backend>,
+    writes: AtomicUsize,
+    away: AtomicBool,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Arc<dyn Backend>) -> Self {
+        Self { inner, writes: AtomicUsize::new(0), away: AtomicBool::new(false) }
+    }
+
+    /// How often something was put, used up or removed so far.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// From here on nothing can be reached, or everything again.
+    pub(crate) fn go_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn reach(&self) -> Result<&dyn Backend> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(anyhow!("connection refused").context(Unavailable("the store"))),
+            false => Ok(&*self.inner),
+        }
+    }
+
+    fn write(&self) -> Result<&dyn Backend> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        self.reach()
+    }
+}
+
+#[async_trait]
+impl Backend for Watched {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
+        self.write()?.put(key, value, groups, keep).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.reach()?.get(key).await
+    }
+
+    async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
+        self.write()?.consume(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        groups: &[String],
+        keep: Option<Duration>,
+    ) -> Result<bool> {
+        self.write()?.compare_and_set(key, expected, new, groups, keep).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
+        self.reach()?.members(group).await
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<()> {
+        self.write()?.remove_group(group).await
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        self.write()?.remove(key).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.reach()?.ping().await
+    }
+}

@@ -1,0 +1,55 @@
+//! A tenant's own look: by settings, and by templates in its folder.
+
+use std::fs;
+
+use crate::harness::server::{ACME, GLOBEX};
+use crate::harness::{TestServer, fixtures};
+
+#[tokio::test]
+async fn a_tenant_chooses_title_logo_and_colour() {
+    let look = "look: {title: Acme Identity, logo_url: \"https://acme.example/logo.svg\", accent: \"#0a7f5a\"}";
+    let documents = fixtures::documents().replacen("  users:", &format!("  {look}\n  users:"), 1);
+    let server = TestServer::start_with(&documents, &[]).await;
+    let page = server.get("/").await.expect_page(200);
+    assert!(page.body.contains("Acme Identity") && page.body.contains("https://acme.example/logo.svg"), "{page:#?}");
+    assert!(page.header("content-security-policy").contains("https://acme.example"), "{page:#?}");
+    let stylesheets: Vec<&str> = page.body.split("rel=\"stylesheet\" href=\"").skip(1).collect();
+    let accent = stylesheets[1].split('"').next().expect("an end");
+    server.get(accent).await.expect(200);
+    let other = server.get_at(GLOBEX, "/").await.expect_page(200);
+    assert!(!other.body.contains("Acme Identity"));
+}
+
+#[tokio::test]
+async fn templates_in_a_tenants_folder_replace_pages_while_the_server_runs() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let own = directory.path().join("Resources/Views/acme");
+    let path = directory.path().to_str().expect("a path").to_owned();
+    let server = TestServer::start_with(&fixtures::documents(), &[("DIRECTORY", &path)]).await;
+    let shown = async |host| server.get_at(host, "/").await.expect_page(200).body;
+    let usual = shown(ACME).await;
+
+    fs::create_dir_all(&own).expect("a folder");
+    fs::write(own.join("index.html"), "<h1>Hello at {{ look.title }}</h1>").expect("a file");
+    server.app.views.reload().expect("views");
+    assert_eq!(shown(ACME).await, "<h1>Hello at Uitsmijter</h1>");
+    assert!(!shown(GLOBEX).await.contains("Hello"));
+
+    // Broken: the default page appears; mended: the new one does.
+    for broken in ["{% if %}", "{% include 'index.html' %}", "{% for a in range(99999999) %}x{% endfor %}"] {
+        fs::write(own.join("index.html"), broken).expect("a file");
+        server.app.views.reload().expect("views");
+        assert_eq!(shown(ACME).await, usual, "{broken}");
+    }
+    fs::write(own.join("index.html"), "<h1>Mended</h1>").expect("a file");
+    server.app.views.reload().expect("views");
+    assert_eq!(shown(ACME).await, "<h1>Mended</h1>");
+
+    // Too big to be a template: what was there stays. Gone: the default is back.
+    fs::write(own.join("login.html"), "x".repeat(300_000)).expect("a file");
+    server.app.views.reload().expect("views");
+    assert_eq!(shown(ACME).await, "<h1>Mended</h1>");
+    fs::remove_dir_all(&own).expect("a folder");
+    server.app.views.reload().expect("views");
+    assert_eq!(shown(ACME).await, usual);
+}
