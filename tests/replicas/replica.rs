@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::configuration::SECRET;
@@ -59,6 +60,15 @@ impl Replica {
             true
         });
         patience.await.unwrap_or_else(|_| panic!("the replica was not ready within {READY_WITHIN:?}"))
+    }
+
+    /// Waits until it takes requests, ready or not.
+    pub(crate) async fn listens(&self) {
+        let deadline = Instant::now() + READY_WITHIN;
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            assert!(Instant::now() < deadline, "the replica does not listen");
+            sleep(Duration::from_millis(25)).await;
+        }
     }
 
     pub(crate) async fn is_ready(&self) -> bool {
