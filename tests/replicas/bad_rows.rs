@@ -1,12 +1,9 @@
 //! Key sets in Redis that somebody else wrote, cut or moved.
 
-use std::time::Duration;
-
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
 use crate::redis::RedisServer;
-use crate::replica::{INTEROP, Replica};
+use crate::replica::INTEROP;
 use crate::verifier::Verifier;
 use crate::world::World;
 
@@ -32,8 +29,9 @@ async fn a_bad_row_is_named_refused_and_left_alone_and_running_replicas_go_on() 
     for (what, bytes) in &bad {
         write(&redis, &row, bytes);
         // A new process has nothing to go on with, and says whose row is bad.
-        let mut fresh = world.spawn();
-        let answer = answer_of(&mut fresh, INTEROP).await;
+        let fresh = world.spawn();
+        fresh.listens().await;
+        let answer = fresh.get(INTEROP, "/.well-known/jwks.json").await;
         assert!(answer.status.is_server_error(), "{what}: {answer:?}");
         assert_eq!(fresh.kids("bank.test").await, others, "{what}: other tenants are not touched");
         let log = fresh.log();
@@ -69,7 +67,8 @@ async fn private_halves_that_changed_places_are_named_by_tenant_and_kid_and_stil
     (set["record"]["keys"][0]["private"], set["record"]["keys"][1]["private"]) = (second, first);
     write(&redis, &row, set.to_string().as_bytes());
 
-    let fresh = world.start().await;
+    let fresh = world.spawn();
+    fresh.listens().await;
     assert_eq!(fresh.kids("bank.test").await, kids, "published all the same");
     let answer = fresh.try_token("bank.test").await.expect_err("it cannot sign with them");
     assert_eq!(answer.status, 500, "{answer:?}");
@@ -79,16 +78,6 @@ async fn private_halves_that_changed_places_are_named_by_tenant_and_kid_and_stil
     }
     running.token("bank.test").await;
     println!("{} private halves that changed places: each named by tenant and kid", kids.len());
-}
-
-/// The first answer of a process that cannot become ready.
-async fn answer_of(replica: &mut Replica, host: &str) -> crate::replica::Answer {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while tokio::net::TcpStream::connect(("127.0.0.1", replica.port)).await.is_err() {
-        assert!(Instant::now() < deadline, "the replica does not listen");
-        sleep(Duration::from_millis(25)).await;
-    }
-    replica.get(host, "/.well-known/jwks.json").await
 }
 
 fn row_of(redis: &RedisServer, tenant: &str) -> String {

@@ -39,11 +39,13 @@ async fn a_replica_with_another_seal_secret_says_which_key_it_cannot_open_and_ha
     let record = stored(&redis);
 
     world.set("SIGNING_KEY_SECRET", "secret-of-nobody-else");
-    let strange = world.start().await;
+    let strange = world.spawn();
+    strange.listens().await;
     assert_eq!(strange.kids(INTEROP).await, kids, "it publishes what all publish");
     assert!(strange.believes(INTEROP, &token).await, "and verifies it");
     let answer = strange.try_token(INTEROP).await.expect_err("it cannot sign");
     assert_eq!(answer.status, 500, "{answer:?}");
+    assert!(!strange.is_ready().await, "a rolling update stops here");
     let log = strange.log();
     assert!(log.contains("interop") && log.contains(&kids[0]) && log.contains("SIGNING_KEY_SECRET"), "{log}");
     assert_eq!(stored(&redis), record, "nothing was changed");

@@ -76,9 +76,7 @@ async fn one_history() -> Tally {
         replicas.remove(chance(3) as usize).kill();
         tally.kills += 1;
         no_key_is_lost(&world, &mut seen).await;
-        replicas.push(world.spawn());
-        let newest = replicas.last_mut().expect("the one that was pushed");
-        newest.wait_until_ready().await;
+        replicas.push(world.start().await);
     }
 
     // The dead are waited for until their heartbeats end: 120 seconds, which are 12 here.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::configuration::SECRET;
@@ -45,16 +46,29 @@ impl Replica {
         Self { process, log, http: http_client(), port }
     }
 
-    pub(crate) async fn wait_until_ready(&mut self) {
+    /// Waits until it is ready; answers `false` if it gave up because Redis was slower than its patience.
+    pub(crate) async fn becomes_ready(&mut self) -> bool {
         let patience = timeout(READY_WITHIN, async {
             while !self.is_ready().await {
                 if let Some(status) = self.process.try_wait().expect("the state of the process") {
-                    panic!("the replica ended before it was ready: {status}");
+                    let slow = self.log().contains("cannot be used as the store: timed out");
+                    assert!(slow, "the replica ended before it was ready: {status}");
+                    return false;
                 }
                 sleep(Duration::from_millis(25)).await;
             }
+            true
         });
-        assert!(patience.await.is_ok(), "the replica was not ready within {READY_WITHIN:?}");
+        patience.await.unwrap_or_else(|_| panic!("the replica was not ready within {READY_WITHIN:?}"))
+    }
+
+    /// Waits until it takes requests, ready or not.
+    pub(crate) async fn listens(&self) {
+        let deadline = Instant::now() + READY_WITHIN;
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            assert!(Instant::now() < deadline, "the replica does not listen");
+            sleep(Duration::from_millis(25)).await;
+        }
     }
 
     pub(crate) async fn is_ready(&self) -> bool {
