@@ -41,6 +41,9 @@ pub(crate) enum KeyWord {
     Revoke {
         /// The key, as `keys list` names it.
         kid: String,
+        /// End the sessions and grants of its tenant, too: everybody signs in again.
+        #[arg(long)]
+        sessions: bool,
         #[command(flatten)]
         whose: Whose,
     },
@@ -99,8 +102,10 @@ async fn carry_out(settings: &Settings, snapshot: &Snapshot, word: KeyWord) -> R
             let start = if now { Start::Now } else { Start::Announced };
             rotate(&commands, &tenants(settings, snapshot, &whose)?, start, whose.json).await
         }
-        KeyWord::Revoke { kid, whose } => {
-            revoke(&commands, &tenants(settings, snapshot, &whose)?, &kid, whose.json).await
+        KeyWord::Revoke { kid, sessions, whose } => {
+            let tenant = owner(&commands, tenants(settings, snapshot, &whose)?, &kid).await?;
+            revoke(&commands, &tenant, &kid, whose.json).await?;
+            if sessions { commands.end_sessions(&signing(&tenant)).await } else { Ok(()) }
         }
         KeyWord::Import { whose, delete_source } => {
             import(&commands, &older, &tenants(settings, snapshot, &whose)?, whose.json).await?;
@@ -173,25 +178,26 @@ async fn rotate(commands: &KeyCommands, tenants: &[Arc<Tenant>], start: Start, j
     Ok(())
 }
 
-async fn revoke(commands: &KeyCommands, tenants: &[Arc<Tenant>], kid: &str, json: bool) -> Result<()> {
+/// The tenant that has this key.
+async fn owner(commands: &KeyCommands, tenants: Vec<Arc<Tenant>>, kid: &str) -> Result<Arc<Tenant>> {
     for tenant in tenants {
-        let has_it = commands.list(&signing(tenant)).await?.iter().any(|key| key.kid == kid);
-        if !has_it {
-            continue;
+        if commands.list(&signing(&tenant)).await?.iter().any(|key| key.kid == kid) {
+            return Ok(tenant);
         }
-        let successor = commands.revoke(&signing(tenant), kid).await?;
-        match (json, successor) {
-            (true, successor) => {
-                print_json(
-                    &serde_json::json!({ "tenant": tenant.name.as_ref(), "revoked": kid, "signs_now": successor }),
-                )?;
-            }
-            (false, Some(next)) => println!("{}: {kid} is revoked; {next} signs from now on", tenant.name),
-            (false, None) => println!("{}: {kid} is revoked", tenant.name),
-        }
-        return Ok(());
     }
     bail!("no tenant has a key {kid}; `uitsmijter keys list` shows them")
+}
+
+async fn revoke(commands: &KeyCommands, tenant: &Tenant, kid: &str, json: bool) -> Result<()> {
+    let successor = commands.revoke(&signing(tenant), kid).await?;
+    match (json, successor) {
+        (true, successor) => {
+            print_json(&serde_json::json!({ "tenant": tenant.name.as_ref(), "revoked": kid, "signs_now": successor }))?;
+        }
+        (false, Some(next)) => println!("{}: {kid} is revoked; {next} signs from now on", tenant.name),
+        (false, None) => println!("{}: {kid} is revoked", tenant.name),
+    }
+    Ok(())
 }
 
 async fn import(commands: &KeyCommands, older: &OlderRedis, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {

@@ -181,6 +181,9 @@ impl AuthorizationCode {
     }
 
     async fn into_authorization(self, issuer: &Issuer, client: Arc<Client>) -> Result<Authorization> {
+        if issuer.signer().await?.has_ended(self.person.auth_time) {
+            return Err(OAuthError::invalid_grant("the authorization code is not valid"));
+        }
         let (grant_id, nonce) = (self.grant_id.clone(), self.nonce.clone());
         let grant = self.into_grant(issuer, &client);
         begin(issuer, client, grant_id, grant, nonce).await

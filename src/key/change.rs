@@ -98,7 +98,8 @@ impl KeySet {
         let back: Vec<String> = self.keys.iter().filter(back).map(|key| key.public.kid.clone()).collect();
         back.iter().for_each(|kid| self.announce_again(kid, now));
         back.iter().for_each(|kid| self.give_way(kid, memory, now));
-        if self.keys == before.keys && self.version >= memory.version {
+        self.sessions_ended_at = self.sessions_ended_at.max(memory.sessions_ended_at);
+        if *self == before && self.version >= memory.version {
             return false;
         }
         self.version = self.version.max(memory.version);

@@ -122,6 +122,17 @@ impl KeyCommands {
         Ok(successor)
     }
 
+    /// Ends every session and grant that `tenant` has until now: for a key that leaked, with which anybody could have
+    /// begun them. Every replica knows within two seconds, and asks no store for it.
+    pub async fn end_sessions(&self, tenant: &TenantSigning<'_>) -> Result<()> {
+        let now = self.keys.clock.now();
+        self.change(self.set_name(tenant), |set| {
+            set.sessions_ended_at = Some(now);
+            Ok(true)
+        })
+        .await
+    }
+
     /// The public keys of `tenant`, as the JWKS shows them.
     pub async fn export(&self, tenant: &TenantSigning<'_>) -> Result<JwkSet> {
         let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);

@@ -66,6 +66,9 @@ pub struct KeySet {
     pub restored: u64,
     /// The keys, in no order.
     pub keys: Vec<StoredKey>,
+    /// Sessions and grants that began until then are over: an operator ended them along with a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_ended_at: Option<Timestamp>,
     /// The keys that were removed last, so that a replica can tell a removed key from one that the store has lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,

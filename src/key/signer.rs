@@ -99,6 +99,12 @@ impl TenantSigner {
         algorithms
     }
 
+    /// Whether what began at `then` was ended along with a key that an operator withdrew.
+    pub fn has_ended(&self, then: Timestamp) -> bool {
+        let ended_at = self.ring.snapshot().and_then(|snapshot| snapshot.set().sessions_ended_at);
+        ended_at.is_some_and(|at| then <= at)
+    }
+
     /// Whether this replica can sign here and now: there is a key for ID tokens, and it can be opened.
     pub fn can_sign(&self) -> bool {
         let now = self.shared.keys.clock.now();

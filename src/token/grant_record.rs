@@ -80,7 +80,10 @@ impl Grant {
 
     /// The living grant under `id`.
     pub async fn find(issuer: &Issuer, id: &str) -> Result<Option<Loaded<Grant>>> {
-        Ok(issuer.store.load::<Grant>(id).await?.filter(|loaded| !loaded.record.revoked))
+        let signer =
+            issuer.signer().await.map_err(|error| error.cause.unwrap_or_else(|| anyhow::anyhow!("no signer")))?;
+        let lives = |grant: &Grant| !grant.revoked && !signer.has_ended(grant.person.auth_time);
+        Ok(issuer.store.load::<Grant>(id).await?.filter(|loaded| lives(&loaded.record)))
     }
 
     /// Ends a grant and with it every token that names it.

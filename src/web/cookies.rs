@@ -75,7 +75,8 @@ impl Cookies {
     /// Like [`Cookies::session`], with what [`Session::change`] needs.
     pub async fn loaded_session(&self, issuer: &Issuer) -> Result<Option<(String, Loaded<Session>)>> {
         for value in &self.sessions {
-            if let Some(session) = Session::load(&issuer.store, value).await? {
+            let Some(session) = Session::load(&issuer.store, value).await? else { continue };
+            if !issuer.signer().await?.has_ended(session.record.auth_time) {
                 return Ok(Some((value.clone(), session)));
             }
         }

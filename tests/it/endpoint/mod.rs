@@ -13,6 +13,7 @@ mod login;
 mod logout;
 mod openapi;
 mod revoke;
+mod revoked_key;
 mod throttle;
 mod token;
 mod userinfo;

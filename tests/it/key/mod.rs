@@ -6,5 +6,6 @@ mod history;
 mod life;
 mod many_rotations;
 mod memory;
+mod older_redis;
 mod property;
 mod signing;
