@@ -94,6 +94,7 @@ impl KeySet {
                 self.keys.push(known.clone());
             }
         }
+        self.keep_signing(&before, now);
         let back = |key: &&StoredKey| before.key(key.kid()).is_none();
         let back: Vec<String> = self.keys.iter().filter(back).map(|key| key.public.kid.clone()).collect();
         back.iter().for_each(|kid| self.announce_again(kid, now));
@@ -119,6 +120,18 @@ impl KeySet {
 
     fn has_removed(&self, kid: &str) -> bool {
         self.removed.iter().any(|removed| removed == kid)
+    }
+
+    /// A replica that slept may remember that a key gave way to one that was withdrawn meanwhile: it did not, and of what
+    /// signed before, something signs on.
+    fn keep_signing(&mut self, before: &KeySet, now: Timestamp) {
+        let algorithms = before.algorithms(now).into_iter();
+        let silent: Vec<Algorithm> = algorithms.filter(|own| self.signing(*own, now).is_none()).collect();
+        for key in self.keys.iter_mut().filter(|key| silent.contains(&key.algorithm())) {
+            if let Some(own) = before.key(key.kid()) {
+                key.retired_at = own.retired_at;
+            }
+        }
     }
 
     /// A key that is back and has not signed yet: nobody knows which replicas publish it, so it is announced again.
@@ -194,7 +207,7 @@ impl StoredKey {
         self.last_expiry = self.last_expiry.max(known.last_expiry);
         self.grace = self.grace.max(known.grace);
         let has_begun = |key: &Self| key.signs_from.is_some() && !key.is_coming(now);
-        if has_begun(known) && !has_begun(self) && known.revoked_at.is_none() {
+        if has_begun(known) && !has_begun(self) && self.revoked_at.is_none() {
             (self.signs_from, self.at_once) = (known.signs_from, known.at_once);
         }
         let is_over = |key: &Self| key.retired_at.is_some_and(|at| at <= now);

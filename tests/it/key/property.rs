@@ -23,6 +23,48 @@ fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32
     (result, rotations.get())
 }
 
+/// Histories that once ended badly, as the property test wrote them down.
+#[test]
+fn a_sleeper_that_remembers_a_withdrawn_successor_leaves_somebody_to_sign() {
+    let slept = [
+        (0, 21),
+        (33, 0),
+        (96, 0),
+        (1, 0),
+        (225, 0),
+        (166, 2),
+        (232, 148),
+        (3, 0),
+        (166, 9),
+        (220, 26),
+        (66, 135),
+        (106, 29),
+        (198, 51),
+        (32, 65),
+        (1, 225),
+        (0, 0),
+        (4, 0),
+        (2, 0),
+        (2, 0),
+        (43, 0),
+        (1, 25),
+        (2, 0),
+        (0, 0),
+        (2, 0),
+        (1, 1),
+        (4, 0),
+        (0, 0),
+        (4, 3),
+        (10, 13),
+        (1, 1),
+        (0, 84),
+        (1, 109),
+        (195, 66),
+    ];
+    let events: Vec<Event> = slept.into_iter().chain(std::iter::repeat_n((0, 0), 20)).collect();
+    assert_eq!(World::new(Broken::Nothing, false, true).run(&events), Ok(()));
+}
+
 fn wanted() -> u32 {
     std::env::var("HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
 }
