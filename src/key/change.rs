@@ -122,14 +122,16 @@ impl KeySet {
         self.removed.iter().any(|removed| removed == kid)
     }
 
-    /// A replica that slept may remember that a key gave way to one that was withdrawn meanwhile: it did not, and of what
-    /// signed before, something signs on.
+    /// What two memories say may leave nobody to sign: one knows that a key gave way, the other that its successor was
+    /// withdrawn. Then the key that signed last goes on.
     fn keep_signing(&mut self, before: &KeySet, now: Timestamp) {
         let algorithms = before.algorithms(now).into_iter();
         let silent: Vec<Algorithm> = algorithms.filter(|own| self.signing(*own, now).is_none()).collect();
-        for key in self.keys.iter_mut().filter(|key| silent.contains(&key.algorithm())) {
-            if let Some(own) = before.key(key.kid()) {
-                key.retired_at = own.retired_at;
+        for algorithm in silent {
+            let able = |key: &&mut StoredKey| key.algorithm() == algorithm && key.can_sign() && !key.is_coming(now);
+            let last = self.keys.iter_mut().filter(able).max_by_key(|key| key.signs_from);
+            if let Some(last) = last.filter(|key| key.signs_from.is_some()) {
+                last.retired_at = None;
             }
         }
     }

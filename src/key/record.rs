@@ -130,7 +130,7 @@ impl StoredKey {
         begun && self.can_sign() && self.retired_at.is_none_or(|at| at > now)
     }
 
-    fn can_sign(&self) -> bool {
+    pub(super) fn can_sign(&self) -> bool {
         self.revoked_at.is_none() && self.private.is_some()
     }
 }

@@ -103,7 +103,9 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
     ("JWT_SECRET", |w, v| put(&mut w.signing.hs256_secret, Secret::new(v))),
     ("SIGNING_KEY_SECRET", |w, v| {
-        w.signing.seal_secrets = words(v).into_iter().map(Secret::new).collect();
+        // Commas alone: a secret may be a sentence.
+        w.signing.seal_secrets =
+            v.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
         Ok(())
     }),
 ];

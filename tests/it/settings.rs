@@ -129,8 +129,8 @@ const EFFECTS: &[Effect] = &[
     }),
     ("JWT_ALGORITHM", "es256", |s| s.signing.algorithm == Algorithm::ES256),
     ("JWT_SECRET", SECRET, |s| s.signing.hs256_secret.as_ref().is_some_and(|secret| secret.expose() == SECRET)),
-    ("SIGNING_KEY_SECRET", "new,old older", |s| {
-        s.signing.seal_secrets.iter().map(|s| s.expose()).eq(["new", "old", "older"])
+    ("SIGNING_KEY_SECRET", "a new one, old,", |s| {
+        s.signing.seal_secrets.iter().map(|s| s.expose()).eq(["a new one", "old"])
     }),
 ];
 

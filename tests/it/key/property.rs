@@ -65,6 +65,13 @@ fn a_sleeper_that_remembers_a_withdrawn_successor_leaves_somebody_to_sign() {
     assert_eq!(World::new(Broken::Nothing, false, true).run(&events), Ok(()));
 }
 
+#[test]
+fn a_withdrawal_that_a_lost_store_forgot_leaves_somebody_to_sign() {
+    let forgot = [(134, 43), (166, 176), (28, 12), (5, 56), (202, 173), (124, 22), (201, 0), (29, 3)];
+    let events: Vec<Event> = forgot.into_iter().chain(std::iter::repeat_n((0, 0), 20)).collect();
+    assert_eq!(World::new(Broken::Nothing, false, true).run(&events), Ok(()));
+}
+
 fn wanted() -> u32 {
     std::env::var("HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
 }
