@@ -45,7 +45,9 @@ impl World {
                 let valid = self.time + verifier.offset < expires_at.0;
                 // Nobody promises that caches know a key that had to sign at once.
                 let room = POLL + if self.cut_offs { CUT_OFF } else { 0 };
-                let surprising = self.forced.get(kid).is_some_and(|at| verifier.fetched <= at + room);
+                // Nor that such a key is everywhere again at the moment at which the store was emptied.
+                let surprising =
+                    self.forced.get(kid).is_some_and(|at| verifier.fetched <= *at.max(&self.lost_at) + room);
                 if valid && !surprising && !kids.contains(kid) {
                     return Err(format!(
                         "a verifier meets a valid token of {kid}, which it cannot verify; it knows {kids:?}"
@@ -77,12 +79,18 @@ impl World {
         for (kid, expires_at) in self.tokens.clone() {
             if now < expires_at && !published.contains(&kid) && self.reaches(who) {
                 self.read(who);
-                if !self.published(who).contains(&kid) {
+                if !self.published(who).contains(&kid) && !self.is_coming_back(&kid) {
                     return Err(format!("{name} cannot verify a token of {kid} that lives until {expires_at}"));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The store was emptied just now, and the replica that knows this key has not looked since: it will put it back.
+    fn is_coming_back(&self, kid: &str) -> bool {
+        let knows = |replica: &Replica| replica.memory.as_ref().is_some_and(|memory| memory.key(kid).is_some());
+        self.time <= self.lost_at + POLL && self.replicas.iter().any(knows)
     }
 
     /// A key that signs has been in the JWKS of every replica for `announce`, as far as clocks can tell.

@@ -82,6 +82,8 @@ pub(super) struct World {
     surprise: bool,
     losing: bool,
     losses: u32,
+    /// When the store was emptied last.
+    lost_at: i64,
     made: u32,
     cut_offs: bool,
     pub(super) rotations: u32,
@@ -118,6 +120,7 @@ impl World {
             surprise: false,
             losing,
             losses: 0,
+            lost_at: 0,
             made: 0,
             cut_offs: !tight,
             rotations: 0,
@@ -280,6 +283,7 @@ impl World {
     fn lose(&mut self, who: usize) {
         if self.losing && who < self.replicas.len() && self.serves(who) && self.reaches(who) {
             self.losses += 1;
+            self.lost_at = self.time;
             (self.stored, self.news) = (None, KeyNews::default());
             self.heartbeats.clear();
             self.poll(who);
