@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Authorization;
 use crate::clock::Timestamp;
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, signer};
 use crate::login::Identity;
 use crate::login::session::{everything_of, grants_of_session};
 use crate::protocol::authorization::ClaimsRequest;
@@ -80,8 +80,7 @@ impl Grant {
 
     /// The living grant under `id`.
     pub async fn find(issuer: &Issuer, id: &str) -> Result<Option<Loaded<Grant>>> {
-        let signer =
-            issuer.signer().await.map_err(|error| error.cause.unwrap_or_else(|| anyhow::anyhow!("no signer")))?;
+        let signer = signer(&issuer.keys, &issuer.tenant).await?;
         let lives = |grant: &Grant| !grant.revoked && !signer.has_ended(grant.person.auth_time);
         Ok(issuer.store.load::<Grant>(id).await?.filter(|loaded| lives(&loaded.record)))
     }
