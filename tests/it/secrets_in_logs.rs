@@ -1,17 +1,16 @@
 //! A whole journey, logged as loudly as the program can: no secret of it is in any line.
 
-use std::io::Write;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::{Request, header};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tracing::Dispatch;
-use tracing_subscriber::fmt::MakeWriter;
 use uitsmijter::settings::{Log, LogFormat, LogLevel};
 
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD, SECRET};
+use crate::harness::lines::Lines;
 use crate::harness::relying_party::{VERIFIER, basic};
 use crate::harness::server::form;
 use crate::harness::{Browser, RelyingParty, TestServer};
@@ -26,28 +25,6 @@ const NONCE: &str = "n0nce-of-the-application";
 /// it, and remembers the answer for all threads: those of other tests would say no.
 static OTHER: LazyLock<Dispatch> =
     LazyLock::new(|| uitsmijter::log::dispatch(&Log::default(), std::io::sink, false).expect("a subscriber"));
-
-/// Log lines of one test.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no test panics while it logs").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// What must not be in the log, and what it is.
 #[derive(Default)]

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod client_key;
 pub(crate) mod fakes;
 pub(crate) mod fixtures;
+pub(crate) mod lines;
 pub(crate) mod lossy_proxy;
 pub(crate) mod proxy;
 pub(crate) mod redis;

@@ -1,33 +1,7 @@
 //! The password stays out of errors and log lines, whatever a script does with it.
 
-use std::io::Write;
-use std::sync::Mutex;
-
-use tracing_subscriber::fmt::MakeWriter;
-
 use super::*;
-
-/// Log lines of one test.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no test panics while it logs").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::harness::lines::Lines;
 
 impl Lines {
     fn text(&self) -> String {
