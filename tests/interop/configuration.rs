@@ -83,6 +83,37 @@ pub(crate) fn short_lived_service(name: &'static str) -> Document {
     confidential(name, "\n  access_token_hours: 0.0006")
 }
 
+/// A web application with a secret, which may do everything; its person is asked for consent.
+pub(crate) fn web_application(name: &'static str, redirect_uri: &str, post_logout_redirect_uri: &str) -> Document {
+    let rest = format!(
+        r#"
+  secret: "{SECRET}"
+  redirect_urls: ["{redirect_uri}"]
+  post_logout_redirect_urls: ["{post_logout_redirect_uri}"]
+  grant_types: [authorization_code, refresh_token, client_credentials, device_code]
+  device_grant_config: {{interval: 1}}
+  consent: required
+  scopes: [openid, profile, email, offline_access, "orders:*"]"#
+    );
+    client(name, &rest)
+}
+
+/// A thing without a browser and without a secret.
+pub(crate) fn device(name: &'static str) -> Document {
+    client(
+        name,
+        "
+  grant_types: [device_code, refresh_token]
+  device_grant_config: {interval: 1}
+  scopes: [openid, profile, email, offline_access]",
+    )
+}
+
+/// A machine that proves itself with these members besides: another secret, or keys.
+pub(crate) fn service_with(name: &'static str, proof: &str) -> Document {
+    client(name, &format!("\n  grant_types: [client_credentials]\n  scopes: [\"orders:*\"]\n  {proof}"))
+}
+
 fn confidential(name: &'static str, more: &str) -> Document {
     let rest = format!(
         r#"

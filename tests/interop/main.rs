@@ -4,9 +4,11 @@
 
 mod browser;
 mod configuration;
+mod errand;
 mod openid_client;
 mod person;
 mod proxies;
+mod relying_parties;
 mod resource_servers;
 mod server;
 mod spa;

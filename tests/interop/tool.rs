@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// What to do when a tool is missing.
 pub(crate) const INSTALL: &str = "run tests/interop/install.sh, which installs what these tests need";
 
 /// The longest that a client may take; a browser's whole journey needs a few seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A file or folder of `tests/interop`.
 pub(crate) fn source(path: &str) -> PathBuf {
@@ -28,14 +28,28 @@ pub(crate) fn python() -> PathBuf {
     environment.join("bin/python")
 }
 
-/// The Go program of `go/`, built now; nothing happens when nothing changed.
+/// The resource server of `go/`, built now; nothing happens when nothing changed.
 pub(crate) async fn go_program() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/go/verify");
+    go_built(".", "verify").await
+}
+
+/// One of the commands of `go/`, built now.
+pub(crate) async fn go_built(package: &str, name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/go").join(name);
     let mut build = Command::new(program("go"));
-    build.current_dir(source("go")).args(["build", "-o"]).arg(&built).arg(".");
+    build.current_dir(source("go")).args(["build", "-o"]).arg(&built).arg(package);
     let output = build.output().await.expect("go starts");
     assert!(output.status.success(), "go build: {}\n{INSTALL}", String::from_utf8_lossy(&output.stderr));
     built
+}
+
+/// The oauth2-proxy that `install.sh` built from the version that `go.mod` names today.
+pub(crate) fn oauth2_proxy() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/oauth2-proxy");
+    let read = |path: PathBuf| std::fs::read(path).ok();
+    let current = read(folder.join("installed.mod")) == read(source("oauth2-proxy/go.mod"));
+    assert!(current, "oauth2-proxy is missing or old; {INSTALL}");
+    folder.join("oauth2-proxy")
 }
 
 /// The npm modules of a folder are there; npm writes this file last.
@@ -57,10 +71,9 @@ fn existing(path: PathBuf) -> PathBuf {
     path
 }
 
-/// Runs a client to its end and gives the lines it printed.
-/// A client that fails, or prints anything but JSON, fails the test.
-pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> Vec<Value> {
-    let mut client = Command::new(program)
+/// Starts a client whose stdin, stdout and stderr are pipes. It goes straight to this machine.
+pub(crate) fn start(program: &Path, arguments: &[&Path]) -> Child {
+    Command::new(program)
         .args(arguments)
         .env("NO_PROXY", "127.0.0.1,localhost")
         .env("no_proxy", "127.0.0.1,localhost")
@@ -69,7 +82,13 @@ pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> V
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap_or_else(|error| panic!("{} does not start: {error}; {INSTALL}", program.display()));
+        .unwrap_or_else(|error| panic!("{} does not start: {error}; {INSTALL}", program.display()))
+}
+
+/// Runs a client to its end and gives the lines it printed.
+/// A client that fails, or prints anything but JSON, fails the test.
+pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> Vec<Value> {
+    let mut client = start(program, arguments);
     let mut stdin = client.stdin.take().expect("stdin is a pipe");
     stdin.write_all(input.to_string().as_bytes()).await.expect("the client reads its input");
     drop(stdin);
