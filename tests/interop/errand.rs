@@ -1,5 +1,5 @@
 //! A client in another language that needs a person now and then: it prints `{"open": url}`, the person goes there, does
-//! what the pages ask, and the client reads on its next line where that led.
+//! what the pages ask, and the client reads on its next line where that led. With `"deny": true` the person declines.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -69,7 +69,8 @@ pub(crate) async fn accompany(program: &Path, arguments: &[&Path], settings: &Va
             let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}"));
             if let Some(url) = line["open"].as_str() {
                 let url = url.parse().unwrap_or_else(|error| panic!("{error}: {url}"));
-                tell(&mut stdin, &errand(&mut browser, url).await).await;
+                let decision = if line["deny"] == true { "deny" } else { "allow" };
+                tell(&mut stdin, &errand(&mut browser, url, decision).await).await;
             } else {
                 let what = line["found"].as_str().unwrap_or_else(|| panic!("no finding: {line}")).to_owned();
                 assert!(found.insert(what, line.clone()).is_none(), "found twice: {line}");
@@ -89,9 +90,9 @@ async fn tell(stdin: &mut ChildStdin, line: &Value) {
     let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
 }
 
-/// Opens a URL and does what each page asks, like a person who agrees. Gives where that led: a URL of somebody else,
-/// perhaps with a form to post there, or the path and the outcome of the server's last page.
-async fn errand(browser: &mut Browser, url: Url) -> Value {
+/// Opens a URL, signs in where that is asked and decides where a decision is. Gives where that led: a URL of somebody
+/// else, perhaps with a form to post there, or the path and the outcome of the server's last page.
+async fn errand(browser: &mut Browser, url: Url, decision: &str) -> Value {
     let mut arrival = browser.open(url).await;
     for _ in 0..PAGES {
         let page = match arrival {
@@ -104,7 +105,7 @@ async fn errand(browser: &mut Browser, url: Url) -> Value {
         arrival = if page.body.contains(r#"id="password""#) {
             browser.submit(&page, &[("username", USERNAME), ("password", PASSWORD)]).await
         } else if page.body.contains(r#"name="decision""#) {
-            browser.submit(&page, &[("decision", "allow")]).await
+            browser.submit(&page, &[("decision", decision)]).await
         } else {
             let allowed = page.body.contains(r#"data-outcome="allowed""#);
             return json!({ "page": page.url.path(), "status": page.status.as_u16(), "allowed": allowed });

@@ -5,6 +5,7 @@
 mod browser;
 mod configuration;
 mod errand;
+mod oauth2_proxy;
 mod openid_client;
 mod person;
 mod proxies;

@@ -40,6 +40,7 @@ async fn openid_client_finds_that_all_the_server_offers_to_a_relying_party_works
     expect_sign_in(&second, &server, "web");
     assert_eq!(first["claims"]["sid"], second["claims"]["sid"], "one session for both");
     assert_eq!(found.refused("another verifier", "invalid_grant")["status"], 400);
+    found.refused("without consent", "access_denied");
 
     let refreshed = found.take("refreshed");
     expect_renewal(&refreshed, &second);
@@ -62,6 +63,7 @@ async fn openid_client_finds_that_all_the_server_offers_to_a_relying_party_works
     let on_device = found.take("signed in on a device");
     assert_eq!(on_device["approved"], json!({ "page": "/activate", "status": 200, "allowed": true }));
     expect_sign_in(&on_device, &server, "web");
+    found.refused("an unwanted device", "access_denied");
 
     let out = found.take("signed out");
     assert_eq!(out["url"], out["expected"]);

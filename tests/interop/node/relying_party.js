@@ -1,9 +1,8 @@
 // A relying party on openid-client, which is certified: every flow that the server offers, and what has to be refused.
 //
 // The first line of stdin is {"issuer", "redirect", "bye", "web", "signer"}, clients with their proof among them.
-// It prints {"open": url} where a person has to open a page, and reads on the next line where that led; all else that it
-// prints is {"found": what, ...}, to be judged by the test.
-import { once } from 'node:events';
+// It prints {"open": url} where a person has to open a page, who with "deny": true declines, and reads on the next line
+// where that led; all else that it prints is {"found": what, ...}, to be judged by the test.
 import { createInterface } from 'node:readline';
 import * as oidc from 'openid-client';
 
@@ -27,8 +26,8 @@ async function refused(what, request) {
   }
 }
 
-async function open(url) {
-  print({ open: url.href });
+async function open(url, deny) {
+  print({ open: url.href, deny });
   return read();
 }
 
@@ -42,7 +41,7 @@ const server = config.serverMetadata();
 found('discovery', { issuer: server.issuer, s256: server.supportsPKCE() });
 
 // Sends the person to the server; gives what came back and what it has to be checked against.
-async function ask(more = {}) {
+async function ask(more = {}, deny = false) {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
   const checks = { pkceCodeVerifier, expectedState: oidc.randomState(), expectedNonce: oidc.randomNonce() };
   const url = oidc.buildAuthorizationUrl(config, {
@@ -54,7 +53,7 @@ async function ask(more = {}) {
     code_challenge_method: 'S256',
     ...more,
   });
-  const { url: at, form } = await open(url);
+  const { url: at, form } = await open(url, deny);
   const answer = form ? new Request(at, { method: 'POST', body: new URLSearchParams(form) }) : new URL(at);
   return { answer, checks: { ...checks, idTokenExpected: true }, form };
 }
@@ -85,6 +84,9 @@ const stolen = await ask({ prompt: 'none' });
 const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
 await refused('another verifier', () =>
   oidc.authorizationCodeGrant(config, stolen.answer, { ...stolen.checks, pkceCodeVerifier }));
+
+const declined = await ask({ response_mode: 'form_post', prompt: 'consent' }, true);
+await refused('without consent', () => oidc.authorizationCodeGrant(config, declined.answer, declined.checks));
 
 // Refresh tokens rotate, and one that was superseded takes the whole family along.
 const refresh = (token, more) => oidc.refreshTokenGrant(config, token, more);
@@ -123,6 +125,9 @@ await refused('device too early', () =>
 const approved = await open(new URL(device.verification_uri_complete));
 const onDevice = await oidc.pollDeviceAuthorizationGrant(config, device);
 found('signed in on a device', { approved, ...seen(onDevice) });
+const unwanted = await oidc.initiateDeviceAuthorization(config, { scope });
+await open(new URL(unwanted.verification_uri_complete), true);
+await refused('an unwanted device', () => oidc.pollDeviceAuthorizationGrant(config, unwanted));
 
 // Out again, everywhere: what is silent afterwards is nobody.
 const state = oidc.randomState();
@@ -136,5 +141,3 @@ const nobody = await ask({ prompt: 'none' });
 await refused('silently after that', () => oidc.authorizationCodeGrant(config, nobody.answer, nobody.checks));
 
 lines.close();
-process.stdin.destroy();
-if (process.stdout.writableLength) await once(process.stdout, 'drain');
