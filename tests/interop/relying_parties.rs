@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::configuration::{SECRET, SUBJECT, USERNAME, device, service_with, tenant, web_application};
+use crate::configuration::{Document, SECRET, SUBJECT, USERNAME, device, service_with, tenant, web_application};
 use crate::errand::accompany;
 use crate::server::Server;
 use crate::tool;
@@ -25,7 +25,7 @@ const KID: &str = "signer-1";
 #[tokio::test]
 async fn openid_client_finds_that_all_the_server_offers_to_a_relying_party_works() {
     tool::expect_modules("node");
-    let (server, settings) = world().await;
+    let (server, settings) = world("RS256").await;
     let mut found = accompany(&tool::program("node"), &[&tool::source("node/relying_party.js")], &settings).await;
 
     assert_eq!(found.take("discovery"), json!({ "found": "discovery", "issuer": server.issuer(), "s256": true }));
@@ -73,12 +73,13 @@ async fn openid_client_finds_that_all_the_server_offers_to_a_relying_party_works
 
 #[tokio::test]
 async fn authlib_signs_a_person_in_renews_asks_about_tokens_and_revokes_them() {
-    let (server, settings) = world().await;
+    let (server, settings) = world("EdDSA").await;
     let mut found = accompany(&tool::python(), &[&tool::source("python/relying_party.py")], &settings).await;
 
     assert_eq!(found.take("discovery")["issuer"], server.issuer());
     let signed_in = found.take("signed in");
     expect_sign_in(&signed_in, &server, "web");
+    assert_eq!(signed_in["alg"], "EdDSA");
     found.complained("another nonce", "nonce");
     found.refused("the code again", "invalid_grant");
     found.refused("another verifier", "invalid_grant");
@@ -100,7 +101,7 @@ async fn authlib_signs_a_person_in_renews_asks_about_tokens_and_revokes_them() {
 
 #[tokio::test]
 async fn go_oidc_and_x_oauth2_sign_a_person_in_on_a_page_and_on_a_device() {
-    let (server, settings) = world().await;
+    let (server, settings) = world("ES256").await;
     let program = tool::go_built("./relying_party", "relying_party").await;
     let mut found = accompany(&program, &[], &settings).await;
 
@@ -111,7 +112,7 @@ async fn go_oidc_and_x_oauth2_sign_a_person_in_on_a_page_and_on_a_device() {
     assert!(complaint.contains("issuer"), "another issuer than the document's: {discovery}");
     let signed_in = found.take("signed in");
     expect_sign_in(&signed_in, &server, "web");
-    assert_eq!(signed_in["nonce"], true);
+    assert_eq!((&signed_in["nonce"], &signed_in["alg"]), (&json!(true), &json!("ES256")));
     found.complained("for another client", "expected audience");
     let userinfo = found.take("userinfo");
     expect_profile(&userinfo["claims"]);
@@ -125,8 +126,9 @@ async fn go_oidc_and_x_oauth2_sign_a_person_in_on_a_page_and_on_a_device() {
     found.end();
 }
 
-/// A server with every kind of client, and what a client program is told: the same for all of them.
-async fn world() -> (Server, Value) {
+/// A server with every kind of client, and what a client program is told: the same for all of them, but for the
+/// algorithm that the tenant signs with.
+async fn world(algorithm: &str) -> (Server, Value) {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
     let point = key.public_key().as_ref();
     let coordinate = |bytes| URL_SAFE_NO_PAD.encode(bytes);
@@ -135,10 +137,14 @@ async fn world() -> (Server, Value) {
     });
     let pkcs8 = STANDARD.encode(key.to_pkcs8v1().expect("a key in PKCS #8"));
     let proof = format!("token_endpoint_auth_method: private_key_jwt\n  jwks: {}", json!({ "keys": [jwk] }));
+    let with = |document: Document, key: &str| Document {
+        yaml: document.yaml.replacen("config:", &format!("config:\n  {key}: {algorithm}"), 1),
+        ..document
+    };
     let documents = [
-        tenant(),
-        web_application("web", REDIRECT, BYE),
-        device("device"),
+        with(tenant(), "jwt_algorithm"),
+        with(web_application("web", REDIRECT, BYE), "id_token_signed_response_alg"),
+        with(device("device"), "id_token_signed_response_alg"),
         service_with("plain", &format!("secret: {PLAIN}")),
         service_with("signer", &proof),
     ];

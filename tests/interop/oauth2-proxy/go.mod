@@ -1,3 +1,5 @@
+// oauth2-proxy, an application that people run: only to be built, by install.sh. v7.6.0 is not the newest version;
+// v7.13.0 and v7.15.5 could not be had as Go modules when this was written.
 module protected-application
 
 go 1.25.0

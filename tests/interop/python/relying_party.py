@@ -70,7 +70,7 @@ keys = KeySet.import_key_set(get(server["jwks_uri"]))
 
 
 def verified(tokens, nonce):
-    """The claims of an ID token, verified as Authlib's integrations for web frameworks do."""
+    """The algorithm and the claims of an ID token, verified as Authlib's integrations for web frameworks do."""
     registry = JWSRegistry(algorithms=server["id_token_signing_alg_values_supported"], strict_check_header=False)
     token = jwt.decode(tokens["id_token"], key=keys, registry=registry)
     options = {
@@ -80,7 +80,7 @@ def verified(tokens, nonce):
     params = {"nonce": nonce, "client_id": web["client"], "access_token": tokens["access_token"]}
     claims = CodeIDToken(token.claims, token.header, options, params)
     claims.validate()
-    return dict(claims)
+    return {"alg": token.header["alg"], "claims": claims}
 
 
 def sign_in():
@@ -101,7 +101,7 @@ def exchange(answer, state, verifier):
 
 answer, state, verifier, nonce = sign_in()
 tokens = exchange(answer, state, verifier)
-found("signed in", claims=verified(tokens, nonce), scope=tokens["scope"], expires_in=tokens["expires_in"])
+found("signed in", **verified(tokens, nonce), scope=tokens["scope"], expires_in=tokens["expires_in"])
 try:
     verified(tokens, "another")
     found("another nonce", accepted=True)
@@ -117,7 +117,7 @@ found("userinfo", claims=application.get(server["userinfo_endpoint"]).json())
 
 renewed = application.refresh_token(server["token_endpoint"])
 rotated = renewed["refresh_token"] != tokens["refresh_token"]
-found("refreshed", claims=verified(renewed, None), scope=renewed["scope"], rotated=rotated)
+found("refreshed", **verified(renewed, None), scope=renewed["scope"], rotated=rotated)
 
 
 def introspect(token):

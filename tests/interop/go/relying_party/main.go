@@ -8,11 +8,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"log"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -89,9 +91,12 @@ func (rp relyingParty) codeFlow() {
 	token, err := rp.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	must(err)
 	claims, seen := rp.verify(token)
-	found("signed in", object{"claims": claims, "scope": token.Extra("scope"), "nonce": seen.Nonce == nonce})
+	raw, _ := token.Extra("id_token").(string)
+	found("signed in", object{
+		"claims": claims, "scope": token.Extra("scope"), "nonce": seen.Nonce == nonce, "alg": algorithm(raw),
+	})
 	stranger := rp.provider.Verifier(&oidc.Config{ClientID: "another"})
-	_, err = stranger.Verify(ctx, token.Extra("id_token").(string))
+	_, err = stranger.Verify(ctx, raw)
 	found("for another client", object{"message": text(err)})
 
 	info, err := rp.provider.UserInfo(ctx, rp.TokenSource(ctx, token))
@@ -142,6 +147,18 @@ func (rp relyingParty) verify(token *oauth2.Token) (object, *oidc.IDToken) {
 	claims := object{}
 	must(seen.Claims(&claims))
 	return claims, seen
+}
+
+// algorithm is what a token says of its signature; go-oidc takes those that discovery names, and keeps it to itself.
+func algorithm(token string) string {
+	part, _, _ := strings.Cut(token, ".")
+	decoded, err := base64.RawURLEncoding.DecodeString(part)
+	must(err)
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	must(json.Unmarshal(decoded, &header))
+	return header.Algorithm
 }
 
 // open has the person open a page and gives the parameters of the address to which that led.
