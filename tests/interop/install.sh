@@ -81,7 +81,7 @@ build_go_programs() {
 build_oauth2_proxy() {
     built=$target/oauth2-proxy
     cmp -s "$here/oauth2-proxy/go.mod" "$built/installed.mod" && return 0
-    say "oauth2-proxy, built from its module: this takes a minute or three"
+    say "oauth2-proxy, built from its module: this takes some minutes"
     mkdir -p "$built"
     (
         trap 'rm -rf "$built/building"' EXIT
