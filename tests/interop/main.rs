@@ -3,11 +3,20 @@
 //! `README.md` beside this file says which clients, and how to get them onto a machine.
 
 mod browser;
+mod calendar;
 mod configuration;
+mod desk;
+mod installation;
 mod openid_client;
 mod person;
 mod proxies;
+mod relying_party;
 mod resource_servers;
+mod rotation;
 mod server;
+mod silent_renew;
 mod spa;
+mod tally;
+mod token;
 mod tool;
+mod verifier;
