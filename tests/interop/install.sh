@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, and leaves alone what is there already:
-#   apt   redis-server, chromium, nginx, caddy and haproxy; node, npm, python3-venv and go when they are missing altogether
+#   apt   redis-server, chromium, nginx, caddy, haproxy and faketime; node, npm, python3-venv and go when they are missing altogether
 #   npm   node/ and browser/, as their lock files say
 #   pip   python/requirements.txt, into target/interop/python
 #   go    the modules of go/, and its programs into target/interop/go; oauth2-proxy, built from its module, into
@@ -29,6 +29,7 @@ install_packages() {
     have nginx || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
     have caddy || missing="$missing caddy"
     have haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
+    have faketime || missing="$missing faketime"
     have node || missing="$missing nodejs"
     have npm || missing="$missing npm"
     have go || missing="$missing golang-go"
