@@ -16,6 +16,7 @@ pub use crate::web::page_policy::content_security_policy;
 use crate::web::assets;
 use crate::web::locale::{Locale, Translations, fill};
 use crate::web::look::Look;
+use crate::web::template_shape;
 
 /// What one page may cost: a unit is an instruction or 64 bytes of text. Each page of ours needs less than 400.
 const FUEL: u64 = 50_000;
@@ -109,12 +110,15 @@ impl Pages {
         let mut tenant = environment(&self.translations)?;
         let mut broken = Vec::new();
         for (name, source) in templates {
-            if name == SEALED {
-                broken
-                    .push((name.to_owned(), "it cannot be replaced, because it carries an authorization code".into()));
-            } else if let Err(error) = tenant.add_template_owned(name.to_owned(), source.to_owned()) {
-                broken.push((name.to_owned(), error.to_string()));
-            }
+            let added = if name == SEALED {
+                Err("it cannot be replaced, because it carries an authorization code".to_owned())
+            } else {
+                template_shape::check(source).and_then(|()| {
+                    let added = tenant.add_template_owned(name.to_owned(), source.to_owned());
+                    added.map_err(|error| error.to_string())
+                })
+            };
+            broken.extend(added.err().map(|reason| (name.to_owned(), reason)));
         }
         Ok((Self { tenant: Some(Arc::new((owner, tenant))), ..self.clone() }, broken))
     }

@@ -3,6 +3,7 @@
 //! `README.md` beside this file says which clients, and how to get them onto a machine.
 
 mod browser;
+mod bucket;
 mod configuration;
 mod openid_client;
 mod person;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -31,16 +32,27 @@ impl Server {
 
     /// The same at a port that the documents name.
     pub(crate) async fn start_at(port: u16, documents: &[Document]) -> Self {
+        Self::start_with(port, documents, &[]).await
+    }
+
+    /// Starts a server that is told more by environment variables.
+    pub(crate) async fn start_told(documents: &[Document], environment: &[(&str, &str)]) -> Self {
+        Self::start_with(free_port(), documents, environment).await
+    }
+
+    async fn start_with(port: u16, documents: &[Document], environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        for document in documents {
-            let folder = directory.path().join("Resources/Configurations").join(document.folder);
-            fs::create_dir_all(&folder).expect("a folder for the configuration");
-            fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
-        }
+        documents.iter().for_each(|document| write(directory.path(), document));
         Self::launch(directory, port, |command, directory| {
             command.env("DIRECTORY", directory).env("ENVIRONMENT", "development").env("LOG_LEVEL", "debug");
+            command.envs(environment.iter().copied());
         })
         .await
+    }
+
+    /// Writes a document anew, as an operator does while the server runs.
+    pub(crate) fn write(&self, document: &Document) {
+        write(self.directory.path(), document);
     }
 
     /// Starts a server as a newcomer does: in an empty folder, told nothing but its address.
@@ -48,7 +60,7 @@ impl Server {
         Self::launch(tempfile::tempdir().expect("a temporary directory"), free_port(), |_, _| {}).await
     }
 
-    async fn launch(directory: TempDir, port: u16, configure: impl FnOnce(&mut Command, &std::path::Path)) -> Self {
+    async fn launch(directory: TempDir, port: u16, configure: impl FnOnce(&mut Command, &Path)) -> Self {
         let out = File::create(directory.path().join("log")).expect("a file for the log");
         let err = out.try_clone().expect("a second handle of the log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_uitsmijter"));
@@ -97,6 +109,12 @@ impl Drop for Server {
             eprintln!("--- log of the server ---\n{}--- end of the log ---", self.log());
         }
     }
+}
+
+fn write(directory: &Path, document: &Document) {
+    let folder = directory.join("Resources/Configurations").join(document.folder);
+    fs::create_dir_all(&folder).expect("a folder for the configuration");
+    fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
 }
 
 /// A client that goes straight to this machine, whatever proxy the environment names, and follows no redirect.

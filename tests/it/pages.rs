@@ -383,6 +383,20 @@ fn a_broken_template_gives_way_to_the_default_one() {
         deep("{{ 1", " if 1 else 1", "", " }}"),
         deep("{{ 1", "**1", "", " }}{{ nothing() }}"),
         deep("{{ 'a'", "~'a'", "", " }}{{ nothing() }}"),
+        deep("{{ x", "()", "", " }}"),
+        deep("{{ x", "[0]", "", " }}"),
+        deep("{{ x", " or x", "", " }}{{ nothing() }}"),
+        deep("{% if 0 %}", "{% elif 1 %}", "", "{% endif %}{{ nothing() }}"),
+        // What only looks like an end, to whoever counts.
+        deep("{{ '}}'", "~'}}'", "", " }}{{ nothing() }}"),
+        deep("{% raw %}{{ '{% endraw %}{{ ''", "~''", "", " }}{{ nothing() }}"),
+        // As much as is let through, at the bottom of as many blocks.
+        format!(
+            "{}{{{{ x{} }}}}{}{{{{ nothing() }}}}",
+            "{% if 1 %}".repeat(140),
+            "()".repeat(190),
+            "{% endif %}".repeat(140)
+        ),
     ] {
         let html = draw_with(&own(&[("login.html", &source)]), &login());
         assert!(html.contains("id=\"loginButton\""), "{}", &source[..40]);
