@@ -146,17 +146,19 @@ impl Bucket {
 /// What an operator may read of an error: our own words, the code of the store, and what is wrong with the connection.
 fn told(error: object_store::Error) -> anyhow::Error {
     let text = error.to_string();
-    // Of the store's answer the code alone, like NoSuchBucket: the rest quotes the request.
+    // Of the store's answer the status and the code alone, like NoSuchBucket: the rest quotes the request.
+    let status = text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
     let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
     let code = code.filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
-    let reason = match &error {
-        object_store::Error::NotFound { .. } => "the store knows no such bucket or object".to_owned(),
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+    let reason = match status {
+        Some(401 | 403) => {
             "the store refuses: check access_key_id and secret_access_key, and that they may list the bucket and read \
              its objects"
                 .to_owned()
         }
-        _ => connection(&error).unwrap_or_else(|| "the store does not answer as one that speaks S3".to_owned()),
+        Some(404) => "the store knows no such bucket or object".to_owned(),
+        Some(status) => format!("the store answers with the status {status}"),
+        None => connection(&error).unwrap_or_else(|| "the store does not answer as one that speaks S3".to_owned()),
     };
     anyhow::Error::msg(code.map_or_else(|| reason.clone(), |code| format!("{reason} ({code})")))
 }
