@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Limited};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::client::{
@@ -66,7 +68,13 @@ impl Http {
 #[async_trait]
 impl HttpService for Limit {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_listing = request.uri().query().is_some_and(|query| query.contains("list-type="));
         let (parts, body) = HttpService::call(&self.0, request).await?.into_parts();
+        // Some page in place of the store would otherwise be read as a bucket without anything in it.
+        let media_type = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        if is_listing && parts.status.is_success() && media_type.starts_with(b"text/html") {
+            return Err(HttpError::new_boxed(HttpErrorKind::Decode, "it is a page, not a listing".into()));
+        }
         let body = Limited::new(body, MAX_ANSWER).map_err(|error| match error.downcast::<HttpError>() {
             Ok(error) => *error,
             Err(error) => HttpError::new_boxed(HttpErrorKind::Decode, error),
@@ -175,6 +183,7 @@ fn connection(error: &object_store::Error) -> Option<String> {
     let what = match failed.kind() {
         HttpErrorKind::Connect => "the store cannot be reached",
         HttpErrorKind::Timeout => "no complete answer in time",
+        HttpErrorKind::Decode => "the answer cannot be read",
         _ => "the answer broke off",
     };
     // Below the HTTP error are the network's and TLS' own words; it carries neither URL nor headers.
