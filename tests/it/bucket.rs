@@ -180,6 +180,30 @@ async fn an_unchanged_bucket_costs_one_listing_and_a_change_one_object() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_bucket_wins_over_the_folders_and_that_over_the_default() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let folder = directory.path().join("Resources/Views/acme");
+    let write = |name: &str, source: &str| std::fs::write(folder.join(name), source).expect("a file");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    write("index.html", "<h1>Folder</h1>");
+    write("mark.html", "folder's mark");
+    let (store, port) = Store::start().await;
+    let path = directory.path().to_str().expect("a path");
+    let server = TestServer::start_with(&tenant("acme", ACME, port), &[("DIRECTORY", path)]).await;
+    assert_eq!(shown(&server).await, "<h1>Folder</h1>");
+    store.put("index.html", "<h1>Bucket</h1>{% include 'mark.html' %}");
+    let reader = follow::follow(server.app.views.clone(), server.app.registry.clone(), PERIOD);
+    let reader = tokio::spawn(reader);
+    until("the bucket", async || shown(&server).await == "<h1>Bucket</h1>folder's mark").await;
+    write("mark.html", "another mark");
+    server.app.views.reload().expect("views");
+    assert_eq!(shown(&server).await, "<h1>Bucket</h1>another mark");
+    store.put("index.html", "{% if %}");
+    until("the folder's page", async || shown(&server).await == "<h1>Folder</h1>").await;
+    reader.abort();
+}
+
+#[tokio::test]
 async fn whatever_the_store_does_the_last_good_copy_stays() {
     lines::heed_every_thread();
     let lines = Lines::default();
