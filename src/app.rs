@@ -94,7 +94,7 @@ impl App {
             .context("the signing keys cannot be used")?;
         let outgoing = Outgoing::new(settings.allow_private_addresses);
         let pages = Pages::new()?;
-        let views = Views::below(&settings.directory, pages.clone());
+        let views = Views::below(&settings.directory, pages.clone(), metrics.clone());
         let first = views.clone();
         tokio::task::spawn_blocking(move || first.reload()).await??;
         Ok(Self(Arc::new(Parts {

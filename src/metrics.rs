@@ -54,6 +54,8 @@ pub struct Counters {
     pub revoke_success: Family<OfTenant, Counter>,
     /// Other answers of `/revoke`.
     pub revoke_failure: Family<OfTenant, Counter>,
+    /// Templates that could not be read, parsed or drawn.
+    pub template_failures: Family<OfTenant, Counter>,
     /// Tenants that are served.
     pub tenants: Gauge,
     /// Clients that are served.
@@ -157,6 +159,7 @@ impl Default for Counters {
             oauth_failure: Family::default(),
             revoke_success: Family::default(),
             revoke_failure: Family::default(),
+            template_failures: Family::default(),
             tenants: Gauge::default(),
             clients: Gauge::default(),
             http_requests: Family::default(),
@@ -189,6 +192,7 @@ impl Counters {
             ("uitsmijter_oauth_failure", "Answers of /token without tokens", &self.oauth_failure),
             ("uitsmijter_revoke_success", "Revocations by a client that proved itself", &self.revoke_success),
             ("uitsmijter_revoke_failure", "Revocations that were refused", &self.revoke_failure),
+            ("uitsmijter_template_failures", "Templates that could not be used", &self.template_failures),
         ];
         counters.into_iter().for_each(|(name, help, counter)| self.register(name, help, counter.clone()));
         self.register("uitsmijter_tenants_count", "Tenants that are served", self.tenants.clone());

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::app::App;
 use crate::endpoint;
 use crate::registry::reload::{self, Loader};
+use crate::web::views::follow;
 
 /// How often the policy looks at the keys.
 const TICK: Duration = Duration::from_secs(30);
@@ -119,6 +120,7 @@ fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
             }
         }
     }));
+    tasks.spawn(follow::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {
         let store = store.clone();

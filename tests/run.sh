@@ -73,7 +73,7 @@ replicas() {
 
 features() {
     local feature
-    for feature in embedded redis; do
+    for feature in embedded redis s3; do
         echo "only $feature"
         quietly cargo check --no-default-features --features "$feature"
     done

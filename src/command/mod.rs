@@ -12,6 +12,7 @@ use uitsmijter::registry::file::Folder;
 use uitsmijter::registry::reload::{CheckScript, Loader};
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
+use uitsmijter::web::views;
 use zeroize::Zeroizing;
 
 mod healthcheck;
@@ -31,7 +32,8 @@ pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
     let (snapshot, problems) = loader(settings, Vec::new()).load();
     settings.check_tenants(&snapshot)?;
     settings.signing_settings().check()?;
-    let report = Report::new(settings, &snapshot, &problems);
+    let templates = views::problems(&settings.directory)?;
+    let report = Report::new(settings, &snapshot, &[problems, templates].concat());
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

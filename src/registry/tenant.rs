@@ -147,22 +147,37 @@ pub struct LookSettings {
     pub accent: Option<String>,
 }
 
+/// Amazon's own store, whose hosts follow from the region.
+pub const AMAZON: &str = "https://s3.amazonaws.com";
+
 /// A bucket of an S3-compatible store that holds the tenant's own pages.
 #[derive(Clone)]
-#[expect(missing_docs, reason = "named as every S3 client names them")]
 pub struct Templates {
+    /// Scheme, host and perhaps port: [`AMAZON`] or another store's.
     pub host: String,
+    /// The bucket's name.
     pub bucket: String,
+    /// What stands before the names of the pages; empty for nothing.
     pub path: String,
+    /// The region for which requests are signed.
     pub region: String,
+    /// Both halves of the access key, or neither of a bucket that everybody may read.
     pub access_key_id: Option<String>,
+    /// The secret half.
     pub secret_access_key: Option<String>,
+}
+
+impl fmt::Display for Templates {
+    /// Where it lies, without the access key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.host, self.bucket, self.path)
+    }
 }
 
 impl fmt::Debug for Templates {
     /// Leaves out both halves of the access key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Templates({}/{}{})", self.host, self.bucket, self.path)
+        write!(f, "Templates({self})")
     }
 }
 

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::client::check_argon2id;
 use super::document::Findings;
-use super::tenant::{HostPattern, LookSettings, User};
+use super::tenant::{HostPattern, LookSettings, Templates, User};
 use super::tenant_spec::{LookSpec, UserSpec, text};
 use super::written::{List, Text};
 
@@ -71,6 +71,56 @@ pub(super) fn checked_look(written: LookSpec, findings: &mut Findings) -> LookSe
         is_colour
     });
     LookSettings { title: text(written.title), logo_url, accent }
+}
+
+/// The origin of an S3-compatible store: a host, perhaps with a port, perhaps with a scheme.
+pub(super) fn checked_store(host: &str, findings: &mut Findings) -> Option<String> {
+    let written = if host.contains("://") { host.to_owned() } else { format!("https://{host}") };
+    let alone = |url: &Url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    let Some(url) = Url::parse(&written).ok().filter(alone) else {
+        // Not quoted: a key may have slipped into it.
+        findings.error(
+            "templates: host must be the store's host, perhaps with scheme and port, like s3.example.com or \
+             https://minio.example.com:9000; bucket and path are keys of their own",
+        );
+        return None;
+    };
+    if url.scheme() == "http" {
+        findings.warn(
+            "templates: host is plain http, so whoever stands between can change the page that asks for passwords; \
+             use https",
+        );
+    }
+    Some(url.origin().ascii_serialization())
+}
+
+pub(super) fn check_bucket(templates: &Templates, findings: &mut Findings) {
+    let Templates { bucket, path, region, .. } = templates;
+    let plain = |text: &str, others: &[u8]| text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b));
+    if !(3..=63).contains(&bucket.len()) || !plain(bucket, b"-._") {
+        findings.error(format!(
+            "templates: bucket {bucket:?} must be 3 to 63 letters, digits, dots and hyphens; a folder belongs to path"
+        ));
+    }
+    if path.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
+        findings.error(format!("templates: path {path:?} must be names with single slashes between them"));
+    }
+    if !plain(region, b"-") {
+        findings.error(format!("templates: region {region:?} must be a name like eu-central-1"));
+    }
+    match (&templates.access_key_id, &templates.secret_access_key) {
+        (Some(_), None) => findings.error("templates: secret_access_key is missing beside access_key_id"),
+        (None, Some(_)) => findings.error("templates: access_key_id is missing beside secret_access_key"),
+        _ => {}
+    }
 }
 
 pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) -> Vec<User> {

@@ -6,8 +6,10 @@ use yaml_serde::Value as Yaml;
 
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;
-use super::tenant::{Informations, Interceptor, SigningOverrides, Templates, Tenant};
-use super::tenant_check::{checked_hosts, checked_issuer, checked_look, checked_users, is_tenant_name};
+use super::tenant::{AMAZON, Informations, Interceptor, SigningOverrides, Templates, Tenant};
+use super::tenant_check::{
+    check_bucket, checked_hosts, checked_issuer, checked_look, checked_store, checked_users, is_tenant_name,
+};
 use super::written::{Flag, List, Text};
 use crate::protocol::duration::Span;
 
@@ -192,18 +194,20 @@ impl TemplatesSpec {
             findings.error("templates: bucket is missing; write the name of the bucket that holds the pages");
             return None;
         };
-        findings.warn("templates are not read by this release; the built-in pages are shown");
         if self.secret_ref.is_some() {
             findings.warn("templates.secretRef is not read by this release");
         }
-        Some(Templates {
-            host: text(self.host).unwrap_or_else(|| "s3.amazonaws.com".into()),
+        let host = text(self.host);
+        let templates = Templates {
+            host: host.map_or_else(|| Some(AMAZON.to_owned()), |host| checked_store(&host, findings))?,
             bucket,
-            path: text(self.path).unwrap_or_default(),
+            path: text(self.path).unwrap_or_default().trim_matches('/').to_owned(),
             region: text(self.region).unwrap_or_else(|| "us-east-1".into()),
             access_key_id: text(self.access_key_id),
             secret_access_key: text(self.secret_access_key),
-        })
+        };
+        check_bucket(&templates, findings);
+        Some(templates)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be wrong with settings that are each well-formed, and what their operator should know.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail, ensure};
 
 use super::Settings;
@@ -33,6 +35,9 @@ impl Settings {
         if !matches!(self.signing.rsa_bits, 2048 | 3072 | 4096) {
             wrong.push(format!("signing.rsa_bits is {}; write 2048, 3072 or 4096", self.signing.rsa_bits));
         }
+        if self.templates_refresh < Duration::from_secs(1) {
+            wrong.push("TEMPLATES_REFRESH (templates.refresh) must be at least 1s".to_owned());
+        }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
     }
 
@@ -52,7 +57,7 @@ impl Settings {
     /// Where tenants and clients ask for what the settings do not give.
     pub fn conflicts(&self, snapshot: &Snapshot) -> Vec<Problem> {
         let tenants = snapshot.tenants().filter_map(|tenant| {
-            let reason = self.refuse_signing(tenant).err()?;
+            let reason = self.refuse_signing(tenant).and_then(|()| refuse_bucket(tenant)).err()?;
             Some(problem(format!("tenant {}", tenant.name), format!("{reason:#}")))
         });
         let clients = snapshot.clients().filter_map(|client| {
@@ -98,6 +103,15 @@ impl Settings {
         }
         notices
     }
+}
+
+/// Whether this program can read what the tenant's templates name.
+fn refuse_bucket(tenant: &Tenant) -> Result<()> {
+    ensure!(
+        tenant.templates.is_none() || cfg!(feature = "s3"),
+        "templates names a bucket, but this program was built without buckets (feature `s3`)"
+    );
+    Ok(())
 }
 
 fn problem(entity: String, message: String) -> Problem {

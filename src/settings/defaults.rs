@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Environment;
 use super::written::{
     KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
-    WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTls,
+    WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
@@ -27,6 +27,7 @@ impl Default for Written {
             directory: ".".into(),
             kubernetes: Kubernetes::default(),
             script: Script::default(),
+            templates: WrittenTemplates::default(),
             allow_missing_providers: None,
             display_version: true,
             openapi: None,
@@ -49,6 +50,12 @@ impl Default for WrittenLifetimes {
 impl Default for Script {
     fn default() -> Self {
         Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+impl Default for WrittenTemplates {
+    fn default() -> Self {
+        Self { refresh: Span(Duration::from_secs(60)) }
     }
 }
 

@@ -56,6 +56,11 @@ const VARIABLES: &[(&str, Set)] = &[
     ("SCRIPT_TIMEOUT", |w, v| {
         duration::parse(v).map(|span| w.script.timeout = Span(span)).map_err(|_| "seconds, like 30".into())
     }),
+    ("TEMPLATES_REFRESH", |w, v| {
+        duration::parse(v)
+            .map(|span| w.templates.refresh = Span(span))
+            .map_err(|_| "a span of time like 60s or 5m".into())
+    }),
     ("ALLOW_MISSING_PROVIDERS", |w, v| flag(v).map(|on| w.allow_missing_providers = Some(on))),
     ("DISPLAY_VERSION", |w, v| flag(v).map(|on| w.display_version = on)),
     ("LOGIN_PROTECTION", |w, v| flag(v).map(|on| w.login_protection.enabled = on)),

@@ -51,6 +51,8 @@ pub struct Settings {
     pub kubernetes: Kubernetes,
     /// How long a login script may take.
     pub script_timeout: Duration,
+    /// How often tenants' buckets are looked at.
+    pub templates_refresh: Duration,
     /// Whether a user whom no `UserValidationProvider` vouches for may stay.
     pub allow_missing_providers: bool,
     /// Whether `/versions` answers.

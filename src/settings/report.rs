@@ -38,6 +38,7 @@ pub struct TenantReport {
     pub issuers: Vec<String>,
     pub algorithm: String,
     pub sign_in: String,
+    pub templates: Option<String>,
     pub clients: Vec<ClientReport>,
 }
 
@@ -134,6 +135,7 @@ fn tenant_report(settings: &Settings, snapshot: &Snapshot, tenant: &Tenant) -> T
             _ if users == 1 => "1 user".into(),
             _ => format!("{users} users"),
         },
+        templates: tenant.templates.as_ref().map(ToString::to_string),
         clients: clients.iter().map(|client| client_report(client)).collect(),
     }
 }
@@ -174,6 +176,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {:<14} {}", "issuer", tenant.issuers.join(", "))?;
             writeln!(f, "  {:<14} {}", "algorithm", tenant.algorithm)?;
             writeln!(f, "  {:<14} {}", "sign-in", tenant.sign_in)?;
+            tenant.templates.iter().try_for_each(|place| writeln!(f, "  {:<14} {place}", "templates"))?;
             tenant.clients.iter().try_for_each(|client| write!(f, "{client}"))?;
             writeln!(f)?;
         }

@@ -88,6 +88,7 @@ impl Written {
             directory: self.directory,
             kubernetes: self.kubernetes,
             script_timeout: self.script.timeout.0,
+            templates_refresh: self.templates.refresh.0,
             allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
             display_version: self.display_version,
             openapi: self.openapi.unwrap_or(!production),

@@ -32,6 +32,8 @@ pub struct Written {
     pub kubernetes: Kubernetes,
     #[serde(deserialize_with = "or_default")]
     pub script: Script,
+    #[serde(deserialize_with = "or_default")]
+    pub templates: WrittenTemplates,
     pub allow_missing_providers: Option<bool>,
     pub display_version: bool,
     pub openapi: Option<bool>,
@@ -83,6 +85,13 @@ pub struct Kubernetes {
 #[serde(default)]
 pub struct Script {
     pub timeout: Span,
+}
+
+/// Tenants' templates in buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenTemplates {
+    pub refresh: Span,
 }
 
 /// How guessing passwords is slowed down.

@@ -22,5 +22,6 @@ pub mod page_context;
 mod page_policy;
 pub mod pages;
 pub mod steps;
+mod template_shape;
 pub mod trace;
 pub mod views;

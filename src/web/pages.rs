@@ -1,12 +1,12 @@
 //! Pages: everything that a person sees, from templates and translations.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tracing::warn;
 
@@ -16,6 +16,7 @@ pub use crate::web::page_policy::content_security_policy;
 use crate::web::assets;
 use crate::web::locale::{Locale, Translations, fill};
 use crate::web::look::Look;
+use crate::web::template_shape;
 
 /// What one page may cost: a unit is an instruction or 64 bytes of text. Each page of ours needs less than 400.
 const FUEL: u64 = 50_000;
@@ -55,7 +56,16 @@ pub struct View<'a> {
 pub struct Pages {
     translations: Arc<Translations>,
     default: Arc<Environment<'static>>,
-    tenant: Option<Arc<Environment<'static>>>,
+    tenant: Option<Arc<(Owner, Environment<'static>)>>,
+}
+
+/// Whose templates they are.
+#[derive(Clone, Default)]
+pub struct Owner {
+    /// For the log: a tenant, or the name of a folder.
+    pub name: Arc<str>,
+    /// Counts templates that fail.
+    pub failures: Counter,
 }
 
 /// What a template sees; `docs/templates.md` describes it.
@@ -87,20 +97,30 @@ impl Pages {
         Ok(Self { translations, default: Arc::new(default), tenant: None })
     }
 
-    /// These pages with a tenant's own templates (file name, such as `login.html`, to source) over the default ones.
+    /// These pages with an owner's own templates (file name, such as `login.html`, and source) over the default ones. Of
+    /// several with one name the last that is sound wins.
     ///
-    /// A template that does not parse is left out and logged. One that fails while it is drawn is logged too, and the
-    /// default page appears in its place.
-    pub fn with_templates(&self, templates: HashMap<String, String>) -> anyhow::Result<Self> {
+    /// Gives the pages, and what is broken and left out: name and reason. A template that fails while it is drawn is
+    /// logged and counted, and the default page appears in its place.
+    pub fn with_templates<'a>(
+        &self,
+        owner: Owner,
+        templates: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> anyhow::Result<(Self, Vec<(String, String)>)> {
         let mut tenant = environment(&self.translations)?;
+        let mut broken = Vec::new();
         for (name, source) in templates {
-            if name == SEALED {
-                warn!(template = name, "this page cannot be replaced, because it carries an authorization code");
-            } else if let Err(error) = tenant.add_template_owned(name.clone(), source) {
-                warn!(template = name, %error, "a template is broken, the default one is used");
-            }
+            let added = if name == SEALED {
+                Err("it cannot be replaced, because it carries an authorization code".to_owned())
+            } else {
+                template_shape::check(source).and_then(|()| {
+                    let added = tenant.add_template_owned(name.to_owned(), source.to_owned());
+                    added.map_err(|error| error.to_string())
+                })
+            };
+            broken.extend(added.err().map(|reason| (name.to_owned(), reason)));
         }
-        Ok(Self { tenant: Some(Arc::new(tenant)), ..self.clone() })
+        Ok((Self { tenant: Some(Arc::new((owner, tenant))), ..self.clone() }, broken))
     }
 
     /// Draws a page as HTML.
@@ -120,13 +140,15 @@ impl Pages {
             },
             page,
         }));
-        if let Some(tenant) = self.tenant.as_ref().filter(|_| name != SEALED) {
+        if let Some((owner, tenant)) = self.tenant.as_deref().filter(|_| name != SEALED) {
             match draw(tenant, name, &variables) {
                 Ok(html) => return Ok(html),
                 // Not the whole error: its details may quote a variable, and a form's fields are secret.
                 Err(error) => {
                     let (template, line) = (error.name().unwrap_or(name), error.line());
-                    warn!(template, line, reason = %error.kind(), "a template failed, the default page is shown");
+                    owner.failures.inc();
+                    let (view, reason) = (&*owner.name, error.kind());
+                    warn!(view, template, line, %reason, "a template failed, the default page is shown");
                 }
             }
         }

@@ -4,6 +4,7 @@
 
 mod application;
 mod browser;
+mod bucket;
 mod calendar;
 mod configuration;
 mod desk;

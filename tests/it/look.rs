@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use uitsmijter::web::views;
+
 use crate::harness::server::{ACME, GLOBEX};
 use crate::harness::{TestServer, fixtures};
 
@@ -52,4 +54,29 @@ async fn templates_in_a_tenants_folder_replace_pages_while_the_server_runs() {
     fs::remove_dir_all(&own).expect("a folder");
     server.app.views.reload().expect("views");
     assert_eq!(shown(ACME).await, usual);
+}
+
+#[test]
+fn check_names_what_is_wrong_with_templates_in_folders() {
+    let directory = tempfile::tempdir().expect("a folder");
+    assert_eq!(views::problems(directory.path()).expect("nothing to read"), []);
+    let write = |path: &str, source: &str| {
+        let path = directory.path().join("Resources/Views").join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, source).expect("a file");
+    };
+    write("acme/index.html", "<h1>Good</h1>");
+    write("acme/login.html", "{% if %}");
+    write("acme/form_post.html", "own");
+    write("globex/login.html", &"x".repeat(300_000));
+    let problems = views::problems(directory.path()).expect("problems");
+    let shown = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown.len(), 3, "{shown:#?}");
+    for (problem, expected) in shown.iter().zip([
+        "acme/form_post.html: the template is broken, the default one is shown: it cannot be replaced",
+        "acme/login.html: the template is broken, the default one is shown: syntax error",
+        "globex: the default pages are shown: ",
+    ]) {
+        assert!(problem.starts_with("warning: ") && problem.contains(expected), "{problem}");
+    }
 }

@@ -10,7 +10,7 @@ use uitsmijter::web::colour::Colour;
 use uitsmijter::web::locale::{Locale, Translations};
 use uitsmijter::web::look::Look;
 use uitsmijter::web::pages::{
-    ActivateError, Demo, LoginError, OpenSession, Page, Pages, Person, View, content_security_policy,
+    ActivateError, Demo, LoginError, OpenSession, Owner, Page, Pages, Person, View, content_security_policy,
 };
 
 const EVIL: &str = "\"><script>alert('x')</script>&{{ 7 * 7 }}";
@@ -88,8 +88,8 @@ fn draw(page: &Page<'_>, locale: Locale) -> String {
 
 /// Pages of a tenant with these templates.
 fn own(templates: &[(&str, &str)]) -> Pages {
-    let templates = templates.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect();
-    default_pages().with_templates(templates).expect("broken templates are left out")
+    let (pages, _) = default_pages().with_templates(Owner::default(), templates.iter().copied()).expect("pages");
+    pages
 }
 
 #[test]
@@ -334,10 +334,72 @@ fn a_broken_template_gives_way_to_the_default_one() {
         "{% autoescape false %}{{ client }}{% endautoescape %}",
         "{{ asset('../../etc/passwd') }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+        "{% block main %}{{ self.main() }}{% endblock %}",
+        "{% import 'login.html' as own %}{{ own.x }}",
+        "{% from 'login.html' import x %}{{ x }}",
+        "{% include ['missing.html', 'login.html'] %}",
+        "{% extends 'missing.html' %}",
+        "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{{ t('login.title', name=nothing.at.all) }}",
     ];
     for source in sources {
         let html = draw_with(&own(&[("login.html", source)]), &login());
         assert!(html.contains("id=\"loginButton\""), "{source}: {html}");
+    }
+    // Round about, and deeper than any reader would go.
+    let circles = [
+        [
+            ("login.html", "{% include 'a.html' %}"),
+            ("a.html", "{% include 'b.html' %}"),
+            ("b.html", "{% include 'a.html' %}"),
+        ],
+        [
+            ("login.html", "{% extends 'a.html' %}"),
+            ("a.html", "{% extends 'b.html' %}"),
+            ("b.html", "{% extends 'login.html' %}"),
+        ],
+        [
+            ("login.html", "{% import 'a.html' as a %}"),
+            ("a.html", "{% import 'b.html' as b %}"),
+            ("b.html", "{% import 'a.html' as a %}"),
+        ],
+    ];
+    for circle in circles {
+        let html = draw_with(&own(&circle), &login());
+        assert!(html.contains("id=\"loginButton\""), "{circle:?}: {html}");
+    }
+    let deep = |before: &str, open: &str, close: &str, after: &str| {
+        format!("{before}{}{}{after}", open.repeat(20_000), close.repeat(20_000))
+    };
+    for source in [
+        deep("", "{% if 1 %}", "{% endif %}", ""),
+        deep("{{ ", "(", ")", " }}"),
+        deep("{{ ", "[", "]", " }}"),
+        deep("{{ ", "not ", "", "1 }}"),
+        deep("{{ ", "-", "", "1 }}"),
+        deep("{{ x", ".y", "", " }}"),
+        deep("{{ x", "|upper", "", " }}"),
+        deep("{{ 1", " if 1 else 1", "", " }}"),
+        deep("{{ 1", "**1", "", " }}{{ nothing() }}"),
+        deep("{{ 'a'", "~'a'", "", " }}{{ nothing() }}"),
+        deep("{{ x", "()", "", " }}"),
+        deep("{{ x", "[0]", "", " }}"),
+        deep("{{ x", " or x", "", " }}{{ nothing() }}"),
+        deep("{% if 0 %}", "{% elif 1 %}", "", "{% endif %}{{ nothing() }}"),
+        // What only looks like an end, to whoever counts.
+        deep("{{ '}}'", "~'}}'", "", " }}{{ nothing() }}"),
+        deep("{% raw %}{{ '{% endraw %}{{ ''", "~''", "", " }}{{ nothing() }}"),
+        // As much as is let through, at the bottom of as many blocks.
+        format!(
+            "{}{{{{ x{} }}}}{}{{{{ nothing() }}}}",
+            "{% if 1 %}".repeat(140),
+            "()".repeat(190),
+            "{% endif %}".repeat(140)
+        ),
+    ] {
+        let html = draw_with(&own(&[("login.html", &source)]), &login());
+        assert!(html.contains("id=\"loginButton\""), "{}", &source[..40]);
     }
     let html = draw_with(&own(&[("layout.html", "{% broken"), ("scopes.html", "{{ oh no }}")]), &login());
     assert!(html.contains("id=\"loginButton\""));

@@ -311,6 +311,7 @@ fn what_is_doubtful_is_served_with_a_warning() {
 #[test]
 fn what_is_wrong_with_a_tenant_is_said_and_the_tenant_is_not_served() {
     let hash = argon2id("x");
+    let templates = |keys: &str| format!("hosts: [a.example]\n  templates: {{{keys}}}");
     for (config, expected) in [
         ("hosts: []".to_owned(), "hosts is missing"),
         ("hosts: [a b]".into(), "is not a host"),
@@ -344,6 +345,14 @@ fn what_is_wrong_with_a_tenant_is_said_and_the_tenant_is_not_served() {
         ("hosts: [a.example]\n  users: [{username: u}]".into(), "missing field `password_hash`"),
         ("hosts: [a.example]\n  signing: {grace: soon}".into(), "\"soon\" is not a span of time"),
         ("hosts: [a.example]\n  templates: {host: s3}".into(), "bucket is missing"),
+        (templates("bucket: pages, host: 'https://s3.example/pages'"), "host must be the store's host"),
+        (templates("bucket: pages, host: 'https://user:key@s3.example'"), "host must be the store's host"),
+        (templates("bucket: pages, host: 'file:///etc'"), "host must be the store's host"),
+        (templates("bucket: pages/look"), "a folder belongs to path"),
+        (templates("bucket: pages, path: a/../b"), "names with single slashes"),
+        (templates("bucket: pages, region: 'eu/1'"), "must be a name like eu-central-1"),
+        (templates("bucket: pages, access_key_id: AKIA"), "secret_access_key is missing"),
+        (templates("bucket: pages, secret_access_key: hidden"), "access_key_id is missing"),
     ] {
         let text = format!("name: broken\nconfig:\n  {config}\n");
         let (snapshot, problems) = build(&[("Tenants/a.yaml", TENANT), ("Tenants/b.yaml", &text)], None);
@@ -369,7 +378,7 @@ config:
   fetch_hosts: [users.example.com]
   interceptor: {{enabled: off}}
   signing: {{rotate_every: 30d, announce: 2h, grace: 3600}}
-  templates: {{bucket: pages, access_key_id: AKIA, secret_access_key: hidden}}
+  templates: {{bucket: pages, host: 'http://MinIO:9000/', path: /look/, access_key_id: AKIA, secret_access_key: hidden}}
   colour: blue
   users:
     - username: 4711
@@ -385,7 +394,8 @@ config:
         [
             "warning: Tenants/t.yaml:1: tenant t: config.colour is not known and has no effect",
             "warning: Tenants/t.yaml:1: tenant t: hosts: \"localhost:8080\" is matched without its port; write \"localhost\"",
-            "warning: Tenants/t.yaml:1: tenant t: templates are not read by this release; the built-in pages are shown",
+            "warning: Tenants/t.yaml:1: tenant t: templates: host is plain http, so whoever stands between can change the \
+             page that asks for passwords; use https",
         ]
     );
     let tenant = snapshot.tenant("t").unwrap();
@@ -399,6 +409,8 @@ config:
     let user = &tenant.users[0];
     assert_eq!((user.username.as_str(), user.role.as_str()), ("4711", "default"));
     assert_eq!(user.profile["age"], 36);
+    let templates = tenant.templates.as_ref().unwrap();
+    assert_eq!(templates.to_string(), "http://minio:9000/pages/look");
     let shown = format!("{tenant:?}");
     assert!(!shown.contains("argon2id") && !shown.contains("hidden") && !shown.contains("AKIA"), "{shown}");
 }

@@ -1,16 +1,13 @@
 //! A whole journey, logged as loudly as the program can: no secret of it is in any line.
 
-use std::sync::LazyLock;
-
 use axum::body::Body;
 use axum::http::{Request, header};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use tracing::Dispatch;
 use uitsmijter::settings::{Log, LogFormat, LogLevel};
 
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD, SECRET};
-use crate::harness::lines::Lines;
+use crate::harness::lines::{self, Lines};
 use crate::harness::relying_party::{VERIFIER, basic};
 use crate::harness::server::form;
 use crate::harness::{Browser, RelyingParty, TestServer};
@@ -20,11 +17,6 @@ const WRONG_PASSWORD: &str = "wr0ng-but-nearly-right";
 const WRONG_SECRET: &str = "wr0ng-secret-of-a-client";
 const STATE: &str = "st4te-of-the-application";
 const NONCE: &str = "n0nce-of-the-application";
-
-/// As long as there is only one subscriber, tracing asks the thread that comes along a line first whether anybody wants
-/// it, and remembers the answer for all threads: those of other tests would say no.
-static OTHER: LazyLock<Dispatch> =
-    LazyLock::new(|| uitsmijter::log::dispatch(&Log::default(), std::io::sink, false).expect("a subscriber"));
 
 /// What must not be in the log, and what it is.
 #[derive(Default)]
@@ -256,7 +248,7 @@ async fn outage() -> Secrets {
 async fn search(format: LogFormat, algorithm: &str) {
     let lines = Lines::default();
     let log = Log { level: LogLevel::Trace, format };
-    LazyLock::force(&OTHER);
+    lines::heed_every_thread();
     let dispatch = uitsmijter::log::dispatch(&log, lines.clone(), false).expect("a subscriber");
     let _guard = tracing::dispatcher::set_default(&dispatch);
     let mut secrets = journey(algorithm).await;

@@ -1,9 +1,11 @@
 //! What a test's own subscriber wrote.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
+use uitsmijter::settings::Log;
 
 /// Log lines of one test.
 #[derive(Clone, Default)]
@@ -25,4 +27,12 @@ impl<'a> MakeWriter<'a> for Lines {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+/// To be called before a test listens. As long as there is only one subscriber, tracing asks the thread that comes along
+/// a line first whether anybody wants it, and remembers the answer for all threads: those of other tests would say no.
+pub(crate) fn heed_every_thread() {
+    static OTHER: LazyLock<Dispatch> =
+        LazyLock::new(|| uitsmijter::log::dispatch(&Log::default(), std::io::sink, false).expect("a subscriber"));
+    LazyLock::force(&OTHER);
 }
