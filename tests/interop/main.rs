@@ -4,6 +4,7 @@
 
 mod browser;
 mod configuration;
+mod contract;
 mod openid_client;
 mod person;
 mod proxies;
