@@ -1,8 +1,10 @@
 //! The access token of a request: RFC 6750 §2 and §3.
 
+use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::form::Form;
 use crate::app::App;
@@ -74,7 +76,7 @@ fn nothing_presented() -> Response {
     let challenge = HeaderValue::from_static("Bearer realm=\"uitsmijter\"");
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (StatusCode::UNAUTHORIZED, headers).into_response()
+    (StatusCode::UNAUTHORIZED, headers, Json(json!({}))).into_response()
 }
 
 /// §3: errors are also told in `WWW-Authenticate`.

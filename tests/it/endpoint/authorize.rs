@@ -148,15 +148,19 @@ async fn max_age_asks_again_when_the_sign_in_is_older() {
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
     spa.obtain_code_in(&mut browser, &[]).await;
-    server.clock.advance(Duration::from_secs(100));
+    server.clock.advance(Duration::from_secs(99));
     spa.code_of(&browser.visit(&spa.authorize_path(&[("max_age", "100")])).await);
     server.clock.advance(Duration::from_secs(1));
+    // Of whole seconds a hundred: maybe a hundred and a half.
     browser.visit(&spa.authorize_path(&[("max_age", "100")])).await.expect_page(200);
     browser
         .get(&spa.authorize_path(&[("max_age", "100"), ("prompt", "none")]))
         .await
         .expect_error_redirect("login_required");
-    browser.visit(&spa.authorize_path(&[("max_age", "0")])).await.expect_page(200);
+    let page = browser.visit(&spa.authorize_path(&[("max_age", "0")])).await.expect_page(200);
+    let tokens = spa.redeem(&spa.code_of(&browser.sign_in(&page).await)).await.expect(200);
+    let id_token = crate::harness::response::decoded(&tokens.member("id_token"), 1);
+    assert_eq!(id_token["auth_time"], id_token["iat"], "signed in just now");
 }
 
 #[tokio::test]
