@@ -1,6 +1,6 @@
 //! schemathesis asks for what the OpenAPI document describes, in every way it can think of, and compares the answers.
 //!
-//! The short form has a fixed seed. `FULL=1` takes ten minutes and a seed of the day.
+//! The short form is always the same one. With `FULL=1` it goes on for ten minutes.
 
 use std::process::Stdio;
 use std::time::Duration;
