@@ -1,10 +1,8 @@
 //! The access token of a request: RFC 6750 §2 and §3.
 
-use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
 use super::form::Form;
 use crate::app::App;
@@ -28,17 +26,8 @@ impl FromRequest<App> for Bearer {
         let (mut parts, body) = request.into_parts();
         let issuer = Issuer::from_request_parts(&mut parts, app).await?;
         let in_header = from_header(&parts.headers).map_err(challenge)?;
-        let in_query = Parameters::from_form(parts.uri.query().unwrap_or_default().as_bytes())
-            .and_then(|query| query.owned("access_token"))
-            .map_err(challenge)?;
-        // §2.2: in the body of a POST that is a form; what else is in a body says nothing here.
-        let in_body = match parts.method == Method::POST && has_form(&parts.headers) {
-            true => {
-                let Form(parameters) = Form::from_request(Request::from_parts(parts, body), app).await?;
-                parameters.owned("access_token").map_err(challenge)?
-            }
-            false => None,
-        };
+        let in_query = from_query(parts.uri.query().unwrap_or_default()).map_err(challenge)?;
+        let in_body = from_body(Request::from_parts(parts, body), app).await?;
         let presented = match (in_header, in_body, in_query) {
             (Some(token), None, None) | (None, Some(token), None) => token,
             // §2.3: never in the query, where it would end up in logs.
@@ -53,11 +42,28 @@ impl FromRequest<App> for Bearer {
     }
 }
 
+/// §2.2: in the body of a POST that is a form; what else is in a body says nothing here.
+async fn from_body(request: Request, app: &App) -> Result<Option<String>, Response> {
+    if request.method() != Method::POST || !has_form(request.headers()) {
+        return Ok(None);
+    }
+    let unreadable = || challenge(OAuthError::invalid_request("the body is not a readable form"));
+    match Form::from_request(request, app).await {
+        Ok(Form(parameters)) => parameters.owned("access_token").map_err(challenge),
+        Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => Err(unreadable()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
 /// Whether there is a body that the server reads as parameters.
 fn has_form(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     ["application/x-www-form-urlencoded", "application/json"].iter().any(|form| essence.eq_ignore_ascii_case(form))
+}
+
+fn from_query(query: &str) -> Result<Option<String>> {
+    Parameters::from_form(query.as_bytes())?.owned("access_token")
 }
 
 fn from_header(headers: &HeaderMap) -> Result<Option<String>> {
@@ -76,7 +82,7 @@ fn nothing_presented() -> Response {
     let challenge = HeaderValue::from_static("Bearer realm=\"uitsmijter\"");
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (StatusCode::UNAUTHORIZED, headers, Json(json!({}))).into_response()
+    (StatusCode::UNAUTHORIZED, headers).into_response()
 }
 
 /// §3: errors are also told in `WWW-Authenticate`.
