@@ -24,14 +24,19 @@ pub(crate) struct Document {
 
 /// The tenant for both names of this machine, with its one person.
 pub(crate) fn tenant() -> Document {
+    tenant_with("localhost, 127.0.0.1", &[])
+}
+
+/// The same for other hosts, with more lines for its `config`; these without their indentation.
+pub(crate) fn tenant_with(hosts: &str, lines: &[&str]) -> Document {
     let hash = Argon2::default()
         .hash_password_with_salt(PASSWORD.as_bytes(), b"interop salt 016")
         .expect("password and salt have lengths that argon2 takes");
-    let yaml = format!(
+    let mut yaml = format!(
         r#"
 name: interop
 config:
-  hosts: [localhost, 127.0.0.1]
+  hosts: [{hosts}]
   users:
     - username: {USERNAME}
       password_hash: "{hash}"
@@ -45,21 +50,29 @@ config:
         email_verified: true
 "#
     );
+    yaml.extend(lines.iter().map(|line| format!("  {line}\n")));
     Document { folder: "Tenants", name: "interop", yaml }
 }
 
 /// A single page application at `origin`: public, PKCE, calls the token endpoint from the browser.
 pub(crate) fn single_page_application(origin: &str) -> Document {
-    client(
-        "spa",
-        &format!(
-            r#"
+    page("spa", origin, "authorization_code, refresh_token")
+}
+
+/// The same without refresh tokens: it renews in a hidden frame, by the session that the browser has.
+pub(crate) fn page_that_renews_in_a_frame(origin: &str) -> Document {
+    page("framed", origin, "authorization_code")
+}
+
+fn page(name: &'static str, origin: &str, grant_types: &str) -> Document {
+    let rest = format!(
+        r#"
   redirect_urls: ["{origin}/"]
   post_logout_redirect_urls: ["{origin}/"]
-  grant_types: [authorization_code, refresh_token]
+  grant_types: [{grant_types}]
   scopes: [openid, profile, email]"#
-        ),
-    )
+    );
+    client(name, &rest)
 }
 
 /// A program on a desk: public, PKCE, takes its code at whatever loopback port is free (RFC 8252 §7.3).
@@ -81,6 +94,37 @@ pub(crate) fn service(name: &'static str) -> Document {
 /// The same with access tokens that live for about two seconds.
 pub(crate) fn short_lived_service(name: &'static str) -> Document {
     confidential(name, "\n  access_token_hours: 0.0006")
+}
+
+/// A web application with a secret, which may do everything; its person is asked for consent.
+pub(crate) fn web_application(name: &'static str, redirect_uri: &str, post_logout_redirect_uri: &str) -> Document {
+    let rest = format!(
+        r#"
+  secret: "{SECRET}"
+  redirect_urls: ["{redirect_uri}"]
+  post_logout_redirect_urls: ["{post_logout_redirect_uri}"]
+  grant_types: [authorization_code, refresh_token, client_credentials, device_code]
+  device_grant_config: {{interval: 1}}
+  consent: required
+  scopes: [openid, profile, email, offline_access, "orders:*"]"#
+    );
+    client(name, &rest)
+}
+
+/// A thing without a browser and without a secret.
+pub(crate) fn device(name: &'static str) -> Document {
+    client(
+        name,
+        "
+  grant_types: [device_code, refresh_token]
+  device_grant_config: {interval: 1}
+  scopes: [openid, profile, email, offline_access]",
+    )
+}
+
+/// A machine that proves itself with these members besides: another secret, or keys.
+pub(crate) fn service_with(name: &'static str, proof: &str) -> Document {
+    client(name, &format!("\n  grant_types: [client_credentials]\n  scopes: [\"orders:*\"]\n  {proof}"))
 }
 
 fn confidential(name: &'static str, more: &str) -> Document {

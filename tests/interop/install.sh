@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, and leaves alone what is there already:
-#   apt   redis-server, chromium, nginx, caddy and haproxy; node, npm, python3-venv and go when they are missing altogether
+#   apt   redis-server, chromium, nginx, caddy, haproxy and faketime; node, npm, python3-venv and go when they are missing altogether
 #   npm   node/ and browser/, as their lock files say
 #   pip   python/requirements.txt, into target/interop/python
-#   go    the modules of go/, and its program into target/interop/go
+#   go    the modules of go/, and its programs into target/interop/go; oauth2-proxy, built from its module, into
+#         target/interop/oauth2-proxy
 # Run it as often as you like. It uses sudo when it has to and is not root.
 set -eu
 
@@ -28,6 +29,7 @@ install_packages() {
     have nginx || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
     have caddy || missing="$missing caddy"
     have haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
+    have faketime || missing="$missing faketime"
     have node || missing="$missing nodejs"
     have npm || missing="$missing npm"
     have go || missing="$missing golang-go"
@@ -71,9 +73,24 @@ install_python_packages() {
     cp "$here/python/requirements.txt" "$target/python/installed.txt"
 }
 
-build_go_program() {
+build_go_programs() {
     # go build compares by itself and does nothing when nothing changed.
-    (cd "$here/go" && go build -o "$target/go/verify" .)
+    (cd "$here/go" && go build -o "$target/go/verify" . && go build -o "$target/go/relying_party" ./relying_party)
+}
+
+# Half a gigabyte of sources for one program: they and what is compiled of them stay only until it is built.
+build_oauth2_proxy() {
+    built=$target/oauth2-proxy
+    cmp -s "$here/oauth2-proxy/go.mod" "$built/installed.mod" && return 0
+    say "oauth2-proxy, built from its module: this takes some minutes"
+    mkdir -p "$built"
+    (
+        trap 'rm -rf "$built/building"' EXIT
+        cd "$here/oauth2-proxy"
+        export CGO_ENABLED=0 GOMODCACHE="$built/building/modules" GOCACHE="$built/building/compiled"
+        go build -modcacherw -o "$built/oauth2-proxy" github.com/oauth2-proxy/oauth2-proxy/v7
+    )
+    cp "$here/oauth2-proxy/go.mod" "$built/installed.mod"
 }
 
 install_packages
@@ -82,5 +99,6 @@ mkdir -p "$target"
 install_node_modules node
 install_node_modules browser
 install_python_packages
-build_go_program
+build_go_programs
+build_oauth2_proxy
 say "everything is there"

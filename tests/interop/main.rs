@@ -2,13 +2,25 @@
 //!
 //! `README.md` beside this file says which clients, and how to get them onto a machine.
 
+mod application;
 mod browser;
+mod calendar;
 mod configuration;
 mod contract;
+mod desk;
+mod errand;
+mod installation;
+mod oauth2_proxy;
 mod openid_client;
 mod person;
 mod proxies;
+mod relying_parties;
 mod resource_servers;
+mod rotation;
 mod server;
+mod silent_renew;
 mod spa;
+mod tally;
+mod token;
 mod tool;
+mod verifier;

@@ -129,21 +129,32 @@ impl Arrival {
     }
 }
 
+impl Page {
+    /// The form of a page that only hands it on to somebody else (`response_mode=form_post`): where to, and its fields.
+    pub(crate) fn form_for_another(&self) -> Option<(Url, Vec<(String, String)>)> {
+        let form = Form::first(self)?;
+        (form.action.origin() != self.url.origin()).then_some((form.action, form.hidden))
+    }
+}
+
 struct Form {
     action: Url,
     hidden: Vec<(String, String)>,
 }
 
 impl Form {
-    /// The first form of a page that posts.
+    /// The first form of a page that posts; a page without one fails the test.
     #[track_caller]
     fn find(page: &Page) -> Self {
+        Self::first(page).unwrap_or_else(|| panic!("no form to post at {}\n{}", page.url, page.body))
+    }
+
+    fn first(page: &Page) -> Option<Self> {
         let form = Regex::new(r"(?is)<form\b([^>]*)>(.*?)</form>").expect("a correct expression");
         let input = Regex::new(r"(?is)<input\b([^>]*)>").expect("a correct expression");
         let found = form
             .captures_iter(&page.body)
-            .find(|form| attribute(&form[1], "method").is_some_and(|method| method.eq_ignore_ascii_case("post")));
-        let Some(found) = found else { panic!("no form to post at {}\n{}", page.url, page.body) };
+            .find(|form| attribute(&form[1], "method").is_some_and(|method| method.eq_ignore_ascii_case("post")))?;
         let action = attribute(&found[1], "action").unwrap_or_default();
         let hidden = input
             .captures_iter(&found[2])
@@ -152,7 +163,7 @@ impl Form {
             let read = |name| attribute(&input[1], name).unwrap_or_default();
             (read("name"), read("value"))
         });
-        Self { action: page.url.join(&action).expect("an action that is a URL"), hidden: hidden.collect() }
+        Some(Self { action: page.url.join(&action).expect("an action that is a URL"), hidden: hidden.collect() })
     }
 }
 

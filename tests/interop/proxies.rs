@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::configuration::{Document, PASSWORD, SUBJECT, USERNAME, tenant};
+use crate::configuration::{Document, PASSWORD, SUBJECT, USERNAME, tenant_with};
 use crate::person::{Arrival, Browser};
 use crate::server::{Server, free_port, http_client};
 use crate::tool;
@@ -101,13 +101,11 @@ async fn upstream() -> u16 {
 /// The tenant whose people sign in at `login.acme.test`, and another one.
 async fn server() -> (Server, u16) {
     let port = free_port();
-    let acme = tenant();
-    let hosts =
-        format!("hosts: [\"*.acme.test\"]\n  interceptor: {{domain: \"login.acme.test:{port}\", cookie: acme.test}}");
-    let yaml = acme.yaml.replace("hosts: [localhost, 127.0.0.1]", &hosts);
-    let globex = yaml.replace("acme.test", "globex.test").replace("name: interop", "name: globex");
+    let interceptor = format!("interceptor: {{domain: \"login.acme.test:{port}\", cookie: acme.test}}");
+    let acme = tenant_with("\"*.acme.test\"", &[&interceptor]);
+    let globex = acme.yaml.replace("acme.test", "globex.test").replace("name: interop", "name: globex");
     let globex = Document { folder: "Tenants", name: "globex", yaml: globex };
-    (Server::start_at(port, &[Document { yaml, ..acme }, globex]).await, port)
+    (Server::start_at(port, &[acme, globex]).await, port)
 }
 
 /// The whole story, the same for every proxy.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -29,18 +30,31 @@ impl Server {
         Self::start_at(free_port(), documents).await
     }
 
+    /// The same with this in its environment besides.
+    pub(crate) async fn start_with(documents: &[Document], environment: &[(&str, String)]) -> Self {
+        Self::start_documents(free_port(), documents, environment).await
+    }
+
     /// The same at a port that the documents name.
     pub(crate) async fn start_at(port: u16, documents: &[Document]) -> Self {
+        Self::start_documents(port, documents, &[]).await
+    }
+
+    async fn start_documents(port: u16, documents: &[Document], environment: &[(&str, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for document in documents {
-            let folder = directory.path().join("Resources/Configurations").join(document.folder);
-            fs::create_dir_all(&folder).expect("a folder for the configuration");
-            fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
+            write(directory.path(), document);
         }
         Self::launch(directory, port, |command, directory| {
             command.env("DIRECTORY", directory).env("ENVIRONMENT", "development").env("LOG_LEVEL", "debug");
+            command.envs(environment.iter().map(|(name, value)| (name, value)));
         })
         .await
+    }
+
+    /// Writes one document anew; the running server reads it in a moment.
+    pub(crate) fn rewrite(&self, document: &Document) {
+        write(self.directory.path(), document);
     }
 
     /// Starts a server as a newcomer does: in an empty folder, told nothing but its address.
@@ -48,7 +62,7 @@ impl Server {
         Self::launch(tempfile::tempdir().expect("a temporary directory"), free_port(), |_, _| {}).await
     }
 
-    async fn launch(directory: TempDir, port: u16, configure: impl FnOnce(&mut Command, &std::path::Path)) -> Self {
+    async fn launch(directory: TempDir, port: u16, configure: impl FnOnce(&mut Command, &Path)) -> Self {
         let out = File::create(directory.path().join("log")).expect("a file for the log");
         let err = out.try_clone().expect("a second handle of the log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_uitsmijter"));
@@ -79,7 +93,12 @@ impl Server {
 
     /// The issuer as a client on this machine names it: address and port, which is the origin of every endpoint, too.
     pub(crate) fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.issuer_at("127.0.0.1")
+    }
+
+    /// The same for clients that know this machine by another of its names.
+    pub(crate) fn issuer_at(&self, host: &str) -> String {
+        format!("http://{host}:{}", self.port)
     }
 
     /// Everything the server has printed so far.
@@ -99,10 +118,24 @@ impl Drop for Server {
     }
 }
 
+fn write(directory: &Path, document: &Document) {
+    let folder = directory.join("Resources/Configurations").join(document.folder);
+    fs::create_dir_all(&folder).expect("a folder for the configuration");
+    fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
+}
+
 /// A client that goes straight to this machine, whatever proxy the environment names, and follows no redirect.
 pub(crate) fn http_client() -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none());
-    builder.build().expect("nothing in this configuration can fail")
+    client_builder().build().expect("nothing in this configuration can fail")
+}
+
+/// The same that uses no connection twice: the server closes those that are idle when time is set forward.
+pub(crate) fn http_client_through_time() -> reqwest::Client {
+    client_builder().pool_max_idle_per_host(0).build().expect("nothing in this configuration can fail")
+}
+
+fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().redirect(Policy::none())
 }
 
 /// A port that nobody listens on, never the same twice in this process.

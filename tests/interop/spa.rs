@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Json};
 use axum::routing::get;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// The reserved place of the application, before it is served.
@@ -19,17 +19,27 @@ pub(crate) struct Place {
 impl Place {
     /// Takes a free port. Named `localhost` where the server is `127.0.0.1`: to a browser these are two sites.
     pub(crate) async fn reserve() -> Self {
+        Self::reserve_at("localhost").await
+    }
+
+    /// The same at another name of this machine.
+    pub(crate) async fn reserve_at(host: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("the listener's address").port();
-        Self { listener, origin: format!("http://localhost:{port}") }
+        Self { listener, origin: format!("http://{host}:{port}") }
     }
 
     /// Serves the application for this issuer until the test ends.
     pub(crate) fn serve(self, issuer: &str) {
+        self.serve_with(json!({ "authority": issuer, "client_id": "spa" }));
+    }
+
+    /// The same with other settings of the library's `UserManager`.
+    pub(crate) fn serve_with(self, settings: Value) {
         let library = script(&sources().join("browser/node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"));
         let application = script(&sources().join("spa/app.js"));
         let page = Html(read(&sources().join("spa/index.html")));
-        let settings = Json(json!({ "authority": issuer, "client_id": "spa" }));
+        let settings = Json(settings);
         let router = Router::new()
             .route("/", get(move || async { page }))
             .route("/app.js", get(move || async { application }))

@@ -1,18 +1,21 @@
-//! Runs the clients that are not written in Rust: JSON in by stdin, one JSON line out for each finding.
+//! Runs the clients that are not written in Rust: JSON in by stdin, JSON lines out.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
 
 /// What to do when a tool is missing.
 pub(crate) const INSTALL: &str = "run tests/interop/install.sh, which installs what these tests need";
 
-/// The longest that a client may take; a browser's whole journey needs a few seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest that a client may take, or a single answer in a conversation; a browser's whole journey needs a few
+/// seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A file or folder of `tests/interop`.
 pub(crate) fn source(path: &str) -> PathBuf {
@@ -28,14 +31,28 @@ pub(crate) fn python() -> PathBuf {
     environment.join("bin/python")
 }
 
-/// The Go program of `go/`, built now; nothing happens when nothing changed.
+/// The resource server of `go/`, built now; nothing happens when nothing changed.
 pub(crate) async fn go_program() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/go/verify");
+    go_built(".", "verify").await
+}
+
+/// One of the commands of `go/`, built now.
+pub(crate) async fn go_built(package: &str, name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/go").join(name);
     let mut build = Command::new(program("go"));
-    build.current_dir(source("go")).args(["build", "-o"]).arg(&built).arg(".");
+    build.current_dir(source("go")).args(["build", "-o"]).arg(&built).arg(package);
     let output = build.output().await.expect("go starts");
     assert!(output.status.success(), "go build: {}\n{INSTALL}", String::from_utf8_lossy(&output.stderr));
     built
+}
+
+/// The oauth2-proxy that `install.sh` built from the version that `go.mod` names today.
+pub(crate) fn oauth2_proxy() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/oauth2-proxy");
+    let read = |path: PathBuf| std::fs::read(path).ok();
+    let current = read(folder.join("installed.mod")) == read(source("oauth2-proxy/go.mod"));
+    assert!(current, "oauth2-proxy is missing or old; {INSTALL}");
+    folder.join("oauth2-proxy")
 }
 
 /// The npm modules of a folder are there; npm writes this file last.
@@ -57,26 +74,79 @@ fn existing(path: PathBuf) -> PathBuf {
     path
 }
 
+/// Starts a client whose stdin, stdout and stderr are pipes. It goes straight to this machine.
+pub(crate) fn start(program: &Path, arguments: &[&Path]) -> Child {
+    command(program)
+        .args(arguments)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} does not start: {error}; {INSTALL}", program.display()))
+}
+
 /// Runs a client to its end and gives the lines it printed.
 /// A client that fails, or prints anything but JSON, fails the test.
 pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> Vec<Value> {
-    let mut client = Command::new(program)
-        .args(arguments)
-        .env("NO_PROXY", "127.0.0.1,localhost")
-        .env("no_proxy", "127.0.0.1,localhost")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{} does not start: {error}; {INSTALL}", program.display()));
+    let mut client = start(program, arguments);
     let mut stdin = client.stdin.take().expect("stdin is a pipe");
     stdin.write_all(input.to_string().as_bytes()).await.expect("the client reads its input");
     drop(stdin);
-    let ended = tokio::time::timeout(PATIENCE, client.wait_with_output()).await;
+    let ended = timeout(PATIENCE, client.wait_with_output()).await;
     let output = ended.unwrap_or_else(|_| panic!("{arguments:?} took longer than {PATIENCE:?}")).expect("the output");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{arguments:?}: {}\n{stdout}{stderr}", output.status);
     let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
     stdout.lines().map(line).collect()
+}
+
+/// A client that lives for as long as the test wants: it answers each line of JSON with one.
+pub(crate) struct Conversation {
+    name: String,
+    client: Child,
+    questions: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Conversation {
+    /// Starts `program`, which is gone when the value is dropped.
+    pub(crate) fn start(program: &Path, arguments: &[&OsStr], environment: &[(&str, String)]) -> Self {
+        let name = format!("{} {arguments:?}", program.display());
+        let mut command = command(program);
+        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut client = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}; {INSTALL}"));
+        let questions = client.stdin.take().expect("stdin is a pipe");
+        let answers = BufReader::new(client.stdout.take().expect("stdout is a pipe")).lines();
+        // Not our own stderr: Node would make it non-blocking, for us too.
+        let mut complaints = BufReader::new(client.stderr.take().expect("stderr is a pipe")).lines();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = complaints.next_line().await {
+                eprintln!("{line}");
+            }
+        });
+        Self { name, client, questions, answers }
+    }
+
+    /// What it answers.
+    pub(crate) async fn ask(&mut self, question: &Value) -> Value {
+        let line = format!("{question}\n");
+        self.questions.write_all(line.as_bytes()).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let answer = timeout(PATIENCE, self.answers.next_line()).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{} took longer than {PATIENCE:?} for {question}", self.name));
+        let line = answer.expect("a readable answer");
+        let line = line.unwrap_or_else(|| panic!("{} ended and did not answer {question}", self.name));
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{}: {error} in {line}", self.name))
+    }
+
+    /// Has nothing to ask any more and waits for the end.
+    pub(crate) async fn end(self) {
+        let Self { name, mut client, questions, .. } = self;
+        drop(questions);
+        let ended = timeout(PATIENCE, client.wait()).await.unwrap_or_else(|_| panic!("{name} does not end"));
+        assert!(ended.expect("the state of a process").success(), "{name} failed");
+    }
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("NO_PROXY", "127.0.0.1,localhost").env("no_proxy", "127.0.0.1,localhost");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
 }

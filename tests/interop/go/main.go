@@ -1,40 +1,38 @@
-// A resource server that verifies access tokens with golang-jwt and keyfunc.
+// A resource server that verifies tokens with golang-jwt and keyfunc for as long as it is asked.
 //
-// Reads {"issuer", "cases": [{"case", "audience", "token"}]} from stdin and prints one JSON line for each case.
+// Its argument is the issuer; JWT_SECRET, where it is set, verifies HS256 besides. It reads a line {"audience", "token"}
+// from stdin for each token and prints a line with its verdict. Go asks the kernel for the time and not the C library,
+// so that "now", in seconds since 1970, says when it is where a test has another time than the machine.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 )
 
-type input struct {
-	Issuer string `json:"issuer"`
-	Cases  []struct {
-		Case     string `json:"case"`
-		Audience string `json:"audience"`
-		Token    string `json:"token"`
-	} `json:"cases"`
+type question struct {
+	Audience string `json:"audience"`
+	Token    string `json:"token"`
+	Now      int64  `json:"now"`
 }
 
 type verdict struct {
-	Case     string        `json:"case"`
 	Accepted bool          `json:"accepted"`
 	Reason   string        `json:"reason,omitempty"`
 	Claims   jwt.MapClaims `json:"claims,omitempty"`
 }
 
 func main() {
-	var in input
-	must(json.NewDecoder(os.Stdin).Decode(&in))
-
-	answer, err := http.Get(in.Issuer + "/.well-known/openid-configuration")
+	answer, err := http.Get(os.Args[1] + "/.well-known/openid-configuration")
 	must(err)
 	defer answer.Body.Close()
 	var metadata struct {
@@ -45,19 +43,41 @@ func main() {
 
 	keys, err := keyfunc.NewDefaultCtx(context.Background(), []string{metadata.JwksURI})
 	must(err)
+	algorithms := []string{"RS256"}
+	secret := []byte(os.Getenv("JWT_SECRET"))
+	if len(secret) > 0 {
+		algorithms = append(algorithms, "HS256")
+	}
+	key := func(token *jwt.Token) (any, error) {
+		if token.Method == jwt.SigningMethodHS256 {
+			return secret, nil
+		}
+		return keys.Keyfunc(token)
+	}
 
-	out := json.NewEncoder(os.Stdout)
-	for _, c := range in.Cases {
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	for {
+		var q question
+		if err := in.Decode(&q); errors.Is(err, io.EOF) {
+			return
+		} else {
+			must(err)
+		}
+		now := time.Now
+		if q.Now != 0 {
+			now = func() time.Time { return time.Unix(q.Now, 0) }
+		}
 		claims := jwt.MapClaims{}
-		_, err := jwt.ParseWithClaims(c.Token, claims, keys.Keyfunc,
+		_, err := jwt.ParseWithClaims(q.Token, claims, key,
 			jwt.WithIssuer(metadata.Issuer),
-			jwt.WithAudience(c.Audience),
-			jwt.WithValidMethods([]string{"RS256"}),
+			jwt.WithAudience(q.Audience),
+			jwt.WithValidMethods(algorithms),
+			jwt.WithTimeFunc(now),
 			jwt.WithExpirationRequired())
 		if err != nil {
-			must(out.Encode(verdict{Case: c.Case, Reason: err.Error()}))
+			must(out.Encode(verdict{Reason: err.Error()}))
 		} else {
-			must(out.Encode(verdict{Case: c.Case, Accepted: true, Claims: claims}))
+			must(out.Encode(verdict{Accepted: true, Claims: claims}))
 		}
 	}
 }

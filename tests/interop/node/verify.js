@@ -1,12 +1,15 @@
-// A resource server that verifies access tokens with jwks-rsa and jsonwebtoken.
+// A resource server that verifies tokens with jwks-rsa and jsonwebtoken for as long as it is asked.
 //
-// Reads {"issuer", "cases": [{"case", "audience", "token"}]} from stdin and prints one JSON line for each case.
-import { json } from 'node:stream/consumers';
+// Its argument is the issuer; JWT_SECRET, where it is set, verifies HS256 besides. It reads a line {"audience", "token"}
+// from stdin for each token and prints a line with its verdict.
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import jwt from 'jsonwebtoken';
 import jwksClient from 'jwks-rsa';
 
-const { issuer, cases } = await json(process.stdin);
+const [issuer] = process.argv.slice(2);
+const secret = process.env.JWT_SECRET;
+const algorithms = secret ? ['RS256', 'HS256'] : ['RS256'];
 const discovery = await fetch(`${issuer}/.well-known/openid-configuration`);
 const metadata = await discovery.json();
 
@@ -14,14 +17,16 @@ const client = jwksClient({ jwksUri: metadata.jwks_uri });
 const verify = promisify(jwt.verify);
 
 function getKey(header, callback) {
+  if (secret && header.alg === 'HS256') return callback(null, secret);
   client.getSigningKey(header.kid, (error, key) => callback(error, key?.getPublicKey()));
 }
 
-for (const { case: name, audience, token } of cases) {
+for await (const line of createInterface({ input: process.stdin })) {
+  const { audience, token } = JSON.parse(line);
   try {
-    const claims = await verify(token, getKey, { issuer: metadata.issuer, audience, algorithms: ['RS256'] });
-    console.log(JSON.stringify({ case: name, accepted: true, claims }));
+    const claims = await verify(token, getKey, { issuer: metadata.issuer, audience, algorithms });
+    console.log(JSON.stringify({ accepted: true, claims }));
   } catch (error) {
-    console.log(JSON.stringify({ case: name, accepted: false, reason: `${error.name}: ${error.message}` }));
+    console.log(JSON.stringify({ accepted: false, reason: `${error.name}: ${error.message}` }));
   }
 }

@@ -1,27 +1,38 @@
-"""A resource server that verifies access tokens with PyJWT and its PyJWKClient.
+"""A resource server that verifies tokens with PyJWT and its PyJWKClient for as long as it is asked.
 
-Reads {"issuer", "cases": [{"case", "audience", "token"}]} from stdin and prints one JSON line for each case.
+Its argument is the issuer; JWT_SECRET, where it is set, verifies HS256 besides. It reads a line {"audience", "token"}
+from stdin for each token and prints a line with its verdict.
 """
 
 import json
+import os
 import sys
 from urllib.request import urlopen
 
 import jwt
 
-request = json.load(sys.stdin)
-with urlopen(request["issuer"] + "/.well-known/openid-configuration") as discovery:
+secret = os.environ.get("JWT_SECRET")
+with urlopen(sys.argv[1] + "/.well-known/openid-configuration") as discovery:
     metadata = json.load(discovery)
 
 keys = jwt.PyJWKClient(metadata["jwks_uri"])
 
-for case in request["cases"]:
-    verdict = {"case": case["case"], "accepted": False}
+
+def key_and_algorithm(token):
+    if secret and jwt.get_unverified_header(token)["alg"] == "HS256":
+        return secret, "HS256"
+    return keys.get_signing_key_from_jwt(token), "RS256"
+
+
+for line in sys.stdin:
+    case = json.loads(line)
+    verdict = {"accepted": False}
     try:
+        key, algorithm = key_and_algorithm(case["token"])
         verdict["claims"] = jwt.decode(
             case["token"],
-            keys.get_signing_key_from_jwt(case["token"]),
-            algorithms=["RS256"],
+            key,
+            algorithms=[algorithm],
             issuer=metadata["issuer"],
             audience=case["audience"],
             options={"require": ["exp", "iat", "sub"]},
@@ -29,4 +40,4 @@ for case in request["cases"]:
         verdict["accepted"] = True
     except jwt.PyJWTError as error:
         verdict["reason"] = f"{type(error).__name__}: {error}"
-    print(json.dumps(verdict))
+    print(json.dumps(verdict), flush=True)

@@ -23,17 +23,18 @@ function shield(action) {
 }
 
 async function start() {
-  const { authority, client_id } = await (await fetch('/settings.json')).json();
+  const settings = await (await fetch('/settings.json')).json();
   const users = new oidc.UserManager({
-    authority,
-    client_id,
     redirect_uri: place,
     popup_redirect_uri: place,
     post_logout_redirect_uri: place,
     scope: 'openid profile email',
     loadUserInfo: true,
     automaticSilentRenew: false,
+    ...settings,
   });
+  // For whoever opens the console.
+  globalThis.users = users;
 
   element('sign-in').onclick = shield(() => users.signinRedirect());
   element('sign-in-by-popup').onclick = shield(async () =>
