@@ -26,6 +26,13 @@ pub async fn session(issuer: &Issuer, cookie: &str, session: &Session) -> Result
     Ok(())
 }
 
+/// Ends the session called `sid`, whose cookie only its own browser knows, and tells the clients that took part.
+pub async fn named(issuer: &Issuer, sid: &str) -> Result<()> {
+    Session::end_named(&issuer.store, sid).await?;
+    tell(issuer, Participant::take_session(&issuer.store, sid).await?);
+    Ok(())
+}
+
 /// Ends everything of a person, and tells every client of any of their sessions.
 pub async fn everywhere(issuer: &Issuer, subject: &str) -> Result<()> {
     Session::end_everywhere(&issuer.store, subject).await?;
@@ -67,7 +74,7 @@ async fn deliver(issuer: Issuer, client: Arc<Client>, participant: Participant) 
 async fn attempt(issuer: &Issuer, client: &Client, participant: &Participant) -> Result<(), (bool, anyhow::Error)> {
     let Some(uri) = &client.backchannel_logout_uri else { return Ok(()) };
     // A fresh one each time, because it lives for two minutes only.
-    let token = logout_token::sign(issuer, participant).await;
+    let token = logout_token::sign(issuer, client, participant).await;
     let token = token.map_err(|error| (true, error.cause.unwrap_or_else(|| anyhow::anyhow!(error.description))))?;
     let status = issuer.outgoing.post_form(uri, &[("logout_token", &token)]).await.map_err(|error| (true, error))?;
     if status.is_success() {

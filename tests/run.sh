@@ -4,7 +4,7 @@
 #   tests/run.sh            all phases
 #   tests/run.sh lint unit  only these
 #
-# HISTORIES=10000 makes the property test of key rotation run in full, FULL=1 those with replicas (`make test-all`).
+# HISTORIES=10000 makes the property test of key rotation run in full, FULL=1 those with replicas and schemathesis (`make test-all`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

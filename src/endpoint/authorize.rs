@@ -154,7 +154,8 @@ async fn decide(
 /// OIDC Core §3.1.2.1: `prompt` and `max_age`; and tenants that want to see the password at every application.
 fn needs_credentials(issuer: &Issuer, request: &AuthorizationRequest, session: &Session) -> bool {
     let asked = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
-    let too_old = request.max_age.is_some_and(|max_age| max_age == 0 || session.age(issuer.now()).as_secs() > max_age);
+    // Both moments are whole seconds: what looks like exactly `max_age` may be a part of a second more.
+    let too_old = request.max_age.is_some_and(|max_age| session.age(issuer.now()).as_secs() >= max_age);
     asked || too_old || !(issuer.tenant.silent_login || request.prompts(Prompt::None))
 }
 

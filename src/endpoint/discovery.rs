@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use crate::grant::authorization_code;
 use crate::issuer::Issuer;
 use crate::protocol::client_keys;
 use crate::protocol::error::Result;
@@ -40,7 +41,7 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
         response_types_supported: vec!["code"],
         response_modes_supported: vec!["query", "form_post"],
         grant_types_supported: grant_types(issuer),
-        acr_values_supported: vec!["0", "1"],
+        acr_values_supported: authorization_code::LEVELS.to_vec(),
         subject_types_supported: vec!["public"],
         id_token_signing_alg_values_supported: signer
             .supported_algorithms()

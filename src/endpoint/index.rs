@@ -11,6 +11,7 @@ use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::registry::demo;
+use crate::sign_out;
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
@@ -62,12 +63,12 @@ pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> R
         Some(sid) => {
             let open = Session::of(&issuer.store, subject).await?;
             if open.iter().any(|other| other.sid == sid) {
-                Session::end_named(&issuer.store, sid).await?;
+                sign_out::named(&issuer, sid).await?;
             }
             sid == session.sid
         }
         None if parameters.one("everywhere")?.is_some() => {
-            Session::end_everywhere(&issuer.store, subject).await?;
+            sign_out::everywhere(&issuer, subject).await?;
             true
         }
         None => return Err(OAuthError::invalid_request("session or everywhere is missing")),

@@ -13,6 +13,7 @@ use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
+use crate::sign_out;
 use crate::store::Loaded;
 use crate::web::cookies::{Cookies, SetCookie};
 use crate::web::error::said;
@@ -123,7 +124,7 @@ async fn stay(
     match issuer.login.is_valid(&issuer.tenant, &claimed.identity.username).await {
         Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
         Ok(false) => {
-            Session::end(&issuer.store, cookie, &claimed).await?;
+            sign_out::session(issuer, cookie, &claimed).await?;
             audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider");
             Ok(None)
         }

@@ -76,15 +76,18 @@ async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest>
         (Some(named), _) => Some(named.to_owned()),
         (None, hint) => hint.as_ref().map(|hint| hint.aud.clone()),
     };
+    let state = parameters.owned("state")?;
+    // §3: whose address it would be is told by nothing. The person may sign out all the same, and stays here.
+    let Some(client_id) = client_id else { return Ok(LogoutRequest { hint, post_logout_redirect_uri: None, state }) };
     let post_logout_redirect_uri = parameters.owned("post_logout_redirect_uri")?;
     if let Some(uri) = &post_logout_redirect_uri {
-        let client = client_id.and_then(|client_id| issuer.client(&client_id));
+        let client = issuer.client(&client_id);
         let registered = client.is_some_and(|client| client.post_logout_redirect_uris.contains(uri));
         if !registered {
             return Err(OAuthError::invalid_request("post_logout_redirect_uri is not registered for this client"));
         }
     }
-    Ok(LogoutRequest { hint, post_logout_redirect_uri, state: parameters.owned("state")? })
+    Ok(LogoutRequest { hint, post_logout_redirect_uri, state })
 }
 
 async fn confirm(

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest};
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::pkce::{ChallengeMethod, CodeChallenge};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
@@ -22,6 +22,9 @@ use crate::token::{Authorization, Grant, Person};
 
 /// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
 const LIFETIME: Duration = Duration::from_secs(60);
+
+/// What a sign-in with a password may be called (`acr`, OIDC Core §2).
+pub const LEVELS: [&str; 2] = ["0", "1"];
 
 /// How long a used code is remembered: as long as its reuse should end what it gave.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
@@ -60,6 +63,7 @@ pub fn check_request(client: &Client, request: &AuthorizationRequest) -> Result<
         }
         _ => {}
     }
+    acr(request)?;
     permitted_scope(client, &request.scope)
 }
 
@@ -84,7 +88,7 @@ pub async fn issue(
             identity: session.identity.clone(),
             auth_time: session.auth_time,
             sid: Some(session.sid.clone()),
-            acr: acr(&request.acr_values),
+            acr: acr(request)?,
             amr: vec!["pwd".into()],
         },
         claims: request.claims.clone(),
@@ -98,8 +102,19 @@ pub async fn issue(
 }
 
 /// OIDC Core §2: a password is level 1, and the client's first wish is met where it is that.
-fn acr(wishes: &[String]) -> String {
-    wishes.iter().find(|wish| matches!(wish.as_str(), "0" | "1")).cloned().unwrap_or_else(|| "1".into())
+///
+/// Errors: `unmet_authentication_requirements` when the client accepts nothing of it (§5.5.1.1).
+fn acr(request: &AuthorizationRequest) -> Result<String> {
+    let (wanted, essential) = request.claims.wanted_acr();
+    let known = |wish: &&str| LEVELS.contains(wish);
+    match wanted.into_iter().find(known) {
+        Some(acr) => Ok(acr.to_owned()),
+        None if essential => Err(OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "nobody can sign in here by any of the demanded acr values",
+        )),
+        None => Ok(request.acr_values.iter().map(String::as_str).find(known).unwrap_or("1").to_owned()),
+    }
 }
 
 /// Redeems a code: RFC 6749 §4.1.3.

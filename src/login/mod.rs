@@ -39,7 +39,7 @@ impl fmt::Debug for Credentials {
 /// A person who may log in, as the tenant describes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The `sub` of all tokens (OpenID Connect Core §2): never empty, at most 255 characters.
+    /// The `sub` of all tokens (OpenID Connect Core §2): 1 to 255 printable ASCII characters.
     pub subject: String,
     /// The name as typed at the login.
     pub username: String,

@@ -97,6 +97,16 @@ impl ClaimsRequest {
     pub fn wanted_subject(&self) -> Option<&str> {
         self.id_token.get("sub")?.get("value")?.as_str()
     }
+
+    /// Which values of `acr` will do, the best first, and whether no other will (§5.5.1.1).
+    pub fn wanted_acr(&self) -> (Vec<&str>, bool) {
+        let Some(wish) = self.id_token.get("acr") else { return (Vec::new(), false) };
+        let several = wish.get("values").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let values: Vec<&str> = wish.get("value").into_iter().chain(several).filter_map(Value::as_str).collect();
+        let named = wish.get("value").is_some() || wish.get("values").is_some();
+        let essential = named && wish.get("essential").and_then(Value::as_bool) == Some(true);
+        (values, essential)
+    }
 }
 
 impl AuthorizationRequest {

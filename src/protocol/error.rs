@@ -45,6 +45,8 @@ pub enum ErrorCode {
     SlowDown,
     /// RFC 6749 §4.1.2.1: try again later.
     TemporarilyUnavailable,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements §3: nobody can sign in as the client demands.
+    UnmetAuthenticationRequirements,
     /// RFC 6749 §5.2: the client may not use this grant.
     UnauthorizedClient,
     /// RFC 6749 §5.2: no such grant here.
@@ -77,6 +79,7 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",

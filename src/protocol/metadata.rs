@@ -20,6 +20,8 @@ pub struct ServerMetadata {
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
+    // RFC 8414 §3.2: what has no elements is left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grant_types_supported: Vec<&'static str>,
     pub acr_values_supported: Vec<&'static str>,
     pub subject_types_supported: Vec<&'static str>,

@@ -11,6 +11,7 @@ pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod scope;
+pub mod subject;
 pub mod token;
 pub mod token_exchange;
 

@@ -7,6 +7,7 @@ use super::document::Findings;
 use super::tenant::{HostPattern, LookSettings, Templates, User};
 use super::tenant_spec::{LookSpec, UserSpec, text};
 use super::written::{List, Text};
+use crate::protocol::subject::is_subject;
 
 /// A tenant's name becomes part of keys in the store and of metric labels.
 pub(super) fn is_tenant_name(name: &str) -> bool {
@@ -137,10 +138,16 @@ pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) ->
         if let Err(error) = check_argon2id(&password_hash) {
             findings.error(format!("users: password_hash of {username:?} {error}"));
         }
+        let subject = text(user.subject);
+        if !is_subject(subject.as_deref().unwrap_or(&username)) {
+            findings.error(format!(
+                "users: the subject of {username:?} must be 1 to 255 printable ASCII characters; write a subject for it"
+            ));
+        }
         users.push(User {
             username,
             password_hash,
-            subject: text(user.subject),
+            subject,
             role: text(user.role).unwrap_or_else(|| "default".into()),
             profile: user.profile.unwrap_or_default(),
             scopes: user.scopes.texts(),

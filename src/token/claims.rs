@@ -98,16 +98,37 @@ pub fn own(identity: &Identity) -> Map<String, Value> {
 
 fn value(identity: &Identity, name: &str, kind: Kind) -> Option<Value> {
     let value = identity.profile.get(name).filter(|value| says_something(value))?;
+    if let (Kind::Object, Value::Object(members)) = (kind, value) {
+        return address(name, members);
+    }
     let fits = match kind {
         Kind::Text => value.is_string(),
         Kind::Flag => value.is_boolean(),
         Kind::Number => value.is_number(),
-        Kind::Object => value.as_object().is_some_and(|members| members.values().all(Value::is_string)),
+        Kind::Object => false,
     };
     if !fits {
-        tracing::warn!(claim = name, "a claim of the login provider has the wrong type and is left out");
+        left_out(name);
     }
     fits.then(|| value.clone())
+}
+
+/// §5.1.1: an object of texts.
+fn address(name: &str, members: &Map<String, Value>) -> Option<Value> {
+    let said: Map<String, Value> = members
+        .iter()
+        .filter(|(_, value)| says_something(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let fits = said.values().all(Value::is_string);
+    if !fits {
+        left_out(name);
+    }
+    (fits && !said.is_empty()).then(|| said.into())
+}
+
+fn left_out(name: &str) {
+    tracing::warn!(claim = name, "a claim of the login provider has the wrong type and is left out");
 }
 
 /// §5.3.2: claims without a value are left out, never sent as null or as an empty string.

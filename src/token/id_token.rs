@@ -14,6 +14,7 @@ use crate::key::{Expired, TenantSigner};
 use crate::login::session::Session;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::jwk::Algorithm;
+use crate::registry::client::Client;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -45,11 +46,7 @@ pub fn sign(
     expires_at: Timestamp,
 ) -> Result<String> {
     let grant = &personal.grant;
-    // The one that the client registered, if the tenant has a key for it.
-    let wanted = authorization.client.id_token_algorithm;
-    let algorithm = wanted
-        .filter(|wanted| signer.supported_algorithms().contains(wanted))
-        .unwrap_or_else(|| signer.id_token_algorithm());
+    let algorithm = algorithm(signer, &authorization.client);
     let claims = Claims {
         iss: &authorization.issuer_url,
         sub: &grant.person.identity.subject,
@@ -67,6 +64,12 @@ pub fn sign(
         requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
     };
     Ok(signer.sign_with(algorithm, TokenType::Id, &claims, expires_at)?)
+}
+
+/// By what the ID tokens of a client are signed: as it registered, if the tenant has a key for that.
+pub(super) fn algorithm(signer: &TenantSigner, client: &Client) -> Algorithm {
+    let wanted = client.id_token_algorithm.filter(|wanted| signer.supported_algorithms().contains(wanted));
+    wanted.unwrap_or_else(|| signer.id_token_algorithm())
 }
 
 /// §3.1.3.6: the left half of the token's hash, by the hash of the signature; that of Ed25519 is SHA-512 (RFC 8032 §5.1).

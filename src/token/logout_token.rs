@@ -5,11 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
+use super::id_token::algorithm;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
 use crate::login::participant::Participant;
 use crate::protocol::error::Result;
+use crate::registry::client::Client;
 
 /// §4 recommends two minutes at most.
 const LIFETIME: Duration = Duration::from_secs(120);
@@ -28,7 +30,7 @@ struct Claims<'a> {
 }
 
 /// Tells a client that the session it took part in is over.
-pub async fn sign(issuer: &Issuer, participant: &Participant) -> Result<String> {
+pub async fn sign(issuer: &Issuer, client: &Client, participant: &Participant) -> Result<String> {
     let now = issuer.now();
     let claims = Claims {
         iss: &participant.issuer,
@@ -40,5 +42,7 @@ pub async fn sign(issuer: &Issuer, participant: &Participant) -> Result<String> 
         events: json!({ "http://schemas.openid.net/event/backchannel-logout": {} }),
         sid: &participant.sid,
     };
-    Ok(issuer.signer().await?.sign(TokenType::Logout, &claims, claims.exp)?)
+    let signer = issuer.signer().await?;
+    // §2.6: the client verifies it by the algorithm of its ID tokens and by no other.
+    Ok(signer.sign_with(algorithm(&signer, client), TokenType::Logout, &claims, claims.exp)?)
 }

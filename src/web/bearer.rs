@@ -8,6 +8,7 @@ use super::form::Form;
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::parameters::Parameters;
 use crate::token::access_token::{self, Living};
 
 /// Holding this means: the request carries a living access token of the tenant.
@@ -24,20 +25,45 @@ impl FromRequest<App> for Bearer {
     async fn from_request(request: Request, app: &App) -> std::result::Result<Self, Self::Rejection> {
         let (mut parts, body) = request.into_parts();
         let issuer = Issuer::from_request_parts(&mut parts, app).await?;
-        let presented = match from_header(&parts.headers) {
-            Err(error) => return Err(challenge(error)),
-            Ok(Some(token)) => Some(token),
-            // §2.2: in the body of a POST; never in the query (§2.3), where it would end up in logs.
-            Ok(None) if parts.method == Method::POST => {
-                let Form(parameters) = Form::from_request(Request::from_parts(parts, body), app).await?;
-                parameters.owned("access_token").map_err(challenge)?
+        let in_header = from_header(&parts.headers).map_err(challenge)?;
+        let in_query = from_query(parts.uri.query().unwrap_or_default()).map_err(challenge)?;
+        let in_body = from_body(Request::from_parts(parts, body), app).await?;
+        let presented = match (in_header, in_body, in_query) {
+            (Some(token), None, None) | (None, Some(token), None) => token,
+            // §2.3: never in the query, where it would end up in logs.
+            (None, None, _) => return Err(nothing_presented()),
+            _ => {
+                let twice = "the access token must be sent in one way, in the header or in the body";
+                return Err(challenge(OAuthError::invalid_request(twice)));
             }
-            Ok(None) => None,
         };
-        let Some(presented) = presented else { return Err(nothing_presented()) };
         let token = access_token::verify(&issuer, &presented).await.map_err(challenge)?;
         Ok(Self { issuer, token })
     }
+}
+
+/// §2.2: in the body of a POST that is a form; what else is in a body says nothing here.
+async fn from_body(request: Request, app: &App) -> Result<Option<String>, Response> {
+    if request.method() != Method::POST || !has_form(request.headers()) {
+        return Ok(None);
+    }
+    let unreadable = || challenge(OAuthError::invalid_request("the body is not a readable form"));
+    match Form::from_request(request, app).await {
+        Ok(Form(parameters)) => parameters.owned("access_token").map_err(challenge),
+        Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => Err(unreadable()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Whether there is a body that the server reads as parameters.
+fn has_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    ["application/x-www-form-urlencoded", "application/json"].iter().any(|form| essence.eq_ignore_ascii_case(form))
+}
+
+fn from_query(query: &str) -> Result<Option<String>> {
+    Parameters::from_form(query.as_bytes())?.owned("access_token")
 }
 
 fn from_header(headers: &HeaderMap) -> Result<Option<String>> {

@@ -7,6 +7,7 @@ mod browser;
 mod bucket;
 mod calendar;
 mod configuration;
+mod contract;
 mod desk;
 mod errand;
 mod installation;

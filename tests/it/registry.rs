@@ -343,6 +343,10 @@ fn what_is_wrong_with_a_tenant_is_said_and_the_tenant_is_not_served() {
             "declared twice",
         ),
         ("hosts: [a.example]\n  users: [{username: u}]".into(), "missing field `password_hash`"),
+        (
+            format!("hosts: [a.example]\n  users: [{{username: jürgen, password_hash: '{hash}'}}]"),
+            "write a subject for it",
+        ),
         ("hosts: [a.example]\n  signing: {grace: soon}".into(), "\"soon\" is not a span of time"),
         ("hosts: [a.example]\n  templates: {host: s3}".into(), "bucket is missing"),
         (templates("bucket: pages, host: 'https://s3.example/pages'"), "host must be the store's host"),

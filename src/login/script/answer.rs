@@ -6,9 +6,8 @@ use serde_json::Map;
 use super::engine::Question;
 use crate::login::{DEFAULT_ROLE, Identity};
 use crate::protocol::depth::{MAX_DEPTH, is_deeper_than};
+use crate::protocol::subject::is_subject;
 
-/// Longest `sub`, in characters (OpenID Connect Core §2).
-const MAX_SUBJECT: usize = 255;
 /// Longest role or scope, in characters.
 const MAX_NAME: usize = 255;
 /// Most scopes that a script may add.
@@ -57,8 +56,13 @@ pub(super) fn read(driver: &Object<'_>, question: &Question, subject: Option<Str
 }
 
 fn checked_subject(subject: String) -> Result<String, Unread> {
-    if subject.is_empty() || subject.chars().count() > MAX_SUBJECT || subject.chars().any(char::is_control) {
-        return Err(Unread::Unusable("the subject is empty, too long or has control characters".to_owned()));
+    // Not translated into one that would do: two people could meet there, and one of them be taken for the other.
+    if !is_subject(&subject) {
+        return Err(Unread::Unusable(
+            "the subject (the username, where none is committed) is not 1 to 255 printable ASCII characters; \
+             commit an id, like commit({ subject: user.id })"
+                .to_owned(),
+        ));
     }
     Ok(subject)
 }

@@ -148,15 +148,19 @@ async fn max_age_asks_again_when_the_sign_in_is_older() {
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
     spa.obtain_code_in(&mut browser, &[]).await;
-    server.clock.advance(Duration::from_secs(100));
+    server.clock.advance(Duration::from_secs(99));
     spa.code_of(&browser.visit(&spa.authorize_path(&[("max_age", "100")])).await);
     server.clock.advance(Duration::from_secs(1));
+    // Of whole seconds a hundred: maybe a hundred and a half.
     browser.visit(&spa.authorize_path(&[("max_age", "100")])).await.expect_page(200);
     browser
         .get(&spa.authorize_path(&[("max_age", "100"), ("prompt", "none")]))
         .await
         .expect_error_redirect("login_required");
-    browser.visit(&spa.authorize_path(&[("max_age", "0")])).await.expect_page(200);
+    let page = browser.visit(&spa.authorize_path(&[("max_age", "0")])).await.expect_page(200);
+    let tokens = spa.redeem(&spa.code_of(&browser.sign_in(&page).await)).await.expect(200);
+    let id_token = crate::harness::response::decoded(&tokens.member("id_token"), 1);
+    assert_eq!(id_token["auth_time"], id_token["iat"], "signed in just now");
 }
 
 #[tokio::test]
@@ -251,4 +255,36 @@ async fn a_wish_for_a_certain_person_is_met_or_refused() {
     let path = |claims: &str| spa.authorize_path(&[("prompt", "none"), ("claims", claims)]);
     assert!(browser.get(&path(&wish("acme-ada"))).await.query().contains_key("code"));
     browser.get(&path(&wish("bob"))).await.expect_error_redirect("login_required");
+}
+
+#[tokio::test]
+async fn select_account_lets_the_person_be_somebody_else() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    spa.obtain_code_in(&mut browser, &[]).await;
+    let page = browser.visit(&spa.authorize_path(&[("prompt", "select_account")])).await.expect_page(200);
+    let answer = browser.sign_in_as(&page, "bob", crate::harness::fixtures::PASSWORD).await;
+    let tokens = spa.redeem(&spa.code_of(&answer)).await.expect(200);
+    assert_eq!(tokens.access_claims()["sub"], "bob");
+}
+
+#[tokio::test]
+async fn the_query_of_a_redirect_uri_stays_as_it_was_registered() {
+    let registered = "https://app.acme.example/cb?tenant=a%20b&x=%C3%BC&empty=";
+    let client = format!(
+        "name: Query\nconfig:\n  tenantname: acme\n  ident: query\n  redirect_urls: ['{registered}']\n  scopes: [openid]"
+    );
+    let documents = format!("{}\n---\n{client}", crate::harness::fixtures::documents());
+    let server = TestServer::start_with(&documents, &[]).await;
+    let query = RelyingParty::new(&server, "query");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&query.authorize_path(&[("redirect_uri", registered)])).await.expect_page(200);
+    let answer = browser.sign_in(&page).await;
+    assert!(answer.location().starts_with(&format!("{registered}&code=")), "{answer:#?}");
+    let error = browser.get(&query.authorize_path(&[("redirect_uri", registered), ("response_type", "token")])).await;
+    assert!(error.location().starts_with(&format!("{registered}&error=")), "{error:#?}");
+    for other in ["https://app.acme.example/cb", "https://app.acme.example/cb?x=%C3%BC&tenant=a%20b&empty="] {
+        browser.get(&query.authorize_path(&[("redirect_uri", other)])).await.expect_page(400);
+    }
 }

@@ -140,3 +140,50 @@ async fn a_client_that_says_no_is_believed_and_nobody_is_called_on_a_private_add
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(application.received().len(), 1);
 }
+
+#[tokio::test]
+async fn a_logout_token_is_signed_as_the_clients_id_tokens_are() {
+    let application = Application::start("").await;
+    let client = |ident: &str, algorithm: &str| {
+        format!(
+            "name: {ident}\nconfig:\n  tenantname: acme\n  ident: {ident}\n  redirect_urls: ['{}']\n  scopes: [openid]\n  \
+             id_token_signed_response_alg: {algorithm}\n  backchannel_logout_uri: {}\n",
+            fixtures::CALLBACK,
+            application.url("/bye")
+        )
+    };
+    let documents = [fixtures::documents(), client("one", "RS256"), client("two", "EdDSA")].join("\n---\n");
+    let server = TestServer::start_with(&documents, &[("JWT_ALGORITHM", "EdDSA")]).await;
+    let mut browser = Browser::new(&server);
+    let mut signed = Vec::new();
+    for client_id in ["one", "two"] {
+        let tokens = sign_in(&server, &mut browser, client_id).await;
+        signed.push((client_id, decoded(tokens["id_token"].as_str().expect("an ID token"), 0)["alg"].clone()));
+    }
+    assert_eq!(signed, [("one", json!("RS256")), ("two", json!("EdDSA"))]);
+    sign_out(&mut browser).await;
+    for token in application.wait_for(2).await.iter().map(|body| logout_token(body)) {
+        let client_id = decoded(&token, 1)["aud"].clone();
+        let (_, expected) = signed.iter().find(|(own, _)| client_id == *own).expect("one of them");
+        assert_eq!(&decoded(&token, 0)["alg"], expected, "{client_id}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_ends_a_session_from_the_list_tells_its_clients_too() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let (mut laptop, mut phone) = (Browser::new(&server), Browser::new(&server));
+    let on_laptop = sign_in(&server, &mut laptop, "one").await;
+    sign_in(&server, &mut phone, "two").await;
+    let sid = decoded(on_laptop["id_token"].as_str().expect("an ID token"), 1)["sid"].clone();
+    let page = phone.get("/").await.expect_page(200);
+    let fields = [("token", &*page.hidden("token")), ("session", sid.as_str().expect("a sid"))];
+    phone.post("/", &fields).await.expect(303);
+    let told = application.wait_for(1).await;
+    assert_eq!(decoded(&logout_token(&told[0]), 1)["sid"], sid);
+    let page = phone.get("/").await.expect_page(200);
+    phone.post("/", &[("token", &page.hidden("token")), ("everywhere", "1")]).await.expect(303);
+    let told = application.wait_for(2).await;
+    assert_eq!(decoded(&logout_token(&told[1]), 1)["aud"], "two");
+}

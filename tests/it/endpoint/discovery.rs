@@ -107,3 +107,46 @@ async fn an_unverified_header_names_no_url() {
     let document = server.send(request).await.expect(200).json();
     assert_eq!(document["issuer"], "https://login.acme.example");
 }
+
+#[tokio::test]
+async fn the_document_has_what_clients_look_for_in_the_form_they_expect() {
+    let server = TestServer::start().await;
+    let document = server.get("/.well-known/openid-configuration").await.json();
+    for (name, least) in [
+        ("scopes_supported", &["openid"][..]),
+        ("response_types_supported", &["code"]),
+        ("response_modes_supported", &["query", "form_post"]),
+        ("grant_types_supported", &["authorization_code", "refresh_token"]),
+        ("id_token_signing_alg_values_supported", &["RS256"]),
+        ("token_endpoint_auth_methods_supported", &["client_secret_basic", "client_secret_post", "private_key_jwt"]),
+        ("claims_supported", &["sub", "iss", "auth_time", "acr", "name", "email", "phone_number", "address"]),
+        ("acr_values_supported", &["0", "1"]),
+    ] {
+        let values = document[name].as_array().unwrap_or_else(|| panic!("{name}: {document}"));
+        assert!(least.iter().all(|value| values.contains(&(*value).into())), "{name}: {values:?}");
+        assert!(!values.contains(&"none".into()) || name == "token_endpoint_auth_methods_supported", "{name}");
+    }
+    for (name, value) in [
+        ("claims_parameter_supported", true),
+        ("request_parameter_supported", false),
+        ("request_uri_parameter_supported", false),
+        ("backchannel_logout_supported", true),
+        ("backchannel_logout_session_supported", true),
+        ("authorization_response_iss_parameter_supported", true),
+    ] {
+        assert_eq!(document[name], value, "{name}");
+    }
+    for name in ["authorization", "token", "userinfo", "end_session", "revocation", "introspection"] {
+        let url = document[format!("{name}_endpoint")].as_str().unwrap_or_default();
+        assert!(url.starts_with("https://login.acme.example/"), "{name}: {url}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_without_clients_has_no_empty_members() {
+    let tenant = crate::harness::fixtures::tenant("acme", "login.acme.example");
+    let server = TestServer::start_with(&tenant, &[]).await;
+    let document = server.get("/.well-known/openid-configuration").await.expect(200).json();
+    let empty = |value: &serde_json::Value| value.as_array().is_some_and(Vec::is_empty);
+    assert!(document.as_object().expect("an object").values().all(|value| !empty(value)), "{document}");
+}

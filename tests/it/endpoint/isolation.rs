@@ -46,7 +46,9 @@ async fn artefacts(server: &TestServer) -> Artefacts {
         id_token: tokens.member("id_token"),
         device_code: device.member("device_code"),
         user_code: device.member("user_code"),
-        logout_token: logout_token::sign(&issuer, &participant).await.expect("a token"),
+        logout_token: logout_token::sign(&issuer, &issuer.client("spa").expect("a client"), &participant)
+            .await
+            .expect("a token"),
         interaction: pending.query()["interaction"].clone(),
         browser: browser.cookies.into_iter().collect(),
     }

@@ -17,3 +17,4 @@ mod revoked_key;
 mod throttle;
 mod token;
 mod userinfo;
+mod wishes;

@@ -100,6 +100,20 @@ async fn a_browser_may_call_from_the_clients_own_origin_alone() {
     assert_eq!(own.header("access-control-allow-origin"), "https://app.acme.example");
     let foreign = server.send(preflight("https://evil.example")).await.expect(204);
     assert_eq!(foreign.header("access-control-allow-origin"), "");
+    for path in ["/userinfo", "/revoke", "/token/info"] {
+        let own = Request::options(path).header(header::ORIGIN, "https://app.acme.example").body(Body::empty());
+        let own = server.send(own.expect("a request")).await.expect(204);
+        assert_eq!(own.header("access-control-allow-origin"), "https://app.acme.example", "{path}");
+    }
+    // Nobody reads these but the window itself, or another server.
+    for path in ["/authorize", "/login", "/logout", "/introspect", "/device_authorization"] {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let request =
+                Request::builder().method(method).uri(path).header(header::ORIGIN, "https://app.acme.example");
+            let answer = server.send(request.body(Body::empty()).expect("a request")).await;
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]

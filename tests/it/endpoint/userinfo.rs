@@ -62,6 +62,7 @@ async fn a_token_may_come_in_the_header_or_the_body_and_not_in_the_query() {
     server.post("/userinfo", &[("access_token", &token)]).await.expect(200);
     let answer = server.get(&format!("/userinfo?access_token={token}")).await.expect(401);
     assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"uitsmijter\"", "no error without credentials");
+    assert_eq!(answer.body, "");
 }
 
 #[tokio::test]
@@ -82,4 +83,35 @@ async fn a_token_that_is_not_good_gets_the_challenge_of_the_rfc() {
     server.send(wrong.expect("a request")).await.expect_error(400, "invalid_request");
     server.clock.advance(Duration::from_secs(2 * 60 * 60));
     server.get_with_token("/userinfo", &access).await.expect_error(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_token_that_comes_in_two_ways_is_refused() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let token = spa.redeem(&spa.obtain_code(&[]).await).await.expect(200).member("access_token");
+    let bearer = || format!("Bearer {token}").parse().expect("a header");
+    for path in ["/userinfo", "/token/info"] {
+        let with_query = format!("{path}?access_token={token}");
+        let mut in_body = form(path, &[("access_token", &token)]);
+        in_body.headers_mut().insert(header::AUTHORIZATION, bearer());
+        let mut in_query = Request::get(&with_query).body(Body::empty()).expect("a request");
+        in_query.headers_mut().insert(header::AUTHORIZATION, bearer());
+        for twice in [in_body, in_query, form(&with_query, &[("access_token", &token)])] {
+            let answer = server.send(twice).await.expect_error(400, "invalid_request");
+            let challenge = answer.header("www-authenticate");
+            assert!(challenge.starts_with("Bearer realm=\"uitsmijter\", error=\"invalid_request\", "), "{challenge}");
+        }
+    }
+    let unreadable = Request::post("/userinfo").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = server.send(unreadable.body(Body::from("access_token=%ff")).expect("a request")).await;
+    let answer = answer.expect_error(400, "invalid_request");
+    assert!(answer.header("www-authenticate").contains("error=\"invalid_request\""), "{answer:#?}");
+    // A body that is no form is nothing that could carry a token.
+    for content_type in ["text/plain", "application/xml", ""] {
+        let mut post = Request::post("/userinfo").body(Body::from(format!("access_token={token}"))).expect("a request");
+        post.headers_mut().insert(header::AUTHORIZATION, bearer());
+        post.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().expect("a header"));
+        server.send(post).await.expect(200);
+    }
 }

@@ -62,6 +62,21 @@ async fn a_second_redemption_revokes_what_the_first_one_gave() {
 }
 
 #[tokio::test]
+async fn a_reuse_after_the_codes_own_life_still_ends_what_it_gave() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    for seconds in [30, 90] {
+        let code = spa.obtain_code(&[]).await;
+        let tokens = spa.redeem(&code).await.expect(200);
+        server.clock.advance(Duration::from_secs(seconds));
+        server.get_with_token("/userinfo", &tokens.member("access_token")).await.expect(200);
+        spa.redeem(&code).await.expect_error(400, "invalid_grant");
+        server.get_with_token("/userinfo", &tokens.member("access_token")).await.expect_error(401, "invalid_token");
+        spa.refresh(&tokens.member("refresh_token")).await.expect_error(400, "invalid_grant");
+    }
+}
+
+#[tokio::test]
 async fn of_many_redemptions_at_once_one_wins_at_most_and_nothing_stays_alive() {
     let server = TestServer::start().await;
     let spa = RelyingParty::new(&server, "spa");

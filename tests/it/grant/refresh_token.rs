@@ -124,3 +124,30 @@ async fn a_family_ends_at_its_cap() {
     server.clock.advance(11 * DAY);
     spa.refresh(&refresh).await.expect_error(400, "invalid_grant");
 }
+
+#[tokio::test]
+async fn a_person_whom_the_login_script_does_not_want_any_more_gets_nothing_new() {
+    // Whoever was let in may stay for as long as their name has no exclamation mark.
+    let tenant = r#"
+name: acme
+config:
+  hosts: ["login.acme.example"]
+  providers: ["class UserLoginProvider { constructor(c) { commit(true) } get canLogin() { return true } }
+    class UserValidationProvider { constructor(c) { this.c = c; commit(true) }
+    get isValid() { return !this.c.username.includes('!') } }"]
+"#;
+    let documents = format!("{tenant}\n---\n{}", crate::harness::fixtures::clients("acme", ""));
+    let server = TestServer::start_with(&documents, &[]).await;
+    let spa = RelyingParty::new(&server, "spa");
+    for (username, stays) in [("ada", true), ("eve!", false)] {
+        let mut browser = crate::harness::Browser::new(&server);
+        let page = browser.visit(&spa.authorize_path(&[])).await.expect_page(200);
+        let answer = browser.sign_in_as(&page, username, "any").await;
+        let tokens = spa.redeem(&spa.code_of(&answer)).await.expect(200);
+        let answer = spa.refresh(&tokens.member("refresh_token")).await;
+        match stays {
+            true => drop(answer.expect(200)),
+            false => drop(answer.expect_error(400, "invalid_grant")),
+        }
+    }
+}
