@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-redis interop replicas lint fmt deny bench generate image chart
+.PHONY: help run test test-all test-redis interop replicas upgrade cluster lint fmt deny bench generate image chart
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ interop: ## real clients in Node, Python, Go and a browser against the real prog
 replicas: ## several real processes on one real Redis
 	tests/replicas/install.sh
 	cargo test --test replicas -- --nocapture
+
+upgrade: ## an earlier version and this one side by side
+	@tests/run.sh upgrade
+
+cluster: ## a real Kubernetes API server
+	tests/chart/install.sh
+	tests/cluster/install.sh
+	cargo test --test cluster -- --nocapture
 
 lint: ## formatting, clippy, rustdoc; every warning is an error
 	cargo fmt --check

@@ -47,6 +47,8 @@ install() {
     done
     tests/interop/install.sh
     tests/replicas/install.sh
+    tests/chart/install.sh
+    tests/cluster/install.sh
 }
 
 lint() {
@@ -71,6 +73,25 @@ replicas() {
     cargo test --test replicas
 }
 
+upgrade() {
+    local missing=0
+    tests/upgrade/install.sh || missing=$?
+    if [ "$missing" -eq 3 ]; then
+        summary+=" upgrade-NOT-RUN"
+        return 0
+    fi
+    [ "$missing" -eq 0 ]
+    cargo test --test upgrade -- --nocapture
+}
+
+chart() {
+    tests/chart/run.sh
+}
+
+cluster() {
+    cargo test --test cluster
+}
+
 features() {
     local feature
     for feature in embedded redis s3; do
@@ -93,7 +114,7 @@ phase=start
 trap fail ERR
 set -E
 phases=("$@")
-[ ${#phases[@]} -gt 0 ] || phases=(install lint unit redis interop replicas features)
+[ ${#phases[@]} -gt 0 ] || phases=(install lint unit redis interop replicas upgrade chart cluster features)
 for phase in "${phases[@]}"; do
     run "$phase"
 done

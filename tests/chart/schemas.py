@@ -50,7 +50,11 @@ def of_others(target, versions, folders):
     found = [file for folder in folders for pattern in DEFINITIONS for file in Path(folder).glob(pattern)]
     if len(found) != len(DEFINITIONS):
         sys.exit(f"chart: expected {len(DEFINITIONS)} definitions of custom resources, found {found}")
+    definitions = target.parent / "definitions"
+    definitions.mkdir(exist_ok=True)
     for file in found:
+        # For the API server that tests/cluster starts.
+        shutil.copy(file, definitions / file.name)
         spec = yaml.safe_load(file.read_text())["spec"]
         for version in spec["versions"]:
             schema = version["schema"]["openAPIV3Schema"]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what these tests need beyond Rust, and leaves alone what is there already:
-#   redis-server (also runs as sentinel), redis-cli, libfaketime, and promtool, which Debian has in prometheus.
+#   redis-server (also runs as sentinel), redis-cli, haproxy, libfaketime, and promtool, which Debian has in prometheus.
 # Run it as often as you like. It uses sudo when it has to and is not root.
 set -eu
 
@@ -17,6 +17,7 @@ as_root() {
 
 missing=
 have redis-server || missing="$missing redis-server"
+have haproxy || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
 have faketime || missing="$missing faketime"
 have promtool || missing="$missing prometheus"
 if [ -n "$missing" ]; then
@@ -26,7 +27,7 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
     # The tests start servers of their own; those of the system would only hold ports.
-    for service in redis-server prometheus prometheus-node-exporter; do
+    for service in redis-server haproxy prometheus prometheus-node-exporter; do
         if have systemctl; then as_root systemctl disable --now "$service" 2>/dev/null || true; fi
     done
 fi

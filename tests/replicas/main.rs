@@ -22,11 +22,14 @@ mod person;
 mod redis;
 mod refresh;
 mod replica;
+mod rolling;
 #[path = "../interop/server.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients; here replicas are started by `world`")]
 mod server;
 mod sign_in;
 mod store_lost;
 mod together;
+mod traffic;
 mod verifier;
+#[expect(dead_code, reason = "shared with tests/upgrade, which runs another version of the program")]
 mod world;

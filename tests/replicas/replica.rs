@@ -37,8 +37,13 @@ pub(crate) struct Answer {
 }
 
 impl Replica {
-    pub(crate) fn spawn(mut command: Command, log: PathBuf) -> Self {
-        let port = free_port();
+    /// Starts a process that listens where it is told to.
+    pub(crate) fn spawn(command: Command, log: PathBuf) -> Self {
+        Self::spawn_at(free_port(), command, log)
+    }
+
+    /// The same at this port. Whatever answers in the place of a replica may be started so, a proxy for instance.
+    pub(crate) fn spawn_at(port: u16, mut command: Command, log: PathBuf) -> Self {
         let out = File::create(&log).expect("a file for the log");
         let err = out.try_clone().expect("a second handle of the log");
         command.env("LISTEN", format!("127.0.0.1:{port}"));

@@ -1,7 +1,7 @@
 //! What replicas have in common: a configuration, an environment, a store and the time.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use crate::configuration::{self, Document, SECRET};
 use crate::redis::RedisServer;
 use crate::replica::Replica;
+use crate::server::free_port;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_uitsmijter");
 
 /// What every replica of one installation is given.
 pub(crate) struct World {
+    program: PathBuf,
     folder: TempDir,
     environment: Vec<(String, String)>,
     speed: u32,
@@ -40,6 +42,7 @@ impl World {
 
     fn new() -> Self {
         let world = Self {
+            program: PROGRAM.into(),
             folder: tempfile::tempdir().expect("a temporary directory"),
             environment: Vec::new(),
             speed: 1,
@@ -53,6 +56,11 @@ impl World {
         }
         let directory = world.folder.path().display().to_string();
         world.with("DIRECTORY", &directory).with("ENVIRONMENT", "development").with("LOG_LEVEL", "info")
+    }
+
+    /// The same run by another version of the program.
+    pub(crate) fn program(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     /// Sets an environment variable for the replicas to come.
@@ -101,9 +109,38 @@ impl World {
 
     /// Starts a process and does not wait for it.
     pub(crate) fn spawn(&self) -> Replica {
+        Replica::spawn(self.command(&[]), self.next_log())
+    }
+
+    /// Starts a process at this port and waits until it is ready.
+    pub(crate) async fn start_at(&self, port: u16) -> Replica {
+        self.settle(Replica::spawn_at(port, self.command(&[]), self.next_log())).await
+    }
+
+    /// HAProxy at a port of its own, which sends requests to those of `backends` that say they are ready, as the
+    /// service of a cluster does: each request once.
+    pub(crate) async fn balance(&self, backends: &[u16]) -> Replica {
+        let port = free_port();
+        let servers: String =
+            backends.iter().map(|port| format!("    server s{port} 127.0.0.1:{port} check\n")).collect();
+        let text = format!(
+            "global\n    log stderr local0 warning\ndefaults\n    mode http\n    retries 0\n    timeout connect 5s\n    \
+             timeout client 60s\n    timeout server 60s\n    default-server inter 250ms fall 2 rise 1\n\
+             frontend all\n    bind 127.0.0.1:{port}\n    default_backend replicas\n\
+             backend replicas\n    option httpchk GET /health/ready\n{servers}"
+        );
+        let configuration = self.folder.path().join("haproxy.cfg");
+        fs::write(&configuration, text).expect("a configuration of HAProxy");
+        let mut command = Command::new("/usr/sbin/haproxy");
+        command.arg("-db").arg("-f").arg(configuration);
+        let balancer = Replica::spawn_at(port, command, self.next_log());
+        balancer.listens().await;
+        balancer
+    }
+
+    fn next_log(&self) -> PathBuf {
         let number = self.replicas.fetch_add(1, Ordering::Relaxed);
-        let command = self.command(&[]);
-        Replica::spawn(command, self.folder.path().join(format!("log-{number}")))
+        self.folder.path().join(format!("log-{number}"))
     }
 
     /// Starts a process and waits until it is ready.
@@ -156,7 +193,7 @@ impl World {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(&self.program);
         command.args(words).env_clear().current_dir(self.folder.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.speed > 1 {
