@@ -38,6 +38,7 @@ promises![
     a_later_shorter_member_does_not_shorten_the_group,
     a_member_that_is_prolonged_prolongs_its_group,
     what_is_removed_is_gone_from_its_groups,
+    one_of_a_hundred_removers_is_told_that_it_was,
     what_is_over_is_gone_for_every_verb,
     any_bytes_can_be_stored,
     keys_may_hold_odd_characters,
@@ -212,12 +213,26 @@ async fn what_is_removed_is_gone_from_its_groups(store: &Fixture) {
     assert!(sorted_members(store, "g").await.is_empty());
 }
 
+async fn one_of_a_hundred_removers_is_told_that_it_was(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &[], LONG).await.unwrap();
+    let removers = (0..100).map(|_| {
+        let backend = store.backend.clone();
+        tokio::spawn(async move { backend.remove("{t}a").await.unwrap() })
+    });
+    let mut told = 0;
+    for remover in removers.collect::<Vec<_>>() {
+        told += usize::from(remover.await.unwrap());
+    }
+    assert_eq!(told, 1);
+}
+
 async fn what_is_over_is_gone_for_every_verb(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
     assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"one");
     store.let_pass(SHORT).await;
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
     assert_eq!(store.backend.consume("{t}a").await.unwrap(), None);
+    assert!(!store.backend.remove("{t}a").await.unwrap());
     assert!(sorted_members(store, "g").await.is_empty());
     assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], None).await.unwrap());
     assert!(store.backend.compare_and_set("{t}a", None, b"two", &[], None).await.unwrap());
