@@ -47,7 +47,7 @@ def path(location):
 
 
 def sign_in(server, of, scope="openid profile email offline_access"):
-    """Everybody signs in, each in a browser of their own; gives CPU seconds per sign-in for each of STEPS, and the answers with tokens."""
+    """Everybody signs in, in a browser of their own; gives CPU seconds per sign-in for each step, and the tokens."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
     asked = {"response_type": "code", "client_id": f"{of}-service", "redirect_uri": CALLBACK, "state": "a-state"}
     asked |= {"scope": scope, "nonce": "a-nonce"}

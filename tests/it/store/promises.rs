@@ -160,6 +160,7 @@ async fn compare_and_set_keeps_the_count_of_uses(store: &Fixture) {
 
 async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {
     assert!(sorted_members(store, "g").await.is_empty());
+    store.backend.put("{t}other", b"other", &groups(&["gg"]), LONG).await.unwrap();
     for (key, value, names) in [("{t}a", "a", &["g"][..]), ("{t}b", "b", &["g", "h"]), ("{t}c", "c", &["h"])] {
         store.backend.put(key, value.as_bytes(), &groups(names), LONG).await.unwrap();
     }
@@ -171,6 +172,7 @@ async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
     assert_eq!(store.backend.get("{t}b").await.unwrap(), None);
     assert_eq!(store.backend.get("{t}c").await.unwrap().unwrap(), b"c");
+    assert_eq!(sorted_members(store, "gg").await, ["other"], "a name that begins alike is another group");
     store.backend.put("{t}b", b"again", &[], LONG).await.unwrap();
     assert_eq!(sorted_members(store, "h").await, ["c"], "a removed key does not remember its groups");
 }
