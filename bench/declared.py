@@ -21,14 +21,25 @@ SCRIPT = """
       }
 """
 
-# One person of the tenant's own. Their hash is as cheap as argon2id gets: it is not what is measured.
-LISTED = """
-    - username: ada
-      password_hash: $argon2id$v=19$m=8,t=1,p=1$QmKIXRoaaLQWZqXwH/IpXA$d5dGs+9xGnNvcdBSQCMP9JPvdvDDMSq9jvRdjSN9xQg
-      profile: { name: Ada Lovelace, email: ada@example.com, email_verified: true }
-"""
+PERSONS = 300
 
-PEOPLE = {"nobody": "", "scripted": f"  providers:\n    - |{SCRIPT}", "listed": f"  users:{LISTED}"}
+
+def person(number):
+    """A name to sign in with. Everybody signs in as somebody else: attempts on one name are counted and slowed down."""
+    return f"ada-{number}"
+
+
+# A person of the tenant's own. The hash is as cheap as argon2id gets: it is not what is measured.
+LISTED = """
+    - username: {name}
+      password_hash: $argon2id$v=19$m=8,t=1,p=1$QmKIXRoaaLQWZqXwH/IpXA$d5dGs+9xGnNvcdBSQCMP9JPvdvDDMSq9jvRdjSN9xQg
+      profile: {{ name: Ada Lovelace, email: {name}@example.com, email_verified: true }}"""
+
+PEOPLE = {
+    "nobody": "",
+    "scripted": f"  providers:\n    - |{SCRIPT}",
+    "listed": "  users:" + "".join(LISTED.format(name=person(number)) for number in range(PERSONS)) + "\n",
+}
 
 
 def tenant(name, algorithm, people="nobody"):

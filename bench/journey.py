@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from declared import CALLBACK, as_client, get, post
+from declared import CALLBACK, PERSONS, as_client, get, person, post
 
 CONNECTIONS = 32
 VERIFIER = "a-code-verifier-of-the-benchmark-that-is-long-enough"
@@ -46,8 +46,8 @@ def path(location):
     return f"{parts.path}?{parts.query}"
 
 
-def sign_in(server, of, count, scope="openid profile email offline_access"):
-    """Ada signs in on `count` browsers; gives CPU seconds per sign-in for each of STEPS, and the answers with tokens."""
+def sign_in(server, of, scope="openid profile email offline_access"):
+    """Everybody signs in, in a browser of their own; gives CPU seconds per sign-in for each step, and the tokens."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
     asked = {"response_type": "code", "client_id": f"{of}-service", "redirect_uri": CALLBACK, "state": "a-state"}
     asked |= {"scope": scope, "nonce": "a-nonce"}
@@ -59,13 +59,13 @@ def sign_in(server, of, count, scope="openid profile email offline_access"):
         spent.append(cpu)
         return answers
 
-    begun = step([get(of, "/authorize?" + urlencode(asked))] * count)
+    begun = step([get(of, "/authorize?" + urlencode(asked))] * PERSONS)
     jars = [cookies(answer) for answer in begun]
     pages = step([get(of, path(header(a, "location")), with_cookies(jar)) for a, jar in zip(begun, jars)])
     forms = []
-    for page, jar in zip(pages, jars):
+    for number, (page, jar) in enumerate(zip(pages, jars)):
         interaction = re.search(r'name="interaction" value="([^"]+)"', page)[1]
-        typed = {"username": "ada", "password": "open sesame", "interaction": interaction}
+        typed = {"username": person(number), "password": "open sesame", "interaction": interaction}
         forms.append(post(of, "/login", typed, with_cookies(jar), f"Origin: http://{of}.example.com"))
     signed_in = step(forms)
     jars = [jar | cookies(answer) for jar, answer in zip(jars, signed_in)]
@@ -75,7 +75,7 @@ def sign_in(server, of, count, scope="openid profile email offline_access"):
     tokens = [document(a) for a in step([as_client(of, "/token", code=code, **redeem) for code in codes])]
     if "openid" in scope.split():
         people = step([get(of, "/userinfo", f"Authorization: Bearer {token['access_token']}") for token in tokens])
-        if document(people[-1])["sub"] != "ada":
+        if document(people[-1])["sub"] != person(PERSONS - 1):
             raise SystemExit(f"somebody else signed in:\n{people[-1]}")
     return dict(zip(STEPS, spent)), tokens
 

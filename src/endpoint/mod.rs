@@ -49,16 +49,16 @@ pub fn router(app: App) -> Router {
         .merge(machines(&app))
         .merge(if own_address { Router::new() } else { operators() })
         .method_not_allowed_fallback(method_not_allowed);
-    routes
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST + app.settings.script_timeout))
-        .layer(CatchPanicLayer::new())
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(from_fn_with_state(app.clone(), trace::trace))
-        .with_state(app)
+    // As one layer, the outermost first: every layer of its own is boxed, and cloned along with all inside it for each
+    // request.
+    let layers = (
+        from_fn_with_state(app.clone(), trace::trace),
+        SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        CatchPanicLayer::new(),
+        TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST + app.settings.script_timeout),
+        DefaultBodyLimit::max(MAX_BODY),
+    );
+    routes.layer(layers).with_state(app)
 }
 
 /// Errors are pages.

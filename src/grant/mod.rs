@@ -49,13 +49,12 @@ async fn begin(
     mut grant: Grant,
     nonce: Option<String>,
 ) -> Result<Authorization> {
+    let refused = || OAuthError::invalid_grant("the authorization code was already used");
     let refresh_token = match client.may_use(GrantType::RefreshToken) {
-        true => Some(family::first(issuer, &client, &grant_id, &mut grant).await?),
-        false => None,
+        true => Some(family::begin(issuer, &client, &grant_id, &mut grant).await?.ok_or_else(refused)?),
+        false if grant.begin(issuer, &grant_id).await? => None,
+        false => return Err(refused()),
     };
-    if !grant.begin(issuer, &grant_id).await? {
-        return Err(OAuthError::invalid_grant("the authorization code was already used"));
-    }
     remember_participant(issuer, &client, &grant).await?;
     Ok(Authorization {
         client,

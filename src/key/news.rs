@@ -180,7 +180,7 @@ impl Heartbeat {
 
     /// Says that this replica is about to end.
     pub async fn stop(&self, store: &Store) -> Result<()> {
-        store.remove::<Self>(&self.replica).await
+        store.remove::<Self>(&self.replica).await.map(drop)
     }
 
     /// All replicas that live.

@@ -59,7 +59,7 @@ impl Session {
     /// Ends the session and every grant that was given in it, in one step (those for offline use stay).
     pub async fn end(store: &Store, cookie: &str, session: &Session) -> Result<()> {
         store.remove_group(&grants_of_session(&session.sid)).await?;
-        store.remove::<Session>(cookie).await
+        store.remove::<Session>(cookie).await.map(drop)
     }
 
     /// Ends the session called `sid`, as [`Session::end`] does, without its cookie.

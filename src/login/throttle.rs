@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use anyhow::Result;
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::session::everything_of;
@@ -125,11 +126,11 @@ impl Ticket {
         if !self.policy.enabled {
             return Ok(());
         }
-        store.remove::<Count>(&self.name).await?;
-        for place in &self.places {
-            store.put(place, &KnownPlace {}, &[everything_of(subject)], now + REMEMBERED).await?;
-        }
-        Ok(())
+        let groups = [everything_of(subject)];
+        let remember = |place| store.put(place, &KnownPlace {}, &groups, now + REMEMBERED);
+        // Side by side, so that a store which syncs its disk does so once.
+        let remembered = try_join_all(self.places.iter().map(|place| remember(place)));
+        tokio::try_join!(store.remove::<Count>(&self.name), remembered).map(drop)
     }
 
     /// The password was wrong: the address is held to account, too.

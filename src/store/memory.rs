@@ -42,7 +42,7 @@ impl Backend for Memory {
     async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
         let deadline = Some(rows::deadline(self.clock.now(), keep));
         let row = Row { value: value.to_vec(), uses: 0, deadline, groups: groups.to_vec() };
-        rows::put(&mut *self.tables(), key, row)
+        rows::put(&mut *self.tables(), key, &row)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -77,11 +77,11 @@ impl Backend for Memory {
     }
 
     async fn remove_group(&self, group: &str) -> Result<()> {
-        rows::remove_group(&mut *self.tables(), group)
+        rows::remove_group(&mut *self.tables(), group, self.clock.now())
     }
 
-    async fn remove(&self, key: &str) -> Result<()> {
-        rows::remove(&mut *self.tables(), key)
+    async fn remove(&self, key: &str) -> Result<bool> {
+        rows::remove(&mut *self.tables(), key, self.clock.now())
     }
 
     async fn ping(&self) -> Result<()> {
@@ -103,9 +103,17 @@ impl Look for Tables {
     }
 }
 
-impl Rows for Tables {
-    fn take(&mut self, key: &str) -> Result<Option<Row>> {
-        let Some(row) = self.rows.remove(key) else { return Ok(None) };
+impl Tables {
+    fn join(&mut self, key: &str, row: &Row) {
+        for group in &row.groups {
+            self.groups.entry(group.clone()).or_default().insert(key.to_owned());
+        }
+        if let Some(deadline) = row.deadline {
+            self.deadlines.insert((deadline, key.to_owned()));
+        }
+    }
+
+    fn leave(&mut self, key: &str, row: &Row) {
         for group in &row.groups {
             if let Some(keys) = self.groups.get_mut(group) {
                 keys.remove(key);
@@ -117,17 +125,19 @@ impl Rows for Tables {
         if let Some(deadline) = row.deadline {
             self.deadlines.remove(&(deadline, key.to_owned()));
         }
-        Ok(Some(row))
     }
+}
 
-    fn place(&mut self, key: &str, row: Row) -> Result<()> {
-        for group in &row.groups {
-            self.groups.entry(group.clone()).or_default().insert(key.to_owned());
+impl Rows for Tables {
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
+        if let Some(old) = old {
+            self.leave(key, old);
+            self.rows.remove(key);
         }
-        if let Some(deadline) = row.deadline {
-            self.deadlines.insert((deadline, key.to_owned()));
+        if let Some(new) = new {
+            self.join(key, new);
+            self.rows.insert(key.to_owned(), new.clone());
         }
-        self.rows.insert(key.to_owned(), row);
         Ok(())
     }
 

@@ -96,8 +96,8 @@ pub trait Backend: Send + Sync {
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
     /// Removes every member of `group`, in one step, and the group.
     async fn remove_group(&self, group: &str) -> Result<()>;
-    /// Removes one key.
-    async fn remove(&self, key: &str) -> Result<()>;
+    /// Removes one key; answers whether it was there. Of many who remove it at the same time, one is told so.
+    async fn remove(&self, key: &str) -> Result<bool>;
     /// Whether the backend answers.
     async fn ping(&self) -> Result<()>;
     /// The text that another program keeps under this very key, without our prefix; only a shared backend has any.
@@ -220,8 +220,8 @@ impl Store {
         self.backend.compare_and_set(&key, Some(&raw), &value, &groups, keep).await
     }
 
-    /// Removes the record under `id`.
-    pub async fn remove<R: Record>(&self, id: &str) -> Result<()> {
+    /// Removes the record under `id`; answers whether this call is the one that removed it.
+    pub async fn remove<R: Record>(&self, id: &str) -> Result<bool> {
         self.backend.remove(&self.key::<R>(id)).await
     }
 

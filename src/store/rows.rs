@@ -43,10 +43,8 @@ pub(super) trait Look {
 
 /// Rows to change. Whoever implements it keeps groups and deadlines in step with the rows.
 pub(super) trait Rows: Look {
-    /// Takes the row under `key` away, and out of its groups.
-    fn take(&mut self, key: &str) -> Result<Option<Row>>;
-    /// Places `row` under `key`, where no row is, and into its groups.
-    fn place(&mut self, key: &str, row: Row) -> Result<()>;
+    /// Puts `new` in the place of `old`, which is what [`Look::row`] shows under `key`; `None` is no row.
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()>;
     /// At most `limit` keys whose deadline is before `now`.
     fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<String>>;
 }
@@ -65,17 +63,16 @@ pub(super) fn members(rows: &impl Look, group: &str, now: Timestamp) -> Result<V
     rows.keys(group)?.iter().filter_map(|key| get(rows, key, now).transpose()).collect()
 }
 
-pub(super) fn put(rows: &mut impl Rows, key: &str, row: Row) -> Result<()> {
-    rows.take(key)?;
-    rows.place(key, row)
+pub(super) fn put(rows: &mut impl Rows, key: &str, row: &Row) -> Result<()> {
+    let old = rows.row(key)?;
+    rows.replace(key, old.as_ref(), Some(row))
 }
 
 pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
-    let Some(mut row) = rows.take(key)?.filter(|row| row.lives(now)) else { return Ok(None) };
-    row.uses += 1;
-    let consumed = (row.uses, row.value.clone());
-    rows.place(key, row)?;
-    Ok(Some(consumed))
+    let Some(old) = rows.row(key)?.filter(|row| row.lives(now)) else { return Ok(None) };
+    let used = Row { uses: old.uses + 1, ..old.clone() };
+    rows.replace(key, Some(&old), Some(&used))?;
+    Ok(Some((used.uses, used.value)))
 }
 
 pub(super) fn compare_and_set(
@@ -85,26 +82,30 @@ pub(super) fn compare_and_set(
     new: New,
     now: Timestamp,
 ) -> Result<bool> {
-    let current = rows.row(key)?.filter(|row| row.lives(now));
-    if current.as_ref().map(|row| row.value.as_slice()) != expected {
+    let old = rows.row(key)?;
+    let current = old.as_ref().filter(|row| row.lives(now));
+    if current.map(|row| row.value.as_slice()) != expected {
         return Ok(false);
     }
     let uses = current.map(|row| row.uses).unwrap_or_default();
-    put(rows, key, Row { value: new.value, uses, deadline: new.deadline, groups: new.groups })?;
+    let new = Row { value: new.value, uses, deadline: new.deadline, groups: new.groups };
+    rows.replace(key, old.as_ref(), Some(&new))?;
     Ok(true)
 }
 
-pub(super) fn remove(rows: &mut impl Rows, key: &str) -> Result<()> {
-    rows.take(key).map(drop)
+pub(super) fn remove(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<bool> {
+    let Some(old) = rows.row(key)? else { return Ok(false) };
+    rows.replace(key, Some(&old), None)?;
+    Ok(old.lives(now))
 }
 
-pub(super) fn remove_group(rows: &mut impl Rows, group: &str) -> Result<()> {
-    rows.keys(group)?.iter().try_for_each(|key| remove(rows, key))
+pub(super) fn remove_group(rows: &mut impl Rows, group: &str, now: Timestamp) -> Result<()> {
+    rows.keys(group)?.iter().try_for_each(|key| remove(rows, key, now).map(drop))
 }
 
 /// Drops at most `limit` overdue rows and says how many there were.
 pub(super) fn sweep(rows: &mut impl Rows, now: Timestamp, limit: usize) -> Result<usize> {
     let overdue = rows.overdue(now, limit)?;
-    overdue.iter().try_for_each(|key| remove(rows, key))?;
+    overdue.iter().try_for_each(|key| remove(rows, key, now).map(drop))?;
     Ok(overdue.len())
 }

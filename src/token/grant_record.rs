@@ -87,7 +87,7 @@ impl Grant {
 
     /// Ends a grant and with it every token that names it.
     pub async fn end(issuer: &Issuer, id: &str) -> Result<()> {
-        issuer.store.remove::<Grant>(id).await
+        issuer.store.remove::<Grant>(id).await.map(drop)
     }
 
     /// Ends a grant that may not be stored yet, and sees to it that it cannot be stored later.

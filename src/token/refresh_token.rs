@@ -53,15 +53,20 @@ impl RefreshToken {
     }
 }
 
-/// Makes the first refresh token of a grant that is about to be stored.
-pub async fn first(issuer: &Issuer, client: &Client, grant_id: &str, grant: &mut Grant) -> Result<String> {
+/// Stores a new grant along with its first refresh token, and gives the token.
+///
+/// Gives `None` when the grant must not live because its code has been used twice.
+pub async fn begin(issuer: &Issuer, client: &Client, grant_id: &str, grant: &mut Grant) -> Result<Option<String>> {
     let value = issuer.random.token();
     let expires_at = issuer.now() + issuer.refresh_token_lifetime(client);
     grant.current = Some(digest(&value));
     grant.expires_at = earlier(expires_at, grant.absolute_expiry);
     let token = RefreshToken { grant_id: grant_id.to_owned(), generation: 0, parent: None };
-    issuer.store.put(&value, &token, &[], grant.expires_at).await?;
-    Ok(value)
+    // Side by side, so that a store which syncs its disk does so once. Nobody learns the value without the grant.
+    let (begun, stored) =
+        tokio::join!(grant.begin(issuer, grant_id), issuer.store.put(&value, &token, &[], grant.expires_at));
+    stored?;
+    Ok(begun?.then_some(value))
 }
 
 /// A refresh token that was presented and may be used, with its grant; nothing is stored yet.

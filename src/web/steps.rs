@@ -6,7 +6,7 @@ use super::cookies::Cookies;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, LIFETIME, Resume};
 use crate::protocol::error::Result;
-use crate::store::{Consumed, Loaded};
+use crate::store::Loaded;
 
 /// Stores what is interrupted and sends the browser to `path?interaction=<id>`.
 pub async fn begin(issuer: &Issuer, cookies: &Cookies, path: &str, resume: Resume) -> Result<Response> {
@@ -48,13 +48,9 @@ pub async fn update(issuer: &Issuer, id: &str, from: &Loaded<Interaction>, to: &
 
 /// Takes the step away, if it was begun in this browser: of many who try, one gets it.
 pub async fn take(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<Interaction>> {
-    // Looked at before it is used up, so that another browser cannot use it up.
-    if find(issuer, cookies, id).await?.is_none() {
-        return Ok(None);
-    }
-    let Some(Consumed::First(interaction)) = issuer.store.consume::<Interaction>(id).await? else { return Ok(None) };
-    issuer.store.remove::<Interaction>(id).await?;
-    Ok(Some(interaction))
+    // Looked at before it is taken, so that another browser cannot take it.
+    let Some(found) = find(issuer, cookies, id).await? else { return Ok(None) };
+    Ok(issuer.store.remove::<Interaction>(id).await?.then_some(found.record))
 }
 
 /// Where a browser goes on after a page.

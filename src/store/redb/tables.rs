@@ -1,9 +1,8 @@
-//! The three tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
+//! The two tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
-use ::redb::{
-    MultimapTable, MultimapTableDefinition, ReadOnlyMultimapTable, ReadOnlyTable, ReadTransaction,
-    ReadableMultimapTable, ReadableTable, Table, TableDefinition, WriteTransaction,
-};
+use std::collections::BTreeSet;
+
+use ::redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use anyhow::Result;
 
 use crate::clock::Timestamp;
@@ -11,50 +10,37 @@ use crate::store::rows::{Look, Row, Rows};
 
 /// Uses, deadline, groups, value.
 type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
+/// A list and a key in it.
+type Listed = (&'static str, &'static str);
 
 /// Key → row.
 const ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows");
-/// Group → keys.
-const GROUPS: MultimapTableDefinition<&str, &str> = MultimapTableDefinition::new("groups");
-/// Deadline and key, so that a sweep reads only what it drops.
-const DEADLINES: TableDefinition<(i64, &str), ()> = TableDefinition::new("deadlines");
+/// Every group is a list of keys, and so is every deadline: a sweep reads only what it drops. One table, because every
+/// commit pays for each table that it has changed.
+const LISTS: TableDefinition<Listed, ()> = TableDefinition::new("lists");
 
-/// The tables as of the last commit.
-pub(super) struct Reading {
-    rows: ReadOnlyTable<&'static str, Stored>,
-    groups: ReadOnlyMultimapTable<&'static str, &'static str>,
-}
-
-impl Reading {
-    pub(super) fn begin(transaction: &ReadTransaction) -> Result<Self> {
-        Ok(Self { rows: transaction.open_table(ROWS)?, groups: transaction.open_multimap_table(GROUPS)? })
-    }
-}
+/// The tables as of the last commit. Each is opened when it is asked.
+pub(super) struct Reading(pub(super) ReadTransaction);
 
 impl Look for Reading {
     fn row(&self, key: &str) -> Result<Option<Row>> {
-        row(&self.rows, key)
+        row(&self.0.open_table(ROWS)?, key)
     }
 
     fn keys(&self, group: &str) -> Result<Vec<String>> {
-        keys(&self.groups, group)
+        keys(&self.0.open_table(LISTS)?, group)
     }
 }
 
 /// The tables inside a transaction; what is missing is created.
 pub(super) struct Writing<'t> {
     rows: Table<'t, &'static str, Stored>,
-    groups: MultimapTable<'t, &'static str, &'static str>,
-    deadlines: Table<'t, (i64, &'static str), ()>,
+    lists: Table<'t, Listed, ()>,
 }
 
 impl<'t> Writing<'t> {
     pub(super) fn begin(transaction: &'t WriteTransaction) -> Result<Self> {
-        Ok(Self {
-            rows: transaction.open_table(ROWS)?,
-            groups: transaction.open_multimap_table(GROUPS)?,
-            deadlines: transaction.open_table(DEADLINES)?,
-        })
+        Ok(Self { rows: transaction.open_table(ROWS)?, lists: transaction.open_table(LISTS)? })
     }
 }
 
@@ -64,48 +50,68 @@ impl Look for Writing<'_> {
     }
 
     fn keys(&self, group: &str) -> Result<Vec<String>> {
-        keys(&self.groups, group)
+        keys(&self.lists, group)
     }
 }
 
 impl Rows for Writing<'_> {
-    fn take(&mut self, key: &str) -> Result<Option<Row>> {
-        let Some(row) = self.rows.remove(key)?.map(|stored| decode(stored.value())) else { return Ok(None) };
-        for group in &row.groups {
-            self.groups.remove(group.as_str(), key)?;
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
+        // Most changes leave a row in its lists.
+        let (before, after) = (lists(old), lists(new));
+        for list in before.difference(&after) {
+            self.lists.remove((list.as_str(), key))?;
         }
-        if let Some(deadline) = row.deadline {
-            self.deadlines.remove((deadline.0, key))?;
+        for list in after.difference(&before) {
+            self.lists.insert((list.as_str(), key), ())?;
         }
-        Ok(Some(row))
-    }
-
-    fn place(&mut self, key: &str, row: Row) -> Result<()> {
-        for group in &row.groups {
-            self.groups.insert(group.as_str(), key)?;
+        match new {
+            Some(row) => {
+                let groups = row.groups.iter().map(String::as_str).collect::<Vec<_>>();
+                self.rows.insert(key, (row.uses, row.deadline.map(|at| at.0), groups, row.value.as_slice()))?;
+            }
+            None => drop(self.rows.remove(key)?),
         }
-        if let Some(deadline) = row.deadline {
-            self.deadlines.insert((deadline.0, key), ())?;
-        }
-        let groups = row.groups.iter().map(String::as_str).collect::<Vec<_>>();
-        let deadline = row.deadline.map(|deadline| deadline.0);
-        self.rows.insert(key, (row.uses, deadline, groups, row.value.as_slice()))?;
         Ok(())
     }
 
     fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<String>> {
         // An empty key is the smallest: what is due in this very second still lives.
-        let range = self.deadlines.range((i64::MIN, "")..(now.0, ""))?;
+        let range = self.lists.range((deadlines(Timestamp(i64::MIN)).as_str(), "")..(deadlines(now).as_str(), ""))?;
         range.take(limit).map(|entry| Ok(entry?.0.value().1.to_owned())).collect()
     }
+}
+
+fn lists(row: Option<&Row>) -> BTreeSet<String> {
+    let groups = row.into_iter().flat_map(|row| row.groups.iter().map(|group| members(group)));
+    groups.chain(row.and_then(|row| row.deadline).map(deadlines)).collect()
+}
+
+/// The list of the keys in a group.
+fn members(group: &str) -> String {
+    format!("group {group}")
+}
+
+/// The list of the keys with a deadline. These lists are in the order of time.
+fn deadlines(deadline: Timestamp) -> String {
+    format!("deadline {:016x}", deadline.0.cast_unsigned() ^ (1 << 63))
 }
 
 fn row(rows: &impl ReadableTable<&'static str, Stored>, key: &str) -> Result<Option<Row>> {
     Ok(rows.get(key)?.map(|stored| decode(stored.value())))
 }
 
-fn keys(groups: &impl ReadableMultimapTable<&'static str, &'static str>, group: &str) -> Result<Vec<String>> {
-    groups.get(group)?.map(|key| Ok(key?.value().to_owned())).collect()
+fn keys(lists: &impl ReadableTable<Listed, ()>, group: &str) -> Result<Vec<String>> {
+    let list = members(group);
+    let mut keys = Vec::new();
+    for entry in lists.range((list.as_str(), "")..)? {
+        let entry = entry?.0;
+        let (of, key) = entry.value();
+        if of != list {
+            break;
+        }
+        keys.push(key.to_owned());
+    }
+    Ok(keys)
 }
 
 fn decode((uses, deadline, groups, value): (u64, Option<i64>, Vec<&str>, &[u8])) -> Row {

@@ -111,7 +111,7 @@ impl Backend for Shared {
         self.change(&scripts::REMOVE_GROUP, group, &[]).await
     }
 
-    async fn remove(&self, key: &str) -> Result<()> {
+    async fn remove(&self, key: &str) -> Result<bool> {
         self.change(&scripts::REMOVE, key, &[]).await
     }
 

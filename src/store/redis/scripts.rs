@@ -152,9 +152,9 @@ pub(super) static REMOVE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local groups = groups_of(KEYS[1])
-redis.call('UNLINK', KEYS[1])
+local removed = redis.call('UNLINK', KEYS[1])
 leave(KEYS[1], groups)
-return 1
+return removed
 ",
     )
 });

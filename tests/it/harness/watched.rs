@@ -77,7 +77,7 @@ impl Backend for Watched {
         self.write()?.remove_group(group).await
     }
 
-    async fn remove(&self, key: &str) -> Result<()> {
+    async fn remove(&self, key: &str) -> Result<bool> {
         self.write()?.remove(key).await
     }
 

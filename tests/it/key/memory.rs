@@ -116,10 +116,9 @@ impl Backend for Memory {
         Ok(())
     }
 
-    async fn remove(&self, key: &str) -> Result<()> {
+    async fn remove(&self, key: &str) -> Result<bool> {
         self.answer()?;
-        self.rows.lock().unwrap().remove(key);
-        Ok(())
+        Ok(self.rows.lock().unwrap().remove(key).is_some())
     }
 
     async fn ping(&self) -> Result<()> {

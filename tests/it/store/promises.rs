@@ -38,6 +38,7 @@ promises![
     a_later_shorter_member_does_not_shorten_the_group,
     a_member_that_is_prolonged_prolongs_its_group,
     what_is_removed_is_gone_from_its_groups,
+    one_of_a_hundred_removers_is_told_that_it_was,
     what_is_over_is_gone_for_every_verb,
     any_bytes_can_be_stored,
     keys_may_hold_odd_characters,
@@ -159,6 +160,7 @@ async fn compare_and_set_keeps_the_count_of_uses(store: &Fixture) {
 
 async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {
     assert!(sorted_members(store, "g").await.is_empty());
+    store.backend.put("{t}other", b"other", &groups(&["gg"]), LONG).await.unwrap();
     for (key, value, names) in [("{t}a", "a", &["g"][..]), ("{t}b", "b", &["g", "h"]), ("{t}c", "c", &["h"])] {
         store.backend.put(key, value.as_bytes(), &groups(names), LONG).await.unwrap();
     }
@@ -170,6 +172,7 @@ async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
     assert_eq!(store.backend.get("{t}b").await.unwrap(), None);
     assert_eq!(store.backend.get("{t}c").await.unwrap().unwrap(), b"c");
+    assert_eq!(sorted_members(store, "gg").await, ["other"], "a name that begins alike is another group");
     store.backend.put("{t}b", b"again", &[], LONG).await.unwrap();
     assert_eq!(sorted_members(store, "h").await, ["c"], "a removed key does not remember its groups");
 }
@@ -212,12 +215,26 @@ async fn what_is_removed_is_gone_from_its_groups(store: &Fixture) {
     assert!(sorted_members(store, "g").await.is_empty());
 }
 
+async fn one_of_a_hundred_removers_is_told_that_it_was(store: &Fixture) {
+    store.backend.put("{t}a", b"one", &[], LONG).await.unwrap();
+    let removers = (0..100).map(|_| {
+        let backend = store.backend.clone();
+        tokio::spawn(async move { backend.remove("{t}a").await.unwrap() })
+    });
+    let mut told = 0;
+    for remover in removers.collect::<Vec<_>>() {
+        told += usize::from(remover.await.unwrap());
+    }
+    assert_eq!(told, 1);
+}
+
 async fn what_is_over_is_gone_for_every_verb(store: &Fixture) {
     store.backend.put("{t}a", b"one", &groups(&["g"]), SHORT).await.unwrap();
     assert_eq!(store.backend.get("{t}a").await.unwrap().unwrap(), b"one");
     store.let_pass(SHORT).await;
     assert_eq!(store.backend.get("{t}a").await.unwrap(), None);
     assert_eq!(store.backend.consume("{t}a").await.unwrap(), None);
+    assert!(!store.backend.remove("{t}a").await.unwrap());
     assert!(sorted_members(store, "g").await.is_empty());
     assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"two", &[], None).await.unwrap());
     assert!(store.backend.compare_and_set("{t}a", None, b"two", &[], None).await.unwrap());

@@ -38,7 +38,7 @@ async fn assert_unavailable(store: &Arc<dyn Backend>, within: Duration) {
             Box::pin(async { store.compare_and_set("{t}a", None, b"one", &[], None).await.map(drop) }),
             Box::pin(async { store.members("{t}g").await.map(drop) }),
             store.remove_group("{t}g"),
-            store.remove("{t}a"),
+            Box::pin(async { store.remove("{t}a").await.map(drop) }),
             store.ping(),
         ]),
     );
