@@ -23,15 +23,19 @@ async fn an_unknown_user_is_refused_after_the_same_work() {
     let stored = hash("correct horse", &SystemRandom);
     let mut known = Duration::MAX;
     let mut unknown = Duration::MAX;
-    for _ in 0..3 {
+    // The fastest of each; a busy machine may need a few more tries until both were left alone for once.
+    for _ in 0..40 {
         let began = tokio::time::Instant::now();
         assert!(!checker.verify(Some(&stored), "wrong").await);
         known = known.min(began.elapsed());
         let began = tokio::time::Instant::now();
         assert!(!checker.verify(None, "wrong").await);
         unknown = unknown.min(began.elapsed());
+        if unknown * 2 > known && known * 2 > unknown {
+            return;
+        }
     }
-    assert!(unknown * 2 > known, "an unknown user answers after {unknown:?}, a known one after {known:?}");
+    panic!("an unknown user answers after {unknown:?}, a known one after {known:?}");
 }
 
 #[tokio::test]
