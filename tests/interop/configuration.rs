@@ -24,9 +24,7 @@ pub(crate) struct Document {
 
 /// The tenant for both names of this machine, with its one person.
 pub(crate) fn tenant() -> Document {
-    let hash = Argon2::default()
-        .hash_password_with_salt(PASSWORD.as_bytes(), b"interop salt 016")
-        .expect("password and salt have lengths that argon2 takes");
+    let hash = password_hash(PASSWORD);
     let yaml = format!(
         r#"
 name: interop
@@ -46,6 +44,12 @@ config:
 "#
     );
     Document { folder: "Tenants", name: "interop", yaml }
+}
+
+/// A password as an operator writes it down.
+pub(crate) fn password_hash(password: &str) -> String {
+    let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), b"interop salt 016");
+    hashed.expect("password and salt have lengths that argon2 takes").to_string()
 }
 
 /// A single page application at `origin`: public, PKCE, calls the token endpoint from the browser.

@@ -5,6 +5,7 @@
 mod browser;
 mod configuration;
 mod openid_client;
+mod pages;
 mod person;
 mod proxies;
 mod resource_servers;

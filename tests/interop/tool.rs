@@ -12,7 +12,7 @@ use tokio::process::Command;
 pub(crate) const INSTALL: &str = "run tests/interop/install.sh, which installs what these tests need";
 
 /// The longest that a client may take; a browser's whole journey needs a few seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A file or folder of `tests/interop`.
 pub(crate) fn source(path: &str) -> PathBuf {

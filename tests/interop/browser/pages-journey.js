@@ -1,0 +1,166 @@
+// Visits every page that a person can see, in every language, and lets each be audited.
+import { mkdir } from 'node:fs/promises';
+import { json } from 'node:stream/consumers';
+import { audit, spoken } from './audit.js';
+import { complaints, journey, openPage, report } from './chromium.js';
+
+const { chromium, server, stranger, styled, application, languages, password, screenshots } = await json(process.stdin);
+/** How many people walk at the same time. */
+const AT_ONCE = 3;
+
+/** The request of an application that asks for consent, whatever was consented to before. */
+function authorize(more = {}) {
+  return `${server}/authorize?${new URLSearchParams({
+    response_type: 'code',
+    client_id: 'app',
+    redirect_uri: `${application}/callback`,
+    scope: 'openid profile email offline_access orders:read',
+    prompt: 'consent',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge_method: 'S256',
+    ...more,
+  })}`;
+}
+
+const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.value);
+
+/** Presses Tab until something has the focus; a person sees where it is. */
+async function tabTo(page, wanted) {
+  for (let presses = 0; presses < 10; presses += 1) {
+    if ((await focused(page)) === wanted) {
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      if (outline === 'none') complaints.push(`${page.url()}: the focus on ${wanted} cannot be seen`);
+      return;
+    }
+    await page.keyboard.press('Tab');
+  }
+  complaints.push(`${page.url()}: no Tab leads to ${wanted}`);
+}
+
+/** Types into the form that is open, without a mouse. The user name is there already the second time. */
+async function type(page, username, secret) {
+  if ((await focused(page)) === 'username') {
+    await page.keyboard.type(username);
+    await page.keyboard.press('Tab');
+  }
+  if ((await focused(page)) !== 'password') complaints.push(`${page.url()}: the password has no focus`);
+  await page.keyboard.type(secret);
+  await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
+}
+
+async function press(page, wanted) {
+  await tabTo(page, wanted);
+  await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
+}
+
+/** All pages, read by somebody whose browser says which language they speak. */
+async function everything(browser, { language, locale, username, codes }) {
+  const page = await openPage(browser, { locale });
+  const thorough = language === 'en';
+  const look = async (name) => {
+    const finding = await audit(page, { thorough, picture: `${screenshots}/${name}-${language}` });
+    report('page', { name, language, ...finding });
+  };
+
+  await page.goto(`${server}/`);
+  await look('index-signed-out');
+  await page.goto(authorize());
+  await look('login');
+  await type(page, username, 'not it');
+  await look('login-wrong-password');
+  await type(page, username, password);
+  await look('consent');
+  await press(page, 'allow');
+  report('returned', { language, url: page.url() });
+  await page.goto(`${server}/`);
+  await look('index-signed-in');
+
+  await page.goto(`${server}/activate`);
+  await look('activate');
+  await page.keyboard.type('BBBB-BBBB');
+  await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
+  await look('activate-unknown-code');
+  for (const [decision, code] of [['allow', codes[0]], ['deny', codes[1]]]) {
+    await page.goto(`${server}/activate`);
+    await page.keyboard.type(code.toLowerCase());
+    await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
+    if (decision === 'allow') await look('activate-confirm');
+    await press(page, decision);
+    await look(`activate-done-${decision}`);
+  }
+
+  await page.goto(`${server}/logout`);
+  await look('logout');
+  await press(page, '');
+  await look('signed-out');
+
+  await page.goto(`${server}/login?interaction=too-old`);
+  await look('login-expired');
+  // Quicker than a person, so that the delay is still on when the page appears.
+  for (let attempt = 0; attempt < 8 && !(await page.locator('[data-error=too_many_attempts]').count()); attempt += 1) {
+    await type(page, `mallory.${language}`, `guess ${attempt}`);
+  }
+  await look('login-throttled');
+
+  for (const [name, url] of Object.entries({
+    'error-unknown-client': authorize({ client_id: 'nobody' }),
+    'error-bad-redirect': authorize({ redirect_uri: 'https://elsewhere.example/' }),
+    'error-not-found': `${server}/nothing/here`,
+    'error-unknown-host': `${stranger}/login`,
+  })) {
+    await page.goto(url);
+    await look(name);
+  }
+
+  await page.goto(`${styled}/login`);
+  await page.locator('img.logo').evaluate((logo) => logo.decode());
+  await look('own-look');
+  await page.context().close();
+}
+
+/** The pages of an application that knows the language better than the browser does. */
+async function byWish(browser, { language, username }) {
+  const page = await openPage(browser, { locale: 'en-GB' });
+  const say = async (name) => report('wish', { name, language, ...(await spoken(page)) });
+  const wish = { ui_locales: `xx ${language}-XX en` };
+  await page.goto(authorize(wish));
+  await say('login');
+  await type(page, username, 'not it');
+  await say('login-wrong-password');
+  await type(page, username, password);
+  await say('consent');
+  await page.goto(`${server}/logout?${new URLSearchParams(wish)}`);
+  await say('logout');
+  await press(page, '');
+  await say('signed-out');
+  await page.goto(authorize({ ...wish, client_id: 'nobody' }));
+  await say('error-unknown-client');
+  await page.context().close();
+}
+
+/** The page that carries a code back by form: answered with nothing, so that it stays. */
+async function formPost(browser) {
+  const page = await openPage(browser);
+  await page.route(`${application}/**`, (route) => route.fulfill({ status: 204 }));
+  await page.goto(authorize({ prompt: 'none', response_mode: 'form_post' }), { waitUntil: 'commit' });
+  await page.locator('form').waitFor();
+  report('page', {
+    name: 'form-post',
+    language: 'en',
+    ...(await audit(page, { thorough: true, picture: `${screenshots}/form-post-en` })),
+  });
+  await page.context().close();
+}
+
+await mkdir(screenshots, { recursive: true });
+await journey(chromium, async (browser) => {
+  const people = [...languages];
+  const walk = async () => {
+    for (let person = people.shift(); person; person = people.shift()) {
+      await everything(browser, person);
+      await byWish(browser, person);
+    }
+  };
+  await Promise.all([...Array(AT_ONCE).fill().map(walk), formPost(browser)]);
+  report('complaints', complaints);
+});
