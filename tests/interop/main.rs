@@ -10,5 +10,6 @@ mod person;
 mod proxies;
 mod resource_servers;
 mod server;
+mod single_sign_on;
 mod spa;
 mod tool;

@@ -18,7 +18,7 @@ const LANGUAGES: [(&str, &str); 6] =
 const PAGES: usize = 19;
 
 /// The application that people come from and go back to, and the place of a tenant's logo. Gives its port.
-async fn application() -> u16 {
+pub(crate) async fn application() -> u16 {
     let logo = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><rect width="120" height="40" rx="8" fill="#b3261e"/></svg>"##;
     let blank = Html("<!doctype html><title>Application</title><link rel=icon href=data:,>");
     let routes = axum::Router::new()

@@ -21,10 +21,11 @@ use crate::tool;
 const HOSTS: [&str; 4] = ["login.acme.test", "shop.acme.test", "wiki.acme.test", "shop.globex.test"];
 
 /// A proxy in a process of its own, gone when the value is dropped.
-struct Proxy {
+pub(crate) struct Proxy {
     process: Child,
     _directory: TempDir,
-    port: u16,
+    /// Where it listens.
+    pub(crate) port: u16,
 }
 
 impl Drop for Proxy {
@@ -38,7 +39,7 @@ impl Drop for Proxy {
 impl Proxy {
     /// Starts `program`, whose first file is its configuration, and waits until it sends strangers
     /// to the login page.
-    async fn start(program: &str, files: &[&str], arguments: &[&str], server: u16, upstream: u16) -> Self {
+    pub(crate) async fn start(program: &str, files: &[&str], arguments: &[&str], server: u16, upstream: u16) -> Self {
         let (directory, port) = (tempfile::tempdir().expect("a folder"), free_port());
         let at = directory.path().to_str().expect("a path of text");
         for file in files {
@@ -87,7 +88,7 @@ fn client() -> Client {
 }
 
 /// An application that knows nothing of OAuth: it shows what it was asked.
-async fn upstream() -> u16 {
+pub(crate) async fn upstream() -> u16 {
     let show = async |request: Request| {
         let text = |name: &str| {
             request.headers().get_all(name).iter().map(|v| v.to_str().unwrap_or("?")).collect::<Vec<_>>().join("|")
