@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod endpoint;
 #[cfg(test)]
+mod example_backend;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod generated;
