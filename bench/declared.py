@@ -28,7 +28,27 @@ LISTED = """
       profile: { name: Ada Lovelace, email: ada@example.com, email_verified: true }
 """
 
-PEOPLE = {"nobody": "", "scripted": f"  providers:\n    - |{SCRIPT}", "listed": f"  users:{LISTED}"}
+# The same person, in front of an application behind a proxy.
+GUARDED = f"  interceptor: {{domain: guarded.example.com, cookie: guarded.example.com}}\n  users:{LISTED}"
+
+# Asks a backend, like the script of the README.
+ASKING = """
+      class UserLoginProvider {
+        constructor(credentials) {
+          fetch("@BACKEND@/validate-login", { method: "POST", body: credentials })
+            .then((answer) => { this.user = answer.json(); commit({ subject: this.user.id }); })
+            .catch(() => commit(false));
+        }
+        get canLogin() { return this.user !== undefined; }
+        get userProfile() { return { name: this.user.name }; }
+      }
+"""
+
+# Never comes to an end.
+ENDLESS = "\n      class UserLoginProvider { constructor() { for (;;); } }\n"
+
+PEOPLE = {"nobody": "", "scripted": f"  providers:\n    - |{SCRIPT}", "listed": f"  users:{LISTED}", "guarded": GUARDED}
+PEOPLE |= {name: f"  providers:\n    - |{script}" for name, script in (("asking", ASKING), ("endless", ENDLESS))}
 
 
 def tenant(name, algorithm, people="nobody"):

@@ -44,10 +44,12 @@ def unframed(told):
 class Program:
     """A child process on a port of its own. Use it in a `with`."""
 
-    def __init__(self, command, folder, port, environment=None):
+    def __init__(self, command, folder, port, environment=None, core=None):
         self.port, self.folder = port, Path(folder)
         self.log = open(self.folder / "log.txt", "ab")
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        # On one core it starts as many threads as on a machine that has no more.
+        command = ["taskset", "--cpu-list", str(core), *command] if core is not None else command
         self.process = subprocess.Popen(
             command, cwd=folder, env=inherited | (environment or {}), stdout=self.log, stderr=self.log
         )
@@ -95,18 +97,32 @@ class Program:
         spent = (self.cpu() - before) / (total or len(requests))
         if answers:
             return spent, unframed(told)
-        if told.split()[0::2] != [b"200"]:
-            raise SystemExit(f"not every answer was a success: {told.decode()}")
+        self.timed(told)
         return spent, None
+
+    def paced(self, requests, connections, total=None, rate=None, status="200"):
+        """Sends requests, so many per second; gives the seconds of the median, of the slowest in a hundred, and of all."""
+        command = [LOAD, f"127.0.0.1:{self.port}", str(connections), str(total or len(requests))]
+        framed = b"".join(b"%d\n%s" % (len(request), request.encode()) for request in requests)
+        command += ["--rate", str(rate)] if rate else []
+        return self.timed(subprocess.run(command, input=framed, stdout=subprocess.PIPE, check=True).stdout, status)
+
+    @staticmethod
+    def timed(told, status="200"):
+        found = dict(line.split() for line in told.decode().splitlines())
+        times = {name: int(found.pop(name)) / 1e6 for name in ("p50", "p99", "all")}
+        if list(found) != [status]:
+            raise SystemExit(f"not every answer was a success: {told.decode()}")
+        return times
 
 
 class Server(Program):
     """uitsmijter on the folder's tenants and clients; its log lies elsewhere, because it watches them."""
 
-    def __init__(self, folder, **environment):
+    def __init__(self, folder, core=None, **environment):
         port = free_port()
         settings = {"LISTEN": f"127.0.0.1:{port}", "DIRECTORY": f"{folder}/declared"} | environment
-        super().__init__([BINARY], folder, port, settings)
+        super().__init__([BINARY], folder, port, settings, core)
         self.start_seconds = self.wait_for(self.is_ready)
 
     def is_ready(self):
@@ -115,6 +131,12 @@ class Server(Program):
                 return answer.status == 200
         except OSError:
             return False
+
+
+    def counted(self, name):
+        """What `/metrics` says about a counter, over all labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return sum(float(value) for value in re.findall(rf"^{name}\S* (\S+)$", answer.read().decode(), re.MULTILINE))
 
 
 class Nginx(Program):
