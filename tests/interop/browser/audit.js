@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
 
-/** The phone comes last, so that whoever goes on walks with it. */
 const DESK = { width: 1440, height: 900 };
 const PHONE = { width: 375, height: 812 };
 
@@ -38,19 +37,16 @@ async function overflow(page) {
   return most;
 }
 
-/**
- * The findings about the page that is open. `thorough`: in both schemes at both widths; otherwise, where only the words
- * differ, at one of each. `picture`: where screenshots go, without an ending.
- */
-export async function audit(page, { thorough, picture }) {
+/** All ways to look at a page. */
+export const LOOKS = ['dark', 'light'].flatMap((colorScheme) => [
+  { colorScheme, width: '1440', viewport: DESK },
+  { colorScheme, width: '375', viewport: PHONE },
+]);
+
+/** The findings about the page that is open, in some looks. `picture`: where screenshots go, without an ending. */
+export async function audit(page, picture, looks = LOOKS) {
   const found = [];
-  const usual = { colorScheme: 'light', width: '375', viewport: PHONE };
-  const others = [
-    { colorScheme: 'dark', width: '1440', viewport: DESK },
-    { colorScheme: 'light', width: '1440', viewport: DESK },
-    { colorScheme: 'dark', width: '375', viewport: PHONE },
-  ];
-  for (const { colorScheme, width, viewport } of thorough ? [...others, usual] : [usual]) {
+  for (const { colorScheme, width, viewport } of looks) {
     // Without motion: a colour that is still fading has no contrast to speak of.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.setViewportSize(viewport);
@@ -66,7 +62,7 @@ export function spoken(page) {
   return page.evaluate(() => {
     const shown = document.querySelector('main').cloneNode(true);
     for (const foreign of shown.querySelectorAll('[lang]')) foreign.remove();
-    const block = 'h1, h2, h3, p, li, label, button, a, dt, .error';
+    const block = 'h1, h2, h3, p, li, label, button, a, dt, [role=alert]';
     const lines = [...shown.querySelectorAll(block)].map((element) => element.textContent.replace(/\s+/g, ' ').trim());
     return { url: location.href, lang: document.documentElement.lang, title: document.title, lines };
   });

@@ -12,7 +12,7 @@ await journey(chromium, async (browser) => {
   await page.goto(frontPage);
   const button = page.locator('#demo-sign-in');
   await button.waitFor();
-  const look = async (name) => report('look', await audit(page, { thorough: true, picture: `${screenshots}/${name}` }));
+  const look = async (name) => report('look', await audit(page, `${screenshots}/${name}`));
   await look('demo-front-page');
   report('front page', { text: await page.locator('body').innerText() });
 
