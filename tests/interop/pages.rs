@@ -17,6 +17,17 @@ const LANGUAGES: [(&str, &str); 6] =
 /// Every page that a person can come to, besides the one that sends itself away.
 const PAGES: usize = 19;
 
+/// Light and dark, on a phone and on a desk.
+const LOOKS: usize = 4;
+
+/// Language, locale and look of everybody who visits all pages: English in all looks; in the other languages only the
+/// words differ, so each is looked at in one.
+fn visitors() -> Vec<(&'static str, &'static str, usize)> {
+    let english = (0..LOOKS).map(|look| (LANGUAGES[0].0, LANGUAGES[0].1, look));
+    let others = LANGUAGES.iter().enumerate().skip(1);
+    english.chain(others.map(|(turn, (language, locale))| (*language, *locale, turn % LOOKS))).collect()
+}
+
 /// The application that people come from and go back to, and the place of a tenant's logo. Gives its port.
 pub(crate) async fn application() -> u16 {
     let logo = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><rect width="120" height="40" rx="8" fill="#b3261e"/></svg>"##;
@@ -30,14 +41,16 @@ pub(crate) async fn application() -> u16 {
     port
 }
 
-/// A tenant with a person for each language, one that has a look of its own, and a client that asks for consent.
+/// A tenant with an account for each visitor, one that has a look of its own, and a client that asks for consent.
 fn documents(application: u16) -> [Document; 3] {
     let hash = password_hash(PASSWORD);
-    let people: String = LANGUAGES
+    let people: String = visitors()
         .iter()
-        .map(|(language, _)| {
+        .map(|(language, _, look)| {
             let profile = "{name: Ada Lovelace, email: ada@example.com}";
-            format!("\n    - {{username: ada.{language}, password_hash: {hash:?}, role: user, profile: {profile}}}")
+            format!(
+                "\n    - {{username: ada.{language}.{look}, password_hash: {hash:?}, role: user, profile: {profile}}}"
+            )
         })
         .collect();
     let acme = format!("name: acme\nconfig:\n  hosts: [login.acme.test]\n  users:{people}\n");
@@ -84,23 +97,27 @@ async fn every_page_is_accessible_in_every_language_and_asks_nobody_else_for_any
     let (application, port) = (application().await, free_port());
     let _server = Server::start_at(port, &documents(application)).await;
     let mut people = Vec::new();
-    for (language, locale) in LANGUAGES {
-        let codes = [user_code(port).await, user_code(port).await];
-        let username = format!("ada.{language}");
-        people.push(json!({ "language": language, "locale": locale, "username": username, "codes": codes }));
+    for (language, locale, look) in visitors() {
+        people.push(json!({
+            "language": language, "locale": locale, "look": look,
+            "username": format!("ada.{language}.{look}"),
+            "codes": [user_code(port).await, user_code(port).await],
+            // Once for each language.
+            "wishes": language != "en" || look == 0,
+        }));
     }
     let input = json!({
         "server": format!("http://login.acme.test:{port}"),
         "stranger": format!("http://login.nobody.test:{port}"),
         "styled": format!("http://login.globex.test:{port}"),
         "application": format!("http://app.acme.test:{application}"),
-        "languages": people,
+        "people": people,
         "password": PASSWORD,
     });
     let findings = walk("browser/pages-journey.js", input).await;
     assert_eq!(findings.one("complaints"), &json!([]));
     let pages = findings.all("page");
-    assert_eq!(pages.len(), PAGES * LANGUAGES.len() + 1);
+    assert_eq!(pages.len(), PAGES * visitors().len() + 1);
     for page in &pages {
         let place = format!("{} in {}: {}", page["name"], page["language"], page["url"]);
         assert_eq!(page["violations"], json!([]), "{place}");
