@@ -35,10 +35,33 @@ LISTED = """
       password_hash: $argon2id$v=19$m=8,t=1,p=1$QmKIXRoaaLQWZqXwH/IpXA$d5dGs+9xGnNvcdBSQCMP9JPvdvDDMSq9jvRdjSN9xQg
       profile: {{ name: Ada Lovelace, email: {name}@example.com, email_verified: true }}"""
 
+USERS = "  users:" + "".join(LISTED.format(name=person(number)) for number in range(PERSONS)) + "\n"
+
+# Asks a backend, like the script of the README.
+ASKING = """
+      class UserLoginProvider {
+        constructor(credentials) {
+          fetch("@BACKEND@/validate-login", { method: "POST", body: credentials })
+            .then((answer) => { this.user = answer.json(); commit({ subject: this.user.id }); })
+            .catch(() => commit(false));
+        }
+        get canLogin() { return this.user !== undefined; }
+        get userProfile() { return { name: this.user.name }; }
+      }
+"""
+
+# Never comes to an end.
+ENDLESS = "\n      class UserLoginProvider { constructor() { for (;;); } }\n"
+
 PEOPLE = {
     "nobody": "",
-    "scripted": f"  providers:\n    - |{SCRIPT}",
-    "listed": "  users:" + "".join(LISTED.format(name=person(number)) for number in range(PERSONS)) + "\n",
+    "listed": USERS,
+    # The same people, in front of an application behind a proxy.
+    "guarded": "  interceptor: {domain: guarded.example.com, cookie: guarded.example.com}\n" + USERS,
+}
+PEOPLE |= {
+    name: f"  providers:\n    - |{script}"
+    for name, script in (("scripted", SCRIPT), ("asking", ASKING), ("endless", ENDLESS))
 }
 
 

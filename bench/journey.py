@@ -80,6 +80,19 @@ def sign_in(server, of, scope="openid profile email offline_access"):
     return dict(zip(STEPS, spent)), tokens
 
 
+def forms(server, of, names):
+    """For each name a login form, filled in and ready to be sent."""
+    begun = server.replay([get(of, "/login")] * len(names), CONNECTIONS, answers=True)[1]
+    jars = [cookies(answer) for answer in begun]
+    asked = [get(of, path(header(answer, "location")), with_cookies(jar)) for answer, jar in zip(begun, jars)]
+    filled = []
+    for page, jar, name in zip(server.replay(asked, CONNECTIONS, answers=True)[1], jars, names):
+        interaction = re.search(r'name="interaction" value="([^"]+)"', page)[1]
+        typed = {"username": name, "password": "open sesame", "interaction": interaction}
+        filled.append(post(of, "/login", typed, with_cookies(jar), f"Origin: http://{of}.example.com"))
+    return filled
+
+
 def refresh(server, of, tokens):
     """Every family is used once; gives CPU seconds per call, and the next tokens."""
     calls = [as_client(of, "/token", grant_type="refresh_token", refresh_token=t["refresh_token"]) for t in tokens]

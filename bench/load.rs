@@ -1,8 +1,10 @@
 //! A small HTTP/1.1 client for `bench/run`: sends prepared requests over kept connections, one at a time on each.
 //!
-//! `load ADDRESS CONNECTIONS TOTAL [--answers] < REQUESTS`. A request is its length in bytes, a line break, and the
-//! bytes. They are sent in turn until TOTAL were answered. Prints how often each status came, one per line; with
-//! `--answers` the whole answers instead, framed like the requests and in their order.
+//! `load ADDRESS CONNECTIONS TOTAL [--rate PER_SECOND | --answers] < REQUESTS`. A request is its length in bytes, a line
+//! break, and the bytes. They are sent in turn until TOTAL were answered. Prints how often each status came, one per
+//! line, and how long answers took (`p50`, `p99` and `all`, in microseconds); with `--answers` the whole answers instead,
+//! framed like the requests and in their order. With `--rate` each request has its moment, and its time counts from
+//! there: whoever has to wait for a free connection waits for the server, too.
 //!
 //! It has no dependencies, so that a bare `rustc -O` builds it, and does as little as possible, so that it leaves the
 //! machine to the server that is measured.
@@ -13,6 +15,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -22,6 +25,8 @@ struct Work {
     requests: Vec<Vec<u8>>,
     total: usize,
     keep_answers: bool,
+    /// How far apart the requests are.
+    pause: Option<Duration>,
     next: AtomicUsize,
 }
 
@@ -30,22 +35,26 @@ struct Work {
 struct Told {
     statuses: BTreeMap<String, usize>,
     answers: Vec<(usize, Vec<u8>)>,
+    times: Vec<Duration>,
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [address, connections, total, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: load ADDRESS CONNECTIONS TOTAL [--answers] < REQUESTS".into());
+        return Err("usage: load ADDRESS CONNECTIONS TOTAL [--rate PER_SECOND | --answers] < REQUESTS".into());
     };
     let (connections, total): (usize, usize) = (connections.parse()?, total.parse()?);
     let keep_answers = rest.iter().any(|argument| argument == "--answers");
+    let rate = rest.iter().skip_while(|argument| *argument != "--rate").nth(1).map(|rate| rate.parse::<f64>());
+    let pause = rate.transpose()?.map(|rate| Duration::from_secs_f64(1.0 / rate));
     let (address, requests, next) = (address.clone(), read_requests()?, AtomicUsize::new(0));
-    let work = Work { address, requests, total, keep_answers, next };
+    let work = Work { address, requests, total, keep_answers, pause, next };
+    let begun = Instant::now();
     let told = thread::scope(|scope| {
-        let running: Vec<_> = (0..connections).map(|_| scope.spawn(|| connection(&work))).collect();
+        let running: Vec<_> = (0..connections).map(|_| scope.spawn(|| connection(&work, begun))).collect();
         running.into_iter().map(|one| one.join().map_err(|_| "a connection panicked")?).collect::<Result<Vec<Told>>>()
     })?;
-    print(told, keep_answers)
+    print(told, keep_answers, begun.elapsed())
 }
 
 fn read_requests() -> Result<Vec<Vec<u8>>> {
@@ -59,7 +68,7 @@ fn read_requests() -> Result<Vec<Vec<u8>>> {
     Ok(requests)
 }
 
-fn connection(work: &Work) -> Result<Told> {
+fn connection(work: &Work, begun: Instant) -> Result<Told> {
     let mut stream = TcpStream::connect(&work.address)?;
     stream.set_nodelay(true)?;
     let (mut told, mut buffer) = (Told::default(), Vec::with_capacity(16 * 1024));
@@ -68,10 +77,16 @@ fn connection(work: &Work) -> Result<Told> {
         if number >= work.total {
             return Ok(told);
         }
+        let moment = work.pause.map(|pause| begun + pause.mul_f64(number as f64));
+        if let Some(early) = moment.and_then(|moment| moment.checked_duration_since(Instant::now())) {
+            thread::sleep(early);
+        }
+        let moment = moment.unwrap_or_else(Instant::now);
         stream.write_all(&work.requests[number % work.requests.len()])?;
         buffer.clear();
         let status = read_answer(&mut stream, &mut buffer)?;
         *told.statuses.entry(status).or_default() += 1;
+        told.times.push(moment.elapsed());
         if work.keep_answers {
             told.answers.push((number, buffer.clone()));
         }
@@ -107,7 +122,7 @@ fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
     }
 }
 
-fn print(told: Vec<Told>, keep_answers: bool) -> Result<()> {
+fn print(told: Vec<Told>, keep_answers: bool, all: Duration) -> Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if keep_answers {
         let mut answers: Vec<_> = told.into_iter().flat_map(|told| told.answers).collect();
@@ -118,6 +133,8 @@ fn print(told: Vec<Told>, keep_answers: bool) -> Result<()> {
         }
         return Ok(out.flush()?);
     }
+    let mut times: Vec<Duration> = told.iter().flat_map(|told| told.times.iter().copied()).collect();
+    times.sort_unstable();
     let mut statuses = BTreeMap::<String, usize>::new();
     for (status, count) in told.into_iter().flat_map(|told| told.statuses) {
         *statuses.entry(status).or_default() += count;
@@ -125,5 +142,10 @@ fn print(told: Vec<Told>, keep_answers: bool) -> Result<()> {
     for (status, count) in statuses {
         writeln!(out, "{status} {count}")?;
     }
+    for (name, percent) in [("p50", 50), ("p99", 99)] {
+        let time = times.get(times.len().saturating_sub(1) * percent / 100);
+        writeln!(out, "{name} {}", time.map_or(0, Duration::as_micros))?;
+    }
+    writeln!(out, "all {}", all.as_micros())?;
     Ok(out.flush()?)
 }

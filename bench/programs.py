@@ -12,6 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 BINARY = TARGET / "uitsmijter"
 LOAD = TARGET / "bench-load"
+# Before whatever else the machine does, for what is measured by the clock; without the right to that, it is no more than
+# a warning.
+AHEAD = ["nice", "-n", "-15"]
+# A machine of one core: as many threads as that has.
+ONE_CORE = [*AHEAD, "taskset", "--cpu-list", "0"]
 
 
 def build():
@@ -44,12 +49,12 @@ def unframed(told):
 class Program:
     """A child process on a port of its own. Use it in a `with`."""
 
-    def __init__(self, command, folder, port, environment=None):
+    def __init__(self, command, folder, port, environment=None, before=()):
         self.port, self.folder = port, Path(folder)
         self.log = open(self.folder / "log.txt", "ab")
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.process = subprocess.Popen(
-            command, cwd=folder, env=inherited | (environment or {}), stdout=self.log, stderr=self.log
+            [*before, *command], cwd=folder, env=inherited | (environment or {}), stdout=self.log, stderr=self.log
         )
 
     def __enter__(self):
@@ -95,18 +100,33 @@ class Program:
         spent = (self.cpu() - before) / (total or len(requests))
         if answers:
             return spent, unframed(told)
-        if told.split()[0::2] != [b"200"]:
-            raise SystemExit(f"not every answer was a success: {told.decode()}")
+        self.timed(told)
         return spent, None
+
+    def paced(self, requests, connections, total=None, rate=None, status="200"):
+        """Sends requests, so many per second; gives the seconds of the median, of the slowest in a hundred, and of all."""
+        command = [LOAD, f"127.0.0.1:{self.port}", str(connections), str(total or len(requests))]
+        framed = b"".join(b"%d\n%s" % (len(request), request.encode()) for request in requests)
+        command = [*AHEAD, *command, *(["--rate", str(rate)] if rate else [])]
+        told = subprocess.run(command, input=framed, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+        return self.timed(told.stdout, status)
+
+    @staticmethod
+    def timed(told, status="200"):
+        found = dict(line.split() for line in told.decode().splitlines())
+        times = {name: int(found.pop(name)) / 1e6 for name in ("p50", "p99", "all")}
+        if list(found) != [status]:
+            raise SystemExit(f"not every answer was a success: {told.decode()}")
+        return times
 
 
 class Server(Program):
     """uitsmijter on the folder's tenants and clients; its log lies elsewhere, because it watches them."""
 
-    def __init__(self, folder, **environment):
+    def __init__(self, folder, before=(), **environment):
         port = free_port()
         settings = {"LISTEN": f"127.0.0.1:{port}", "DIRECTORY": f"{folder}/declared"} | environment
-        super().__init__([BINARY], folder, port, settings)
+        super().__init__([BINARY], folder, port, settings, before)
         self.start_seconds = self.wait_for(self.is_ready)
 
     def is_ready(self):
@@ -115,6 +135,12 @@ class Server(Program):
                 return answer.status == 200
         except OSError:
             return False
+
+
+    def counted(self, name):
+        """What `/metrics` says about a counter, over all labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return sum(float(value) for value in re.findall(rf"^{name}\S* (\S+)$", answer.read().decode(), re.MULTILINE))
 
 
 class Nginx(Program):
@@ -141,10 +167,10 @@ class Nginx(Program):
 class Redis(Program):
     """A Redis that keeps nothing on disk."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, before=()):
         port = free_port()
         options = ["--port", str(port), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
-        super().__init__(["redis-server", *options], folder, port)
+        super().__init__(["redis-server", *options], folder, port, before=before)
         self.wait_for(self.accepts)
 
 

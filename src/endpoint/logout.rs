@@ -39,6 +39,7 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
     let Some(id) = parameters.one("interaction")? else {
         return Ok(Redirect::to(&format!("/logout?{}", parameters.to_query())).into_response());
     };
+    let page = page.with_ui_locales(parameters.one("ui_locales")?);
     match steps::take(&issuer, &cookies, id).await? {
         Some(Interaction { resume: Resume::Logout { post_logout_redirect_uri, state }, .. }) => {
             let session = cookies.session(&issuer).await?;
@@ -57,7 +58,8 @@ async fn answer(issuer: &Issuer, cookies: &Cookies, page: PageContext, parameter
     match session {
         // §2: the hint must speak of the person who is signed in; otherwise, or without one, that person is asked.
         Some((_, session)) if !request.hint.is_some_and(|hint| hint.speaks_of(&session)) => {
-            confirm(issuer, cookies, &page, &session, redirect_uri, state).await
+            let asked = Asked { ui_locales: parameters.one("ui_locales")?, redirect_uri, state };
+            confirm(issuer, cookies, &page, &session, asked).await
         }
         session => sign_out(issuer, cookies, &page, session, redirect_uri, state).await,
     }
@@ -90,20 +92,29 @@ async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest>
     Ok(LogoutRequest { hint, post_logout_redirect_uri, state })
 }
 
+/// What the person's answer is needed for.
+struct Asked<'a> {
+    /// The wish goes on to the page that follows.
+    ui_locales: Option<&'a str>,
+    redirect_uri: Option<String>,
+    state: Option<String>,
+}
+
 async fn confirm(
     issuer: &Issuer,
     cookies: &Cookies,
     page: &PageContext,
     session: &Session,
-    post_logout_redirect_uri: Option<String>,
-    state: Option<String>,
+    Asked { ui_locales, redirect_uri: post_logout_redirect_uri, state }: Asked<'_>,
 ) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
     let targets: Vec<String> = post_logout_redirect_uri.iter().cloned().collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     let resume = Resume::Logout { post_logout_redirect_uri, state };
     let id = steps::store(issuer, &Interaction { browser, resume, signed_in: None, consented: None }).await?;
-    let question = Page::Logout { name: Some(session.identity.display_name()), fields: &[("interaction", &id)] };
+    let fields = [("interaction", &*id), ("ui_locales", ui_locales.unwrap_or_default())];
+    let fields = &fields[..1 + usize::from(ui_locales.is_some())];
+    let question = Page::Logout { name: Some(session.identity.display_name()), fields };
     Ok((set_cookie, page.respond_towards(StatusCode::OK, &question, &targets)).into_response())
 }
 

@@ -45,7 +45,7 @@ impl PageContext {
         Self {
             pages: tenant.as_ref().map_or_else(|| app.pages.clone(), |tenant| app.views.of(tenant)),
             look: tenant.map(|tenant| Look::of(&tenant)).unwrap_or_default(),
-            locale: Locale::negotiate(None, accept_language.as_deref()),
+            locale: Locale::negotiate(ui_locales(parts).as_deref(), accept_language.as_deref()),
             accept_language,
             request_id: parts.extensions.get::<RequestId>().cloned(),
             https: origin.is_some_and(|origin| origin.scheme == "https"),
@@ -53,9 +53,11 @@ impl PageContext {
         }
     }
 
-    /// The same, in a language that the client wished for (OIDC Core §3.1.2.1).
+    /// The same, in a language that the client wished for in an earlier request (OIDC Core §3.1.2.1).
     pub fn with_ui_locales(mut self, ui_locales: Option<&str>) -> Self {
-        self.locale = Locale::negotiate(ui_locales, self.accept_language.as_deref());
+        if ui_locales.is_some() {
+            self.locale = Locale::negotiate(ui_locales, self.accept_language.as_deref());
+        }
         self
     }
 
@@ -105,4 +107,10 @@ impl PageContext {
         }
         response
     }
+}
+
+/// The wish in the address of the request itself, which also holds for the page that says what is wrong with the rest.
+fn ui_locales(parts: &Parts) -> Option<String> {
+    let query = parts.uri.query()?;
+    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales").map(|(_, value)| value.into_owned())
 }

@@ -72,6 +72,9 @@ async fn the_demo_leads_from_the_front_page_to_profile_and_token() {
     )
     .await;
 
+    for look in findings.all("look") {
+        assert_eq!((&look["violations"], &look["overflow"]), (&json!([]), &json!(0)), "{look}");
+    }
     let shown = findings.one("front page")["text"].as_str().unwrap_or_default();
     assert!(shown.contains(demo.password), "the front page does not name the password: {shown}");
     let found = findings.one("signed in");
@@ -104,9 +107,10 @@ impl<'a> Demo<'a> {
 }
 
 /// What a journey found, step by step.
-struct Findings(Vec<Value>);
+pub(crate) struct Findings(Vec<Value>);
 
-async fn walk(script: &str, mut input: Value) -> Findings {
+/// Lets Chromium walk by `script`, which is told `input`, where the browser is, and where screenshots go.
+pub(crate) async fn walk(script: &str, mut input: Value) -> Findings {
     tool::expect_modules("browser");
     input["chromium"] = json!(tool::program("chromium"));
     input["screenshots"] = json!(Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts"));
@@ -114,12 +118,14 @@ async fn walk(script: &str, mut input: Value) -> Findings {
 }
 
 impl Findings {
-    fn all(&self, step: &str) -> Vec<&Value> {
+    /// Everything that was reported under this name.
+    pub(crate) fn all(&self, step: &str) -> Vec<&Value> {
         self.0.iter().filter(|line| line["step"] == step).map(|line| &line["finding"]).collect()
     }
 
+    /// What was reported once.
     #[track_caller]
-    fn one(&self, step: &str) -> &Value {
+    pub(crate) fn one(&self, step: &str) -> &Value {
         let found = self.all(step);
         assert_eq!(found.len(), 1, "{step:?} is reported once");
         found[0]

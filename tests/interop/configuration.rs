@@ -29,9 +29,7 @@ pub(crate) fn tenant() -> Document {
 
 /// The same for other hosts, with more lines for its `config`; these without their indentation.
 pub(crate) fn tenant_with(hosts: &str, lines: &[&str]) -> Document {
-    let hash = Argon2::default()
-        .hash_password_with_salt(PASSWORD.as_bytes(), b"interop salt 016")
-        .expect("password and salt have lengths that argon2 takes");
+    let hash = password_hash(PASSWORD);
     let mut yaml = format!(
         r#"
 name: interop
@@ -52,6 +50,12 @@ config:
     );
     yaml.extend(lines.iter().map(|line| format!("  {line}\n")));
     Document { folder: "Tenants", name: "interop", yaml }
+}
+
+/// A password as an operator writes it down.
+pub(crate) fn password_hash(password: &str) -> String {
+    let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), b"interop salt 016");
+    hashed.expect("password and salt have lengths that argon2 takes").to_string()
 }
 
 /// A single page application at `origin`: public, PKCE, calls the token endpoint from the browser.

@@ -2,7 +2,7 @@
 # Installs what the tests need beyond Rust, and leaves alone what is there already:
 #   apt   redis-server, chromium, nginx, caddy, haproxy and faketime; node, npm, python3-venv and go when they are missing altogether
 #   npm   node/ and browser/, as their lock files say
-#   pip   python/requirements.txt, into target/interop/python
+#   pip   python/requirements.txt, Traefik and Envoy among it, into target/interop/python
 #   go    the modules of go/, and its programs into target/interop/go; oauth2-proxy, built from its module, into
 #         target/interop/oauth2-proxy
 # Run it as often as you like. It uses sudo when it has to and is not root.

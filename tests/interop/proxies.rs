@@ -1,7 +1,7 @@
-//! Forward-auth through real proxies: an application without any OAuth code, behind nginx, Caddy and HAProxy.
+//! Forward-auth through real proxies: an application without any OAuth code, behind nginx, Caddy, HAProxy, Traefik and Envoy.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,10 +21,11 @@ use crate::tool;
 const HOSTS: [&str; 4] = ["login.acme.test", "shop.acme.test", "wiki.acme.test", "shop.globex.test"];
 
 /// A proxy in a process of its own, gone when the value is dropped.
-struct Proxy {
+pub(crate) struct Proxy {
     process: Child,
     _directory: TempDir,
-    port: u16,
+    /// Where it listens.
+    pub(crate) port: u16,
 }
 
 impl Drop for Proxy {
@@ -36,8 +37,9 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Starts `program`, whose first file is its configuration, and waits until it listens.
-    async fn start(program: &str, files: &[&str], arguments: &[&str], server: u16, upstream: u16) -> Self {
+    /// Starts `program`, whose first file is its configuration, and waits until it sends strangers
+    /// to the login page.
+    pub(crate) async fn start(program: &str, files: &[&str], arguments: &[&str], server: u16, upstream: u16) -> Self {
         let (directory, port) = (tempfile::tempdir().expect("a folder"), free_port());
         let at = directory.path().to_str().expect("a path of text");
         for file in files {
@@ -50,12 +52,15 @@ impl Proxy {
         command.args(arguments).arg(directory.path().join(files[0])).env("HOME", at).stdin(Stdio::null());
         let process = command.spawn().unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let proxy = Self { process, _directory: directory, port };
-        let listens = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        // Traefik listens before it knows its routes, and says so with 404.
+        let asks = async {
+            let http = client();
+            let ask = || http.get(proxy.url(HOSTS[1], "/")).header("accept", "text/html").send();
+            while !ask().await.is_ok_and(|answer| answer.status().is_redirection()) {
                 tokio::time::sleep(Duration::from_millis(25)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), listens).await.unwrap_or_else(|_| panic!("{program} listens"));
+        tokio::time::timeout(Duration::from_secs(20), asks).await.unwrap_or_else(|_| panic!("{program} asks us"));
         proxy
     }
 
@@ -64,8 +69,11 @@ impl Proxy {
     }
 }
 
-/// Servers are not on everybody's path.
-fn found(program: &str) -> std::path::PathBuf {
+/// Two come as Python packages; the servers of the system are not on everybody's path.
+fn found(program: &str) -> PathBuf {
+    if matches!(program, "traefik" | "envoy") {
+        return tool::packaged(program);
+    }
     let usual = Path::new("/usr/sbin").join(program);
     if usual.is_file() { usual } else { tool::program(program) }
 }
@@ -80,7 +88,7 @@ fn client() -> Client {
 }
 
 /// An application that knows nothing of OAuth: it shows what it was asked.
-async fn upstream() -> u16 {
+pub(crate) async fn upstream() -> u16 {
     let show = async |request: Request| {
         let text = |name: &str| {
             request.headers().get_all(name).iter().map(|v| v.to_str().unwrap_or("?")).collect::<Vec<_>>().join("|")
@@ -181,6 +189,22 @@ async fn haproxy_protects_an_application_by_a_few_lines_of_lua() {
     let (_server, port) = server().await;
     let files = ["haproxy.cfg", "forward_auth.lua"];
     let proxy = Proxy::start("haproxy", &files, &["-db", "-f"], port, upstream().await).await;
+    protects(&proxy).await;
+}
+
+#[tokio::test]
+async fn traefik_protects_an_application_by_the_middleware_of_the_chart() {
+    let (_server, port) = server().await;
+    let files = ["traefik.yaml", "traefik-routes.yaml"];
+    let proxy = Proxy::start("traefik", &files, &["--configFile"], port, upstream().await).await;
+    protects(&proxy).await;
+}
+
+#[tokio::test]
+async fn envoy_protects_an_application_by_ext_authz() {
+    let (_server, port) = server().await;
+    let arguments = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "error", "--config-path"];
+    let proxy = Proxy::start("envoy", &["envoy.yaml"], &arguments, port, upstream().await).await;
     protects(&proxy).await;
 }
 

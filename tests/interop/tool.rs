@@ -15,20 +15,25 @@ pub(crate) const INSTALL: &str = "run tests/interop/install.sh, which installs w
 
 /// The longest that a client may take, or a single answer in a conversation; a browser's whole journey needs a few
 /// seconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A file or folder of `tests/interop`.
 pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(path)
 }
 
-/// The Python of the virtual environment that `install.sh` made, with the packages of today's `requirements.txt`.
+/// The Python of the virtual environment that `install.sh` made.
 pub(crate) fn python() -> PathBuf {
+    packaged("python")
+}
+
+/// A program of that virtual environment, with the packages of today's `requirements.txt`.
+pub(crate) fn packaged(program: &str) -> PathBuf {
     let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/python");
     let read = |path: PathBuf| std::fs::read(path).ok();
     let current = read(environment.join("installed.txt")) == read(source("python/requirements.txt"));
     assert!(current, "the Python packages are missing or old; {INSTALL}");
-    environment.join("bin/python")
+    environment.join("bin").join(program)
 }
 
 /// The resource server of `go/`, built now; nothing happens when nothing changed.

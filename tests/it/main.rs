@@ -11,6 +11,8 @@ mod bucket;
 #[cfg(test)]
 mod endpoint;
 #[cfg(test)]
+mod example_backend;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod generated;

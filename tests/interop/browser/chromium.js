@@ -10,12 +10,14 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // Every name of the tests is this machine.
+  '--host-resolver-rules=MAP *.test 127.0.0.1',
 ];
 
 /** Longest time that any single step may take, in milliseconds. */
 const PATIENCE = 15_000;
 
-/** Errors of scripts and violations of content security policies and CORS, of all pages of the journey. */
+/** What the console calls an error, errors of scripts, and requests to anybody but ourselves, of all pages. */
 export const complaints = [];
 
 /** Prints one finding; the test that started the journey reads and judges it. */
@@ -46,7 +48,14 @@ export async function openPage(browser, options = {}) {
   context.setDefaultTimeout(PATIENCE);
   context.on('weberror', (event) => complaints.push(`script: ${event.error().message}`));
   context.on('console', (message) => {
-    if (/content security policy|blocked by cors/i.test(message.text())) complaints.push(message.text());
+    // A page that is an error by its status, like that for a wrong password, is mentioned there, too.
+    const status = /the server responded with a status of 4/.test(message.text()) && message.location().url === message.page()?.url();
+    if (message.type() === 'error' && !status) complaints.push(`${message.page()?.url()}: ${message.text()}`);
+  });
+  context.on('request', (request) => {
+    const { hostname, protocol } = new URL(request.url());
+    const ours = /^(localhost|127\.0\.0\.1|.*\.test)$/.test(hostname) || protocol === 'data:';
+    if (!ours) complaints.push(`a request to ${request.url()}`);
   });
   return context.newPage();
 }

@@ -1,6 +1,7 @@
 // Walks the demo as its printed lines tell a newcomer: front page, sign-in, profile and decoded token, sign-out.
 import { mkdir } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
+import { audit } from './audit.js';
 import { complaints, journey, openPage, report, signIn } from './chromium.js';
 
 const { chromium, frontPage, username, password, screenshots } = await json(process.stdin);
@@ -11,14 +12,15 @@ await journey(chromium, async (browser) => {
   await page.goto(frontPage);
   const button = page.locator('#demo-sign-in');
   await button.waitFor();
-  await page.screenshot({ path: `${screenshots}/demo-front-page.png`, fullPage: true });
+  const look = async (name) => report('look', await audit(page, `${screenshots}/${name}`));
+  await look('demo-front-page');
   report('front page', { text: await page.locator('body').innerText() });
 
   await button.click();
   await page.locator('#username').waitFor();
   await signIn(page, username, password, { byKeyboard: true });
   await page.locator('#demo-result, #demo-error').filter({ visible: true }).waitFor();
-  await page.screenshot({ path: `${screenshots}/demo-profile.png`, fullPage: true });
+  await look('demo-profile');
   const text = (selector) => page.locator(selector).innerText();
   report('signed in', {
     url: page.url(),
