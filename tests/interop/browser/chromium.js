@@ -54,7 +54,7 @@ export async function openPage(browser, options = {}) {
   });
   context.on('request', (request) => {
     const { hostname, protocol } = new URL(request.url());
-    const ours = /^(localhost|127\.0\.0\.1|.*\.test)$/.test(hostname) || protocol === 'data:';
+    const ours = /^(127\.0\.0\.1|(.*\.)?localhost|.*\.test)$/.test(hostname) || protocol === 'data:';
     if (!ours) complaints.push(`a request to ${request.url()}`);
   });
   return context.newPage();
