@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use super::Settings;
+use crate::key::policy::period_text;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity, Snapshot};
@@ -97,6 +98,15 @@ impl Settings {
         }
         if self.store.path.is_some() && self.store.redis.is_some() {
             notices.push("STORE_PATH has no effect, because Redis is set".into());
+        }
+        let (grace, session) = (self.signing_settings().policy.grace, self.lifetimes.session);
+        if grace < session {
+            notices.push(format!(
+                "signing.grace is {} and sessions live for {} (COOKIE_EXPIRATION_IN_DAYS): after a rotation an \
+                 id_token_hint of a living session may name a key that is gone, and is refused",
+                period_text(grace),
+                period_text(session)
+            ));
         }
         if self.production && !self.secure {
             notices.push("SECURE is false in production: cookies and URLs are for plain http".into());

@@ -285,6 +285,16 @@ fn a_shared_secret_goes_on_as_before_and_tells_the_way_out() {
 }
 
 #[test]
+fn keys_that_end_before_sessions_do_are_mentioned() {
+    let mentioned = |days: &str| {
+        let settings = environment(&[("COOKIE_EXPIRATION_IN_DAYS", days)]).unwrap();
+        settings.notices().iter().any(|notice| notice.contains("signing.grace is 7d"))
+    };
+    assert!(!mentioned("7"));
+    assert!(mentioned("30"));
+}
+
+#[test]
 fn the_report_tells_what_would_be_served() {
     let text = "name: one\nconfig:\n  hosts: [login.example.com, '*.egg.example.com']\n  providers: class UserLoginProvider {}\n---\nname: two\nconfig:\n  hosts: [two.example]\n  issuer: https://id.two.example\n  jwt_algorithm: HS256\n  providers: class UserLoginProvider {}\n---\nkind: Client\nname: app\nconfig: {ident: app-id, tenant: one, secret: hidden, redirect_uri: 'https://app.example.com/.*'}\n";
     let (snapshot, problems) = Snapshot::build(&Document::split("t.yaml", Some(Kind::Tenant), text), None, &|_| Ok(()));
