@@ -18,6 +18,7 @@ mod host_table;
 mod known_keys;
 mod parsed;
 pub mod reload;
+pub mod secrets;
 pub mod snapshot;
 pub mod spelling;
 pub mod tenant;
