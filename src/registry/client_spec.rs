@@ -7,8 +7,8 @@ use yaml_serde::Value as Yaml;
 
 use super::client::{AuthMethod, Client, DeviceGrant};
 use super::client_check::{
-    checked_address, checked_auth_method, checked_consent, checked_grants, checked_id_token_algorithm, checked_keys,
-    checked_origins, checked_post_logout, checked_uris, patterns, WrittenSecret,
+    WrittenSecret, checked_address, checked_auth_method, checked_consent, checked_grants, checked_id_token_algorithm,
+    checked_keys, checked_origins, checked_post_logout, checked_uris, patterns,
 };
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;

@@ -8,7 +8,7 @@ use super::Severity;
 use super::secrets::Secrets;
 
 /// What a document declares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the two words of this module")]
 pub enum Kind {
     Tenant,
@@ -39,13 +39,19 @@ pub struct Document {
     /// The Secrets that it may name; a file has none.
     pub(super) secrets: Secrets,
     /// Computed once: ten thousand documents are compared whenever one of them changes.
-    digest: OnceLock<[u8; 32]>,
+    digest: Arc<OnceLock<[u8; 32]>>,
 }
 
 impl Document {
     /// A document of `text`, which begins on `line` of its source, and the Secrets that it may name.
-    pub fn new(source: &str, line: usize, kind: Option<Kind>, text: Result<Arc<str>, String>, secrets: Secrets) -> Self {
-        Self { source: source.into(), line, kind, text, secrets, digest: OnceLock::new() }
+    pub fn new(
+        source: &str,
+        line: usize,
+        kind: Option<Kind>,
+        text: Result<Arc<str>, String>,
+        secrets: Secrets,
+    ) -> Self {
+        Self { source: source.into(), line, kind, text, secrets, digest: Arc::default() }
     }
 
     /// The documents of a file, each parsed apart so that a broken one does not hide the others.

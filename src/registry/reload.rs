@@ -72,20 +72,23 @@ impl Loader {
         self.build(declared, registry)
     }
 
-    /// What would be wrong if `resource` were declared, too, in place of the one of the same source or as the last.
-    /// Reads scripts: not for a thread that serves requests.
-    pub fn rehearse(&self, resource: Document, registry: &Registry) -> Vec<Problem> {
+    /// What would be declared with `resource`, too, in place of the one of the same source or as the last; and what
+    /// would be wrong with it, or with others because of it. Reads scripts: not for a thread that serves requests.
+    pub fn rehearse(&self, resource: Document, registry: &Registry) -> (Snapshot, Vec<Problem>) {
+        let source = resource.source.clone();
         let documents = {
             let declared = self.declared();
-            let (mut files, mut resources) = (declared.files.clone(), declared.resources.clone());
-            match resources.iter_mut().find(|other| other.source == resource.source) {
+            let (files, mut resources) = (declared.files.clone(), declared.resources.clone());
+            match resources.iter_mut().find(|other| other.source == source) {
                 Some(other) => *other = resource,
                 None => resources.push(resource),
             }
-            files.append(&mut resources);
-            files
+            [files, resources].concat()
         };
-        Snapshot::build(&documents, Some(&registry.current()), &*self.check_script).1
+        let (snapshot, mut problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
+        let known = registry.problems();
+        problems.retain(|problem| problem.source == source || !known.contains(problem));
+        (snapshot, problems)
     }
 
     fn build(&self, mut declared: MutexGuard<'_, Declared>, registry: &Registry) -> bool {

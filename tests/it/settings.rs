@@ -99,6 +99,13 @@ const EFFECTS: &[Effect] = &[
     ("SUPPORT_KUBERNETES_CRD", "1", |s| s.kubernetes.enabled),
     ("SCOPED_KUBERNETES_CRD", "true", |s| s.kubernetes.scoped),
     ("UITSMIJTER_NAMESPACE", "auth", |s| s.kubernetes.namespace.as_deref() == Some("auth")),
+    ("WEBHOOK_LISTEN", "0.0.0.0:9443", |s| s.webhook.as_ref().is_some_and(|webhook| webhook.listen.port() == 9443)),
+    ("WEBHOOK_CERT_FILE", "/hook.crt", |s| {
+        s.webhook.as_ref().is_some_and(|webhook| webhook.tls.cert_file == Path::new("/hook.crt"))
+    }),
+    ("WEBHOOK_KEY_FILE", "/hook.key", |s| {
+        s.webhook.as_ref().is_some_and(|webhook| webhook.tls.key_file == Path::new("/hook.key"))
+    }),
     ("SCRIPT_TIMEOUT", "5", |s| s.script_timeout == Duration::from_secs(5)),
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
     ("DISPLAY_VERSION", "0", |s| !s.display_version),
