@@ -1,6 +1,7 @@
 //! Tenants and clients as resources of a cluster, in words that need no Kubernetes: what it is told, and what it asks.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,8 @@ pub struct ResourceSettings {
     pub scoped: bool,
     /// Which one; the process's own where it is left out.
     pub namespace: Option<String>,
+    /// The file that says where the API server is; without one, `KUBECONFIG`, the usual file, or the pod's own account.
+    pub kubeconfig: Option<PathBuf>,
     /// How often Secrets are read again.
     pub secrets_every: Duration,
     /// How often the figures of a status are looked at.

@@ -44,6 +44,7 @@ impl Settings {
         self.kubernetes.enabled.then(|| ResourceSettings {
             scoped: self.kubernetes.scoped,
             namespace: self.kubernetes.namespace.clone(),
+            kubeconfig: None,
             secrets_every: SECRETS,
             status_every: STATUS,
         })

@@ -223,6 +223,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         listen: Some("127.0.0.1:3".parse().unwrap()),
         directory: Some("/flag".into()),
         store_path: Some("/flag.redb".into()),
+        webhook: false,
     };
     let settings = load(Some(file), &set, &flags).unwrap();
     assert_eq!(settings.listen.port(), 3);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kube::client::ClientBuilder;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
@@ -62,14 +63,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Finds the API server by `KUBECONFIG`, the usual file, or the pod's own account. Asks it nothing yet.
+    /// Finds the API server. Asks it nothing yet.
     ///
     /// Errors: nothing says where it is.
     pub async fn connect(settings: &ResourceSettings) -> Result<Self> {
-        let mut config = Config::infer().await.context(
-            "SUPPORT_KUBERNETES_CRD is true, but nothing says where the API server is: run it in a pod with a service \
-             account token, or set KUBECONFIG",
-        )?;
+        let mut config = configuration(settings).await?;
         config.connect_timeout = Some(CONNECT);
         // Whoever asks decides how to go on, and says why it waits.
         config.default_retry = false;
@@ -188,4 +186,16 @@ impl Cluster {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn configuration(settings: &ResourceSettings) -> Result<Config> {
+    if let Some(path) = &settings.kubeconfig {
+        let cannot = || format!("the file {} does not say how to reach the API server", path.display());
+        let written = Kubeconfig::read_from(path).with_context(cannot)?;
+        return Config::from_custom_kubeconfig(written, &KubeConfigOptions::default()).await.with_context(cannot);
+    }
+    Config::infer().await.context(
+        "SUPPORT_KUBERNETES_CRD is true, but nothing says where the API server is: run it in a pod with a service account \
+         token, or set KUBECONFIG",
+    )
 }
