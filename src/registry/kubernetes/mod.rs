@@ -114,41 +114,55 @@ impl Cluster {
         let mut again = interval(self.settings.secrets_every);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let old_secrets = tokio::select! {
+            let by_clock = tokio::select! {
                 first = news.recv() => {
                     let Some(first) = first else { return };
                     let changed = self.learn(first, &mut news).await;
-                    if let Some(reason) = self.seen().unlisted() {
-                        registry.expect_more(reason);
+                    let unlisted = self.seen().unlisted();
+                    if unlisted.is_none() && !changed {
                         continue;
                     }
-                    if !changed {
+                    if let Some(reason) = unlisted {
+                        registry.expect_more(reason);
                         continue;
                     }
                     false
                 }
                 _ = again.tick() => true,
             };
-            if self.seen().unlisted().is_some() {
+            if by_clock && self.seen().wanted_secrets(true).is_empty() {
                 continue;
             }
-            self.read_secrets(&secrets, old_secrets).await;
-            let documents = self.seen().documents();
-            let (loader, taker) = (loader.clone(), registry.clone());
-            if let Err(error) = tokio::task::spawn_blocking(move || loader.take(documents, &taker)).await {
+            self.read_secrets(&secrets, by_clock).await;
+            self.take(&loader, &registry, by_clock).await;
+        }
+    }
+
+    /// Gives `registry` what was seen. `by_clock`: only Secrets may have changed.
+    async fn take(&self, loader: &Arc<Loader>, registry: &Registry, by_clock: bool) {
+        if self.seen().unlisted().is_some() {
+            return;
+        }
+        let documents = self.seen().documents();
+        let (loader, taker) = (loader.clone(), registry.clone());
+        let changed = match tokio::task::spawn_blocking(move || loader.take(documents, &taker)).await {
+            Ok(changed) => changed,
+            Err(error) => {
                 tracing::error!(%error, "taking in custom resources failed; the last good state stays");
-                continue;
+                return;
             }
-            self.seen().taken();
-            if registry.missing().is_some() {
-                registry.complete();
-                let snapshot = registry.current();
-                let (tenants, clients) = (snapshot.tenant_count(), snapshot.client_count());
-                tracing::info!(tenants, clients, "custom resources were listed");
-                if tenants == 0 {
-                    tracing::warn!("there is no tenant yet: nobody is served until one is declared");
-                }
+        };
+        self.seen().taken();
+        if registry.missing().is_some() {
+            registry.complete();
+            let snapshot = registry.current();
+            let (tenants, clients) = (snapshot.tenant_count(), snapshot.client_count());
+            tracing::info!(tenants, clients, "custom resources were listed");
+            if tenants == 0 {
+                tracing::warn!("there is no tenant yet: nobody is served until one is declared");
             }
+        }
+        if changed || !by_clock {
             self.taken.send_modify(|taken| *taken += 1);
         }
     }

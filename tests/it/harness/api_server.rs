@@ -64,11 +64,7 @@ impl Shared {
 
 impl ApiServer {
     pub(crate) async fn start() -> Self {
-        Self::start_at(0).await
-    }
-
-    pub(crate) async fn start_at(port: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Shared::default();
         let routes = Router::new()
@@ -181,7 +177,8 @@ async fn status(
 }
 
 fn refuse(code: u16) -> Response {
-    let body = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": "Test", "message": "no" });
+    let reason = if code == 404 { "NotFound" } else { "Test" };
+    let body = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason });
     (StatusCode::from_u16(code).unwrap(), Json(body)).into_response()
 }
 
@@ -195,7 +192,8 @@ impl Shared {
         let text = |key: &str| metadata[key].as_str().unwrap_or_default().to_owned();
         let key = (plural.to_owned(), text("namespace"), text("name"));
         let old = self.lock().objects.get(&key).cloned();
-        let created = format!("2026-01-01T00:{:02}:{:02}Z", self.lock().version / 60, self.lock().version % 60);
+        let seconds = self.lock().version;
+        let created = format!("2026-01-01T00:{:02}:{:02}Z", seconds / 60, seconds % 60);
         let (created, generation, status) = match &old {
             Some(old) => {
                 let is_changed = i64::from(old["spec"] != object["spec"]);

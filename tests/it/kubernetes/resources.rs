@@ -51,7 +51,7 @@ async fn a_tenant_and_its_client_are_served_as_soon_as_they_are_applied_and_unti
 
     expect_token(&world, "shop.life.example", "till", "a guess", 401).await;
     let end = Instant::now() + SOON;
-    while world.status("Client", "life", "till").await["deniedAttempts"] == 0 {
+    while world.status("Client", "life", "till").await["deniedAttempts"].as_i64().unwrap_or(0) == 0 {
         assert!(Instant::now() < end, "a refusal is counted");
         sleep(Duration::from_millis(50)).await;
     }
@@ -157,13 +157,13 @@ async fn names_that_only_look_alike_are_different() {
     world.expect_status(("Client", "alike", "till-2"), "Error", "printable ASCII").await;
     let snapshot = world.registry.current();
     assert_eq!(&*snapshot.tenant_by_host("shop.alike.example").unwrap().name, "alike/shop");
-    assert_eq!(&*snapshot.tenant_by_host("xn--shp-emd.alike.example").unwrap().name, "alike/shop-2");
+    assert_eq!(&*snapshot.tenant_by_host("xn--shp-ted.alike.example").unwrap().name, "alike/shop-2");
 }
 
 #[tokio::test]
 async fn a_script_of_a_megabyte_is_read_and_costs_others_nothing() {
     let world = World::start().await;
-    let words = "// \u{2028} a line that YAML would break, and \u{85} one that it would not take\n".repeat(14_000);
+    let words = "/* \u{2028} a line that YAML would break, and \u{85} one that it would fold */\n".repeat(16_000);
     assert!(words.len() > 1_000_000);
     let script = format!("{words}class UserLoginProvider {{}}");
     let spec = json!({ "hosts": ["large.mega.example"], "providers": [&script] });

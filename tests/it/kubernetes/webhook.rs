@@ -29,7 +29,7 @@ impl World {
             "uid": "a-uid",
             "kind": { "group": "uitsmijter.io", "version": "v1", "kind": kind },
             "resource": { "group": "uitsmijter.io", "version": "v1", "resource": resource },
-            "name": object["metadata"]["name"],
+            "name": object["metadata"]["name"].as_str().unwrap_or("shop"),
             "namespace": object["metadata"]["namespace"],
             "operation": operation,
             "userInfo": {},
