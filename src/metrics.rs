@@ -69,7 +69,10 @@ pub struct Counters {
 
 /// How often clients were refused. Only declared ones count, so it stays small.
 #[derive(Default)]
-pub struct Denied(Mutex<HashMap<(Arc<str>, Arc<str>), u64>>);
+pub struct Denied(Mutex<HashMap<TenantsClient, u64>>);
+
+/// A tenant's name and a `client_id` of it.
+pub type TenantsClient = (Arc<str>, Arc<str>);
 
 impl Denied {
     /// Counts one more for the client of that tenant with that `client_id`.
@@ -79,7 +82,7 @@ impl Denied {
     }
 
     /// What was counted since the last time, by tenant and `client_id`.
-    pub fn take(&self) -> HashMap<(Arc<str>, Arc<str>), u64> {
+    pub fn take(&self) -> HashMap<TenantsClient, u64> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

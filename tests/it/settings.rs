@@ -150,6 +150,11 @@ fn companions(variable: &str) -> Vec<(&'static str, &'static str)> {
         "REDIS_SENTINEL_HOSTS" => vec![("REDIS_SENTINEL_MASTER", "m")],
         "REDIS_SENTINEL_MASTER" => vec![("REDIS_SENTINEL_HOSTS", "h")],
         name if name.starts_with("REDIS_") && name != "REDIS_HOST" => vec![("REDIS_HOST", "h")],
+        "WEBHOOK_LISTEN" | "WEBHOOK_CERT_FILE" | "WEBHOOK_KEY_FILE" => {
+            let all = [("WEBHOOK_LISTEN", "[::]:1"), ("WEBHOOK_CERT_FILE", "c"), ("WEBHOOK_KEY_FILE", "k")];
+            let others = all.into_iter().filter(|(other, _)| *other != variable);
+            others.chain([("SUPPORT_KUBERNETES_CRD", "true")]).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Custom resources: a cluster, the server that reads it, and somebody with `kubectl`.
 //!
 //! The stories of `resources.rs` also run against a real API server: give its file as `TEST_KUBECONFIG` (never that of a
-//! cluster that somebody needs). Those of `bad_days.rs` need one that the test plays.
+//! cluster that somebody needs: what is there is deleted). Those of `bad_days.rs` need one that the test plays.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use uitsmijter::login::script;
@@ -46,13 +47,23 @@ struct World {
     kubeconfig: PathBuf,
     folder: TempDir,
     tasks: JoinSet<()>,
+    /// A real cluster is for one story at a time.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
+
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl World {
     /// With a cluster that may be a real one.
     async fn start() -> Self {
         match std::env::var_os("TEST_KUBECONFIG") {
-            Some(path) => Self::start_with(None, path.into(), None).await,
+            Some(path) => {
+                let turn = TURN.lock().await;
+                let mut world = Self::start_with(None, path.into(), None).await;
+                world._turn = Some(turn);
+                world.clear().await;
+                world
+            }
             None => Self::start_played().await,
         }
     }
@@ -81,7 +92,8 @@ impl World {
         let config = Kubeconfig::read_from(&kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
         let kubectl = Client::try_from(config).unwrap();
-        let mut world = Self { api, server, loader, registry, kubectl, kubeconfig, folder, tasks: JoinSet::new() };
+        let mut world =
+            Self { api, server, loader, registry, kubectl, kubeconfig, folder, tasks: JoinSet::new(), _turn: None };
         let (loader, registry, app) = (world.loader.clone(), world.registry.clone(), world.server.app.clone());
         world.replica(namespace, loader, registry, app).await;
         world
@@ -142,6 +154,19 @@ impl World {
             drop(api.create(&PostParams::default(), &DynamicObject::new(name, &kind)).await);
             // Two that are created in one second have the same age.
             sleep(Duration::from_millis(1100)).await;
+        }
+    }
+
+    /// Removes what the story before left behind.
+    async fn clear(&self) {
+        for kind in ["Client", "Tenant"] {
+            let plural = format!("{}s", kind.to_lowercase());
+            let resource =
+                ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("uitsmijter.io", "v1", kind), &plural);
+            let all: Api<DynamicObject> = Api::all_with(self.kubectl.clone(), &resource);
+            for left in all.list(&Default::default()).await.unwrap() {
+                self.delete(kind, &left.metadata.namespace.unwrap(), &left.metadata.name.unwrap()).await;
+            }
         }
     }
 

@@ -31,9 +31,9 @@ async fn a_tenant_and_its_client_are_served_as_soon_as_they_are_applied_and_unti
     let world = World::start().await;
     world.expect_ready().await;
     world.apply(tenant("life", "shop", "shop.life.example")).await;
-    world.apply(client("life", "till", "life/shop")).await;
+    world.apply(client("life", "life-till", "life/shop")).await;
     world.expect_host("shop.life.example", 200).await;
-    expect_token(&world, "shop.life.example", "till", "a secret in clear", 200).await;
+    expect_token(&world, "shop.life.example", "life-till", "a secret in clear", 200).await;
     let end = Instant::now() + SOON;
     loop {
         let status = world.expect_status(("Tenant", "life", "shop"), "Ready", "").await;
@@ -46,12 +46,12 @@ async fn a_tenant_and_its_client_are_served_as_soon_as_they_are_applied_and_unti
         assert!(Instant::now() < end, "{status}");
         sleep(Duration::from_millis(50)).await;
     }
-    let status = world.expect_status(("Client", "life", "till"), "Ready", "").await;
+    let status = world.expect_status(("Client", "life", "life-till"), "Ready", "").await;
     assert!(status.get("clientCount").is_none(), "{status}");
 
-    expect_token(&world, "shop.life.example", "till", "a guess", 401).await;
+    expect_token(&world, "shop.life.example", "life-till", "a guess", 401).await;
     let end = Instant::now() + SOON;
-    while world.status("Client", "life", "till").await["deniedAttempts"].as_i64().unwrap_or(0) == 0 {
+    while world.status("Client", "life", "life-till").await["deniedAttempts"].as_i64().unwrap_or(0) == 0 {
         assert!(Instant::now() < end, "a refusal is counted");
         sleep(Duration::from_millis(50)).await;
     }
@@ -59,8 +59,8 @@ async fn a_tenant_and_its_client_are_served_as_soon_as_they_are_applied_and_unti
     world.apply(tenant("life", "shop", "new.life.example")).await;
     world.expect_host("new.life.example", 200).await;
     world.expect_host("shop.life.example", 404).await;
-    world.delete("Client", "life", "till").await;
-    expect_token(&world, "new.life.example", "till", "a secret in clear", 401).await;
+    world.delete("Client", "life", "life-till").await;
+    expect_token(&world, "new.life.example", "life-till", "a secret in clear", 401).await;
     world.delete("Tenant", "life", "shop").await;
     world.expect_host("new.life.example", 404).await;
     world.expect_ready().await;
@@ -124,24 +124,24 @@ async fn a_client_belongs_to_a_tenant_of_its_namespace_or_to_one_that_lets_it() 
 #[tokio::test]
 async fn a_secret_is_read_followed_and_its_last_value_kept_when_it_is_deleted() {
     let world = World::start().await;
-    let by_reference = json!({ "secretRef": { "name": "till" } });
+    let by_reference = json!({ "secretRef": { "name": "vault-till" } });
     world.apply(tenant("vault", "shop", "shop.vault.example")).await;
-    world.apply(client_with("vault", "till", "vault/shop", by_reference)).await;
-    let till = ("Client", "vault", "till");
-    world.expect_status(till, "Error", "Secret \"till\" does not exist in this namespace").await;
+    world.apply(client_with("vault", "vault-till", "vault/shop", by_reference)).await;
+    let till = ("Client", "vault", "vault-till");
+    world.expect_status(till, "Error", "Secret \"vault-till\" does not exist in this namespace").await;
     let host = "shop.vault.example";
     // "the first word", with the line break that people leave at the end; "another word"
-    world.apply(secret("vault", "till", json!({ "other": "eA==" }))).await;
+    world.apply(secret("vault", "vault-till", json!({ "other": "eA==" }))).await;
     world.expect_status(till, "Error", "has no text under the key \"secret\"").await;
-    world.apply(secret("vault", "till", json!({ "secret": "dGhlIGZpcnN0IHdvcmQK" }))).await;
+    world.apply(secret("vault", "vault-till", json!({ "secret": "dGhlIGZpcnN0IHdvcmQK" }))).await;
     world.expect_status(till, "Ready", "").await;
-    expect_token(&world, host, "till", "the first word", 200).await;
-    world.apply(secret("vault", "till", json!({ "secret": "YW5vdGhlciB3b3Jk" }))).await;
-    expect_token(&world, host, "till", "another word", 200).await;
-    expect_token(&world, host, "till", "the first word", 401).await;
-    world.delete("Secret", "vault", "till").await;
+    expect_token(&world, host, "vault-till", "the first word", 200).await;
+    world.apply(secret("vault", "vault-till", json!({ "secret": "YW5vdGhlciB3b3Jk" }))).await;
+    expect_token(&world, host, "vault-till", "another word", 200).await;
+    expect_token(&world, host, "vault-till", "the first word", 401).await;
+    world.delete("Secret", "vault", "vault-till").await;
     world.expect_status(till, "Error", "does not exist in this namespace").await;
-    expect_token(&world, host, "till", "another word", 200).await;
+    expect_token(&world, host, "vault-till", "another word", 200).await;
 }
 
 #[tokio::test]
