@@ -111,7 +111,7 @@ def no_request_is_lost_in_a_rolling_update(release):
 def probes_ask_the_port_that_is_not_public(release):
     container = release.server()["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"http": 8080, "metrics": 9090}
+    assert ports.pop("webhook", 9443) == 9443 and ports == {"http": 8080, "metrics": 9090}, ports
     environment = release.environment()
     assert environment["LISTEN"].endswith(":8080") and environment["METRICS_LISTEN"].endswith(":9090")
     for probe, path in [("startupProbe", "/health"), ("livenessProbe", "/health"), ("readinessProbe", "/health/ready")]:
