@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Error};
 use tokio::sync::mpsc;
@@ -16,11 +17,43 @@ use crate::registry::document::Kind;
 
 /// Objects per page of a list.
 const PAGE: u32 = 1000;
-/// The first pause before everything is listed again, where a watch cannot go on; it doubles up to [`LONGEST`].
+/// The pause after an error; each that follows is twice as long, up to [`LONGEST`]. Shorter than elsewhere, because an
+/// operator waits who restarts an API server and then changes a tenant.
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
-/// A watch that lasted this long begins with the first pause again.
+const LONGEST: Duration = Duration::from_secs(15);
+/// Whoever had no error for this long begins with the first pause again.
 const CALM: Duration = Duration::from_secs(120);
+
+/// How long to wait after the next error. A success in between does not count: lists that work while watches do not are
+/// no reason to hurry.
+struct Patience {
+    pause: Duration,
+    last: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { pause: SHORTEST, last: Instant::now() }
+    }
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        if self.last.elapsed() > CALM {
+            self.pause = SHORTEST;
+        }
+        self.last = Instant::now();
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST);
+        Some(pause)
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {}
+}
 
 /// What the API server told.
 pub(super) enum News {
@@ -36,22 +69,17 @@ pub(super) enum News {
 
 /// Tells what happens to all resources of a kind until nobody listens any more.
 pub(super) async fn follow(api: Api<Object>, kind: Kind, news: mpsc::Sender<News>) {
-    let mut pause = SHORTEST;
+    let mut patience = Patience::new();
     while !news.is_closed() {
-        let began = Instant::now();
         follow_until_gone(api.clone(), kind, &news).await;
-        if began.elapsed() > CALM {
-            pause = SHORTEST;
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST);
+        sleep(patience.next().unwrap_or(LONGEST)).await;
     }
 }
 
 /// The watcher reconnects, waits longer after each error, and lists again where the stream says that it fell behind.
 /// What it does not know is a watch that is refused with 410 before it begins: then this ends.
 async fn follow_until_gone(api: Api<Object>, kind: Kind, news: &mpsc::Sender<News>) {
-    let mut events = pin!(watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff());
+    let mut events = pin!(watcher(api, watcher::Config::default().page_size(PAGE)).backoff(Patience::new()));
     let mut listing = Vec::new();
     let mut is_away = false;
     while let Some(event) = events.next().await {
