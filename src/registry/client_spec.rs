@@ -25,7 +25,7 @@ pub(super) struct ClientSpec {
     /// The client_id of the application.
     #[serde(alias = "client_id", alias = "clientId")]
     ident: Option<Text>,
-    /// The full name of the tenant that the client belongs to: <namespace>/<name> for a resource.
+    /// The full name of the tenant that the client belongs to: namespace/name for a resource.
     #[serde(alias = "tenant", alias = "tenantName", alias = "tenant_name")]
     tenantname: Option<Text>,
     /// Where codes may be sent: URLs, or patterns that match a whole URL.
