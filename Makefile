@@ -50,7 +50,8 @@ deny: ## licences, duplicates, sources and advisories of the dependencies (needs
 bench: ## the figures that must not get worse: CPU per token, time to ready, memory, size
 	bench/run
 
-generate: ## write again what is made from code, such as docs/login.png
+generate: ## write again what is made from code: the chart's resource definitions, docs/login.png
+	cargo run --quiet -- crds >helm/uitsmijter/files/crds.yaml
 	docs/picture.sh
 
 image: ## build the container image, with docker or podman

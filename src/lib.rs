@@ -51,6 +51,7 @@ pub mod outgoing;
 pub mod protocol;
 pub mod random;
 pub mod registry;
+pub mod resource_status;
 pub mod server;
 pub mod settings;
 pub mod sign_in;

@@ -18,7 +18,8 @@ where
     let own: Directive = format!("uitsmijter={}", log.level.tracing()).parse()?;
     // Audit lines are not turned off by the level: whoever looks for them looks later.
     let audit: Directive = "uitsmijter::audit=info".parse()?;
-    let filter = EnvFilter::new("warn").add_directive(own).add_directive(audit);
+    // Kubernetes' client calls every failed connection an error; what follows from one is told by whoever asked.
+    let filter = EnvFilter::new("warn,kube_client=off,kube_runtime=off").add_directive(own).add_directive(audit);
     let registry = tracing_subscriber::registry().with(filter);
     Ok(match log.format {
         LogFormat::Console => registry.with(fmt::layer().with_writer(writer).with_ansi(ansi).with_target(false)).into(),

@@ -1,4 +1,4 @@
-//! The program: `serve` (also without a word), `check`, `keys`, `provider test`, `healthcheck`, `hash`.
+//! The program: `serve` (also without a word), `check`, `crds`, `keys`, `provider test`, `healthcheck`, `hash`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,7 +41,11 @@ Exit codes: 0 done, 1 it failed, 2 the command line is wrong.";
 #[derive(Subcommand)]
 enum Word {
     /// Serve until told to stop (SIGTERM or Ctrl-C).
-    Serve,
+    Serve {
+        /// Judge custom resources before they are stored, too [env: WEBHOOK_LISTEN] [default: 0.0.0.0:9443].
+        #[arg(long)]
+        webhook: bool,
+    },
     /// Say what would be served: tenants, clients, issuers, key policy and every problem; exit 1 if there is an error.
     Check {
         /// As JSON, for scripts.
@@ -57,6 +61,8 @@ enum Word {
     /// List, rotate, revoke, import or export signing keys, while servers run on the same store.
     #[command(subcommand, after_help = KEY_EXAMPLES)]
     Keys(command::KeyWord),
+    /// Print the custom resource definitions: uitsmijter crds | kubectl apply -f -
+    Crds,
     /// Read a password from standard input and print its argon2id hash for `password_hash` or `secret_hash`.
     Hash,
     /// Login scripts.
@@ -99,8 +105,12 @@ struct Options {
 
 impl Options {
     fn settings(&self) -> anyhow::Result<Settings> {
-        let flags =
-            Flags { listen: self.listen, directory: self.directory.clone(), store_path: self.store_path.clone() };
+        self.settings_with(false)
+    }
+
+    fn settings_with(&self, webhook: bool) -> anyhow::Result<Settings> {
+        let (directory, store_path) = (self.directory.clone(), self.store_path.clone());
+        let flags = Flags { listen: self.listen, directory, store_path, webhook };
         Settings::load(self.config.as_deref(), &|name| std::env::var(name).ok(), &flags)
     }
 }
@@ -108,12 +118,14 @@ impl Options {
 fn main() -> ExitCode {
     let Command { word, options } = Command::parse();
     let outcome = match word {
-        None | Some(Word::Serve) => options.settings().and_then(command::serve),
+        None => options.settings().and_then(command::serve),
+        Some(Word::Serve { webhook }) => options.settings_with(webhook).and_then(command::serve),
         Some(Word::Check { json }) => options.settings().and_then(|settings| command::check(&settings, json)),
         Some(Word::Healthcheck { ready }) => {
             options.settings().and_then(|settings| command::healthcheck(&settings, ready))
         }
         Some(Word::Keys(word)) => options.settings().and_then(|settings| command::keys(&settings, word)),
+        Some(Word::Crds) => command::crds(),
         Some(Word::Hash) => command::hash(),
         Some(Word::Provider(ProviderWord::Test { tenant, username, grant_type })) => {
             let asked = command::ProviderTest { tenant, username, grant_type };

@@ -1,8 +1,9 @@
 //! What the server counts, by name, in the text format of OpenMetrics. Everyone may count; labels never carry what a
 //! person or a client typed.
 
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
 use prometheus_client::collector::Collector;
@@ -56,6 +57,8 @@ pub struct Counters {
     pub revoke_failure: Family<OfTenant, Counter>,
     /// Templates that could not be read, parsed or drawn.
     pub template_failures: Family<OfTenant, Counter>,
+    /// Requests of clients that were refused, until somebody takes them: for the status of resources.
+    pub denied: Denied,
     /// Tenants that are served.
     pub tenants: Gauge,
     /// Clients that are served.
@@ -64,6 +67,26 @@ pub struct Counters {
     pub http_requests: Family<Route, Counter>,
     /// How long requests took, in seconds, by method and route.
     pub http_request_duration: Family<Timed, Histogram, fn() -> Histogram>,
+}
+
+/// How often clients were refused. Only declared ones count, so it stays small.
+#[derive(Default)]
+pub struct Denied(Mutex<HashMap<TenantsClient, u64>>);
+
+/// A tenant's name and a `client_id` of it.
+pub type TenantsClient = (Arc<str>, Arc<str>);
+
+impl Denied {
+    /// Counts one more for the client of that tenant with that `client_id`.
+    pub fn add(&self, tenant: &Arc<str>, client_id: &Arc<str>) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((tenant.clone(), client_id.clone())).or_default() += 1;
+    }
+
+    /// What was counted since the last time, by tenant and `client_id`.
+    pub fn take(&self) -> HashMap<TenantsClient, u64> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The label of what belongs to a tenant.
@@ -160,6 +183,7 @@ impl Default for Counters {
             revoke_success: Family::default(),
             revoke_failure: Family::default(),
             template_failures: Family::default(),
+            denied: Denied::default(),
             tenants: Gauge::default(),
             clients: Gauge::default(),
             http_requests: Family::default(),

@@ -17,7 +17,11 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::app::App;
 use crate::endpoint;
+use crate::endpoint::webhook::{self, Judge};
+use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
+use crate::resource_status::ResourceStatus;
+use crate::settings::{Tls, Webhook};
 use crate::web::views::follow;
 
 /// How often the policy looks at the keys.
@@ -30,6 +34,8 @@ const VIEWS: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
 const NOTICE: Duration = Duration::from_secs(5);
+/// How often the certificate of the webhook is read: those who issue them renew them.
+const CERTIFICATE: Duration = Duration::from_secs(60);
 /// How long requests under way may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a client may take to send the head of a request.
@@ -37,9 +43,22 @@ const HEADER_READ: Duration = Duration::from_secs(15);
 /// The largest head of a request, in bytes: room for every parameter that may stand in a query.
 const MAX_HEAD: u32 = 64 * 1024;
 
+/// Where tenants and clients are declared.
+pub struct Sources {
+    /// The folder, and whoever puts it and the cluster together.
+    pub loader: Arc<Loader>,
+    /// The cluster, where it is asked.
+    pub cluster: Option<Cluster>,
+}
+
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
-pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let mut tasks = background(&app, loader);
+pub async fn serve(app: App, sources: Sources, ready: impl FnOnce(SocketAddr)) -> Result<()> {
+    let judge =
+        Judge { loader: sources.loader.clone(), registry: app.registry.clone(), settings: app.settings.clone() };
+    let mut tasks = background(&app, sources);
+    if let Some(hook) = &app.settings.webhook {
+        judge_resources(hook, judge, &mut tasks).await?;
+    }
     if let Some(address) = app.settings.metrics_listen {
         let listener = TcpListener::bind(address)
             .await
@@ -69,14 +88,7 @@ async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
             server.serve(routes).await.with_context(cannot)
         }
         Some(tls) => {
-            let config = RustlsConfig::from_pem_file(&tls.cert_file, &tls.key_file).await.with_context(|| {
-                format!(
-                    "the certificate {} or its key {} cannot be used",
-                    tls.cert_file.display(),
-                    tls.key_file.display()
-                )
-            })?;
-            let no_delay = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+            let no_delay = RustlsAcceptor::new(self::tls(tls).await?).acceptor(NoDelayAcceptor::new());
             let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
@@ -96,8 +108,40 @@ async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
     }
 }
 
-fn background(app: &App, loader: Arc<Loader>) -> JoinSet<()> {
+/// Serves the webhook, also while the server drains: an API server whose webhook is away stores nothing.
+async fn judge_resources(hook: &Webhook, judge: Judge, tasks: &mut JoinSet<()>) -> Result<()> {
+    let config = tls(&hook.tls).await?;
+    let listener = std::net::TcpListener::bind(hook.listen)
+        .with_context(|| format!("cannot listen on {}; set WEBHOOK_LISTEN to another address", hook.listen))?;
+    listener.set_nonblocking(true)?;
+    let mut server = axum_server::from_tcp(listener)?.acceptor(RustlsAcceptor::new(config.clone()));
+    limit(server.http_builder());
+    tasks.spawn(async move { drop(server.serve(webhook::router(judge).into_make_service()).await) });
+    let files = hook.tls.clone();
+    tasks.spawn(every(CERTIFICATE, move || {
+        let (config, files) = (config.clone(), files.clone());
+        async move {
+            if let Err(error) = config.reload_from_pem_file(&files.cert_file, &files.key_file).await {
+                tracing::warn!(%error, "the certificate of the webhook could not be read again; the last one stays");
+            }
+        }
+    }));
+    Ok(())
+}
+
+async fn tls(files: &Tls) -> Result<RustlsConfig> {
+    RustlsConfig::from_pem_file(&files.cert_file, &files.key_file).await.with_context(|| {
+        let (cert, key) = (files.cert_file.display(), files.key_file.display());
+        format!("the certificate {cert} or its key {key} cannot be used")
+    })
+}
+
+fn background(app: &App, Sources { loader, cluster }: Sources) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    if let Some(cluster) = cluster {
+        tasks.spawn(cluster.clone().follow(loader.clone(), app.registry.clone()));
+        tasks.spawn(cluster.publish(app.registry.clone(), Arc::new(ResourceStatus::new(app.clone()))));
+    }
     tasks.spawn(reload::watch(loader, app.registry.clone()));
     let keys = app.keys.clone();
     tasks.spawn(every(TICK, move || {

@@ -80,7 +80,7 @@ pub(crate) struct Whose {
 pub(crate) fn keys(settings: &Settings, word: KeyWord) -> Result<ExitCode> {
     super::log::begin_quiet(&settings.log)?;
     super::install_cryptography();
-    let (snapshot, _) = super::loader(settings, Vec::new()).load();
+    let snapshot = super::declared(settings)?.current();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(carry_out(settings, &snapshot, word))?;
     Ok(ExitCode::SUCCESS)

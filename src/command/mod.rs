@@ -7,8 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use uitsmijter::login::{password, script};
 use uitsmijter::random::SystemRandom;
+use uitsmijter::registry::Registry;
 use uitsmijter::registry::document::Document;
 use uitsmijter::registry::file::Folder;
+use uitsmijter::registry::kubernetes::{self, Cluster};
 use uitsmijter::registry::reload::{CheckScript, Loader};
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
@@ -29,11 +31,13 @@ pub(crate) use serve::serve;
 
 /// Says what would be served. The code tells scripts whether something is wrong.
 pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
-    let (snapshot, problems) = loader(settings, Vec::new()).load();
+    install_cryptography();
+    let declared = declared(settings)?;
+    let (snapshot, problems) = (declared.current(), declared.problems());
     settings.check_tenants(&snapshot)?;
     settings.signing_settings().check()?;
     let templates = views::problems(&settings.directory)?;
-    let report = Report::new(settings, &snapshot, &[problems, templates].concat());
+    let report = Report::new(settings, &snapshot, &[problems.to_vec(), templates].concat());
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -64,6 +68,27 @@ fn loader(settings: &Settings, demo: Vec<Document>) -> Loader {
     let check_script: CheckScript =
         Arc::new(|source| script::check(source).map(drop).map_err(|error| error.to_string()));
     Loader::new(Folder::below(&settings.directory), check_script, demo)
+}
+
+/// Everything that is declared now, in files and in the cluster.
+///
+/// Errors: custom resources are to be read, and cannot be.
+fn declared(settings: &Settings) -> Result<Registry> {
+    let loader = loader(settings, Vec::new());
+    let (snapshot, problems) = loader.load();
+    let registry = Registry::new(snapshot, problems);
+    if let Some(resources) = settings.resource_settings() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let documents = runtime.block_on(async { Cluster::connect(&resources).await?.read().await })?;
+        loader.take(documents, &registry);
+    }
+    Ok(registry)
+}
+
+/// Prints the custom resource definitions.
+pub(crate) fn crds() -> Result<ExitCode> {
+    print!("{}", kubernetes::definitions()?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Once per process: outgoing TLS and our own listener use the same cryptography as the signatures.

@@ -46,7 +46,7 @@ const REFUSED: u8 = 3;
 pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode> {
     super::log::begin(&settings.log)?;
     super::install_cryptography();
-    let (snapshot, _) = super::loader(settings, Vec::new()).load();
+    let snapshot = super::declared(settings)?.current();
     let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");
     let tenant = snapshot
         .tenant(&asked.tenant)

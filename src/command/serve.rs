@@ -9,8 +9,9 @@ use uitsmijter::app::App;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::login::password;
 use uitsmijter::random::{Random, SystemRandom};
+use uitsmijter::registry::kubernetes::Cluster;
 use uitsmijter::registry::{Registry, demo, reload};
-use uitsmijter::server;
+use uitsmijter::server::{self, Sources};
 use uitsmijter::settings::Settings;
 
 /// Serves until the process is told to stop.
@@ -32,7 +33,11 @@ fn demo_password() -> String {
 }
 
 async fn run(settings: Settings) -> Result<()> {
-    let password = (!settings.production).then(demo_password);
+    let cluster = match settings.resource_settings() {
+        Some(resources) => Some(Cluster::connect(&resources).await?),
+        None => None,
+    };
+    let password = (!settings.production && cluster.is_none()).then(demo_password);
     let documents = password
         .as_ref()
         .map(|password| demo::documents(&password::hash(password, &SystemRandom), &settings.public_origin()));
@@ -44,12 +49,15 @@ async fn run(settings: Settings) -> Result<()> {
     settings.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
     let demo_password = password.filter(|_| snapshot.tenant(demo::NAME).is_some());
     let registry = Registry::new(snapshot, problems);
+    if cluster.is_some() {
+        registry.expect_more("custom resources have not been listed yet".into());
+    }
     let app = App::open(settings, registry, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     if let Some(password) = demo_password {
         app.demo_password.get_or_init(|| password.into());
     }
     let told = app.clone();
-    server::serve(app, loader, move |address| welcome(&told, address)).await
+    server::serve(app, Sources { loader, cluster }, move |address| welcome(&told, address)).await
 }
 
 /// What a person in front of a terminal wants to know.

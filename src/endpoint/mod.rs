@@ -35,6 +35,7 @@ pub mod revoke;
 pub mod token;
 pub mod userinfo;
 pub mod versions;
+pub mod webhook;
 
 /// How long one request may take, its body included, besides what a login script may: shorter than somebody would like
 /// who sends one byte now and then.

@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::metrics::OfTenant;
-use crate::protocol::error::Result;
+use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::token::TokenRequest;
 use crate::web::client_request::ClientRequest;
 use crate::{grant, token};
@@ -14,12 +14,16 @@ use crate::{grant, token};
 pub async fn post(
     ClientRequest { issuer, client, form }: ClientRequest<TokenRequest>,
 ) -> Result<impl IntoResponse + use<>> {
+    let ident = client.ident.clone();
     let redeemed = match grant::redeem(&issuer, client, form).await {
         Ok(authorization) => token::issue(&issuer, authorization).await,
         Err(error) => Err(error),
     };
     let counter = if redeemed.is_ok() { &issuer.metrics.oauth_success } else { &issuer.metrics.oauth_failure };
     counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    if redeemed.as_ref().is_err_and(OAuthError::is_refusal) {
+        issuer.metrics.denied.add(&issuer.tenant.name, &ident);
+    }
     let tokens = redeemed?;
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(tokens)))
 }

@@ -78,10 +78,10 @@ impl Session {
         store.members(&sessions_of(subject)).await
     }
 
-    /// The groups in which it ends: alone, and with all of the person.
-    fn groups(&self) -> [String; 3] {
+    /// The groups in which it ends, alone and with all of the person; and the one in which it is counted.
+    fn groups(&self) -> [String; 4] {
         let subject = &self.identity.subject;
-        [sessions_of(subject), everything_of(subject), cookies_of_session(&self.sid)]
+        [sessions_of(subject), everything_of(subject), cookies_of_session(&self.sid), all_sessions()]
     }
 
     /// How long ago credentials were entered.
@@ -93,6 +93,11 @@ impl Session {
 /// The group of a person's sessions.
 pub fn sessions_of(subject: &str) -> String {
     group("sessions", subject)
+}
+
+/// The group of all sessions of a tenant. Only to count: it may be large.
+pub fn all_sessions() -> String {
+    group("all", "sessions")
 }
 
 /// The group of the one record that a session has, which can so be ended by those who do not know its cookie.

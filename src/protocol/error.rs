@@ -150,6 +150,12 @@ impl OAuthError {
         Self { code, description: printable(description.into()), cause: None, retry_after: None }
     }
 
+    /// Whether the client got a no: not for now, and not because of us.
+    pub fn is_refusal(&self) -> bool {
+        let is_patience = matches!(self.code, ErrorCode::AuthorizationPending | ErrorCode::SlowDown);
+        !is_patience && !self.code.status().is_server_error()
+    }
+
     /// Adds what only the operator should read.
     pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());

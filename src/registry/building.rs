@@ -147,7 +147,7 @@ impl<'a> Building<'a> {
                 continue;
             }
             let thing = format!("the last good version of {} {}", kind.as_str(), id.name);
-            let document = Document { source: served.source.clone(), line: served.line, ..entry.document.clone() };
+            let document = entry.document.standing_at(&served.source, served.line);
             let message = match self.add(&document, id, &served.entity) {
                 Ok(()) => format!("{thing} stays in place"),
                 Err(error) => format!("{thing} cannot stay in place either: {error}"),

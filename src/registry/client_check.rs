@@ -7,6 +7,7 @@ use url::Url;
 
 use super::client::{AuthMethod, ClientSecret};
 use super::document::Findings;
+use super::secrets::{SecretRef, Secrets};
 use super::spelling;
 use super::written::{List, Text};
 use crate::protocol::client_keys::ClientKeys;
@@ -15,19 +16,35 @@ use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
 
-pub(super) fn checked_secret(
-    clear: Option<String>,
-    hash: Option<String>,
-    findings: &mut Findings,
-) -> Option<ClientSecret> {
-    match (clear, hash) {
-        (Some(_), Some(_)) => {
-            findings.error("secret and secret_hash are both given; keep one of them");
-            None
+/// The ways to write a client's secret down.
+pub(super) struct WrittenSecret {
+    pub(super) clear: Option<String>,
+    pub(super) hash: Option<String>,
+    pub(super) named: Option<SecretRef>,
+}
+
+impl WrittenSecret {
+    pub(super) fn check(self, secrets: &Secrets, findings: &mut Findings) -> Option<ClientSecret> {
+        match (self.clear, self.hash, self.named) {
+            (Some(clear), None, None) => Some(ClientSecret::of(&clear)),
+            (None, Some(hash), None) => ClientSecret::parse_hash(&hash).map_err(|error| findings.error(error)).ok(),
+            (None, None, Some(named)) => match secrets.value(&named, named.key().unwrap_or("secret")) {
+                Ok(clear) => Some(ClientSecret::of(&clear)),
+                Err(error) => {
+                    findings.error(error);
+                    None
+                }
+            },
+            (None, None, None) => None,
+            (Some(_), Some(_), None) => {
+                findings.error("secret and secret_hash are both given; keep one of them");
+                None
+            }
+            _ => {
+                findings.error("secretRef and a secret are both given; keep one of them");
+                None
+            }
         }
-        (Some(clear), None) => Some(ClientSecret::of(&clear)),
-        (None, Some(hash)) => ClientSecret::parse_hash(&hash).map_err(|error| findings.error(error)).ok(),
-        (None, None) => None,
     }
 }
 

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::document::{Document, Kind};
+use super::secrets::Secrets;
 
 /// The name of the demo's tenant, client and person.
 pub const NAME: &str = "demo";
@@ -67,5 +68,5 @@ pub fn documents(password_hash: &str, public_origin: &str) -> Vec<Document> {
 
 fn document(source: &str, kind: Kind, content: &Value) -> Document {
     // JSON is YAML.
-    Document { source: source.into(), line: 0, kind: Some(kind), text: Ok(content.to_string().into()) }
+    Document::new(source, 0, Some(kind), Ok(content.to_string().into()), Secrets::default())
 }

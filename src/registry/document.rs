@@ -1,13 +1,14 @@
 //! One YAML document as it stands in its source, before anybody read it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::Severity;
+use super::secrets::Secrets;
 
 /// What a document declares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the two words of this module")]
 pub enum Kind {
     Tenant,
@@ -35,9 +36,24 @@ pub struct Document {
     pub kind: Option<Kind>,
     /// YAML or JSON; or why there is none.
     pub text: Result<Arc<str>, String>,
+    /// The Secrets that it may name; a file has none.
+    pub(super) secrets: Secrets,
+    /// Computed once: ten thousand documents are compared whenever one of them changes.
+    digest: Arc<OnceLock<[u8; 32]>>,
 }
 
 impl Document {
+    /// A document of `text`, which begins on `line` of its source, and the Secrets that it may name.
+    pub fn new(
+        source: &str,
+        line: usize,
+        kind: Option<Kind>,
+        text: Result<Arc<str>, String>,
+        secrets: Secrets,
+    ) -> Self {
+        Self { source: source.into(), line, kind, text, secrets, digest: Arc::default() }
+    }
+
     /// The documents of a file, each parsed apart so that a broken one does not hide the others.
     pub fn split(source: &str, kind: Option<Kind>, text: &str) -> Vec<Self> {
         let mut documents = Vec::new();
@@ -50,7 +66,7 @@ impl Document {
             };
             let text = std::mem::take(part);
             if text.lines().any(says_something) {
-                documents.push(Self { source: source.into(), line, kind, text: Ok(text.into()) });
+                documents.push(Self::new(source, line, kind, Ok(text.into()), Secrets::default()));
             }
         };
         // YAML 1.2 §9.1.4: a marker at the start of a line ends a document wherever it stands, even inside a scalar.
@@ -71,7 +87,12 @@ impl Document {
 
     /// A source that could not be read.
     pub fn unreadable(source: &str, kind: Option<Kind>, reason: String) -> Self {
-        Self { source: source.into(), line: 0, kind, text: Err(reason) }
+        Self::new(source, 0, kind, Err(reason), Secrets::default())
+    }
+
+    /// The same, as if it stood somewhere else.
+    pub(super) fn standing_at(&self, source: &str, line: usize) -> Self {
+        Self { source: source.into(), line, ..self.clone() }
     }
 
     /// Where it stands, for people.
@@ -81,12 +102,15 @@ impl Document {
 
     /// The same for documents that read the same.
     pub(super) fn digest(&self) -> [u8; 32] {
-        let mut context = Context::new(&SHA256);
-        context.update(&[self.kind.map_or(0, |kind| kind as u8 + 1), u8::from(self.text.is_ok())]);
-        context.update(self.text.as_ref().map_or(b"", |text| text.as_bytes()));
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(context.finish().as_ref());
-        bytes
+        *self.digest.get_or_init(|| {
+            let mut context = Context::new(&SHA256);
+            context.update(&[self.kind.map_or(0, |kind| kind as u8 + 1), u8::from(self.text.is_ok())]);
+            context.update(self.text.as_ref().map_or(b"", |text| text.as_bytes()));
+            self.secrets.digest_into(&mut context);
+            let mut bytes = [0; 32];
+            bytes.copy_from_slice(context.finish().as_ref());
+            bytes
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -16,8 +16,15 @@ pub mod document;
 pub mod file;
 mod host_table;
 mod known_keys;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
+#[cfg(not(feature = "kubernetes"))]
+#[path = "no_kubernetes.rs"]
+pub mod kubernetes;
 mod parsed;
 pub mod reload;
+pub mod resources;
+pub mod secrets;
 pub mod snapshot;
 pub mod spelling;
 pub mod tenant;
@@ -71,6 +78,7 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     current: ArcSwap<Reading>,
     version: watch::Sender<u64>,
+    missing: ArcSwapOption<String>,
 }
 
 /// A snapshot and what was wrong with the documents it was read from: swapped together.
@@ -83,7 +91,11 @@ impl Registry {
     /// A registry that begins with `snapshot`, read with `problems`.
     pub fn new(snapshot: Snapshot, problems: Vec<Problem>) -> Self {
         let reading = Reading { snapshot: Arc::new(snapshot), problems: Arc::new(problems) };
-        Self(Arc::new(Inner { current: ArcSwap::from_pointee(reading), version: watch::Sender::new(0) }))
+        Self(Arc::new(Inner {
+            current: ArcSwap::from_pointee(reading),
+            version: watch::Sender::new(0),
+            missing: ArcSwapOption::empty(),
+        }))
     }
 
     /// What is declared now. A request takes it once and keeps it to its end.
@@ -100,6 +112,21 @@ impl Registry {
     pub fn replace(&self, snapshot: Snapshot, problems: Vec<Problem>) {
         self.0.current.store(Arc::new(Reading { snapshot: Arc::new(snapshot), problems: Arc::new(problems) }));
         self.0.version.send_modify(|version| *version += 1);
+    }
+
+    /// Says that a source of tenants and clients has not been read yet, and why.
+    pub fn expect_more(&self, reason: String) {
+        self.0.missing.store(Some(Arc::new(reason)));
+    }
+
+    /// Says that every source of tenants and clients has been read.
+    pub fn complete(&self) {
+        self.0.missing.store(None);
+    }
+
+    /// Why [`Registry::current`] is not all that is declared; `None` once every source has been read.
+    pub fn missing(&self) -> Option<Arc<String>> {
+        self.0.missing.load_full()
     }
 
     /// Counts the replacements; changes after each.

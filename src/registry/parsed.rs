@@ -98,13 +98,13 @@ impl Parsed {
                 let spec: Envelope<TenantSpec> = yaml_serde::from_str(&text).map_err(at_line)?;
                 tenant_spec::unknown(written, body).into_iter().for_each(|message| findings.warn(message));
                 let spec = spec.config.or(spec.spec).unwrap_or_default();
-                Entity::Tenant(Arc::new(spec.check(title, check_script, findings)))
+                Entity::Tenant(Arc::new(spec.check(title, &document.secrets, check_script, findings)))
             }
             Some(Kind::Client) => {
                 let spec: Envelope<ClientSpec> = yaml_serde::from_str(&text).map_err(at_line)?;
                 client_spec::unknown(written, body).into_iter().for_each(|message| findings.warn(message));
                 let spec = spec.config.or(spec.spec).unwrap_or_default();
-                Entity::Client(Arc::new(spec.check(title, findings)))
+                Entity::Client(Arc::new(spec.check(title, &document.secrets, findings)))
             }
             None => return Err("it does not say what it declares; write kind: Tenant or kind: Client".into()),
         });

@@ -1,7 +1,7 @@
-//! Keeps the registry in step with its folder.
+//! Keeps the registry in step with what is declared: the files of a folder, and the resources of a cluster.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -24,35 +24,77 @@ const SETTLE_AT_MOST: Duration = Duration::from_secs(2);
 /// Some file systems tell nothing; this is how long a change then goes unseen.
 const POLL: Duration = Duration::from_secs(30);
 
-/// Reads the folder into a registry, as often as asked.
+/// Makes one snapshot of what the folder and the cluster declare, as often as one of them changes.
 pub struct Loader {
     folder: Folder,
     check_script: CheckScript,
     demo: Vec<Document>,
-    /// What was read last. Locked while reading, so that two readers do not overtake each other.
-    last: Mutex<Option<[u8; 32]>>,
+    /// Locked while building, so that two changes do not overtake each other.
+    declared: Mutex<Declared>,
+}
+
+/// What was read last, in the order of precedence: of two that contradict each other, a file wins over a resource.
+#[derive(Default)]
+struct Declared {
+    files: Vec<Document>,
+    resources: Vec<Document>,
+    digest: Option<[u8; 32]>,
 }
 
 impl Loader {
     /// A loader of `folder`. `demo` is what is served as long as no tenant is declared; empty for nothing.
     pub fn new(folder: Folder, check_script: CheckScript, demo: Vec<Document>) -> Self {
-        Self { folder, check_script, demo, last: Mutex::new(None) }
+        Self { folder, check_script, demo, declared: Mutex::default() }
     }
 
-    /// Reads everything for the first time. Does I/O: not for a thread that serves requests.
+    /// Reads the folder for the first time. Does I/O: not for a thread that serves requests.
     pub fn load(&self) -> (Snapshot, Vec<Problem>) {
-        let documents = self.documents();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest(&documents));
+        let mut declared = self.declared();
+        declared.files = self.folder.documents();
+        let documents = self.documents(&declared);
+        declared.digest = Some(digest(&documents));
         Snapshot::build(&documents, None, &*self.check_script)
     }
 
-    /// Reads everything again and replaces what the registry has, if anything changed. Says whether it did.
+    /// Reads the folder again and replaces what the registry has, if anything changed. Says whether it did.
     /// Does I/O: not for a thread that serves requests.
     pub fn reload(&self, registry: &Registry) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let documents = self.documents();
+        let mut declared = self.declared();
+        declared.files = self.folder.documents();
+        self.build(declared, registry)
+    }
+
+    /// Takes what the cluster declares now, the first created first, and replaces what the registry has, if anything
+    /// changed. Says whether it did. Reads scripts: not for a thread that serves requests.
+    pub fn take(&self, resources: Vec<Document>, registry: &Registry) -> bool {
+        let mut declared = self.declared();
+        declared.resources = resources;
+        self.build(declared, registry)
+    }
+
+    /// What would be declared with `resource`, too, in place of the one of the same source or as the last; and what
+    /// would be wrong with it, or with others because of it. Reads scripts: not for a thread that serves requests.
+    pub fn rehearse(&self, resource: Document, registry: &Registry) -> (Snapshot, Vec<Problem>) {
+        let source = resource.source.clone();
+        let documents = {
+            let declared = self.declared();
+            let (files, mut resources) = (declared.files.clone(), declared.resources.clone());
+            match resources.iter_mut().find(|other| other.source == source) {
+                Some(other) => *other = resource,
+                None => resources.push(resource),
+            }
+            [files, resources].concat()
+        };
+        let (snapshot, mut problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
+        let known = registry.problems();
+        problems.retain(|problem| problem.source == source || !known.contains(problem));
+        (snapshot, problems)
+    }
+
+    fn build(&self, mut declared: MutexGuard<'_, Declared>, registry: &Registry) -> bool {
+        let documents = self.documents(&declared);
         let digest = digest(&documents);
-        if last.replace(digest) == Some(digest) {
+        if declared.digest.replace(digest) == Some(digest) {
             return false;
         }
         let (snapshot, problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
@@ -67,8 +109,12 @@ impl Loader {
         true
     }
 
-    fn documents(&self) -> Vec<Document> {
-        let mut documents = self.folder.documents();
+    fn declared(&self) -> MutexGuard<'_, Declared> {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn documents(&self, declared: &Declared) -> Vec<Document> {
+        let mut documents = [declared.files.as_slice(), &declared.resources].concat();
         if !documents.iter().any(|document| document.kind == Some(Kind::Tenant)) {
             documents.extend_from_slice(&self.demo);
         }

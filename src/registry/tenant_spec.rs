@@ -1,11 +1,13 @@
 //! A tenant as operators write it, and how it becomes a [`Tenant`].
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use yaml_serde::Value as Yaml;
 
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;
+use super::secrets::{SecretRef, Secrets};
 use super::tenant::{AMAZON, Informations, Interceptor, SigningOverrides, Templates, Tenant};
 use super::tenant_check::{
     check_bucket, checked_hosts, checked_issuer, checked_look, checked_store, checked_users, is_tenant_name,
@@ -13,94 +15,137 @@ use super::tenant_check::{
 use super::written::{Flag, List, Text};
 use crate::protocol::duration::Span;
 
-/// The keys under `config:` or `spec:` of a tenant.
-#[derive(Default, Deserialize)]
+/// What a tenant is: a community of people, and the hosts under which its applications find the server.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct TenantSpec {
+    /// Hosts that lead to the tenant: a list of names, where * stands for one label.
     #[serde(alias = "host")]
     hosts: List<Text>,
+    /// URL that fixes the issuer for all hosts.
     issuer: Option<Text>,
+    /// JavaScript sources of the login script, joined by newlines.
     #[serde(alias = "provider")]
     providers: List<Text>,
+    /// Hosts that the login script may call; all, where it is left out.
     #[serde(alias = "fetchHosts")]
     fetch_hosts: Option<List<Text>>,
+    /// A few fixed people, who are asked where providers have no UserLoginProvider.
+    #[schemars(with = "Option<Vec<Option<UserSpec>>>")]
     users: List<UserSpec>,
+    /// Forward authentication for applications behind a proxy.
     interceptor: Option<InterceptorSpec>,
+    /// Links in the footer of every page.
     #[serde(alias = "information")]
     informations: Option<InformationsSpec>,
+    /// How the pages look.
     look: Option<LookSpec>,
+    /// A bucket of an S3-compatible store with pages of the tenant's own.
     templates: Option<TemplatesSpec>,
+    /// false: the login page is shown although a session exists.
     #[serde(alias = "silentLogin")]
     silent_login: Option<Flag>,
+    /// How access tokens are signed, like RS256.
     #[serde(alias = "jwtAlgorithm")]
     jwt_algorithm: Option<Text>,
+    /// Where the life of signing keys differs from the server's settings.
     signing: Option<SigningSpec>,
+    /// Other namespaces that may attach clients.
     #[serde(alias = "allowedClientNamespaces")]
     allowed_client_namespaces: List<Text>,
 }
 
-#[derive(Deserialize)]
+/// One of a tenant's fixed people.
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct UserSpec {
+    /// What is typed in.
     pub(super) username: Text,
+    /// The password as argon2id; `uitsmijter hash` makes one.
     #[serde(alias = "passwordHash")]
     pub(super) password_hash: Text,
+    /// The claim sub; the username, where it is left out.
     pub(super) subject: Option<Text>,
+    /// The claim role.
     pub(super) role: Option<Text>,
+    /// Claims about the person.
     #[serde(default)]
     pub(super) profile: Option<Map<String, Value>>,
+    /// Scopes that a sign-in adds.
     #[serde(default)]
     pub(super) scopes: List<Text>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct InterceptorSpec {
+    /// Whether it answers at all.
     enabled: Option<Flag>,
+    /// The host of the login page.
     domain: Option<Text>,
+    /// The domain of the cookie.
     cookie: Option<Text>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct InformationsSpec {
+    /// Who runs this.
     #[serde(alias = "imprintUrl")]
     imprint_url: Option<Text>,
+    /// What happens with data.
     #[serde(alias = "privacyUrl")]
     privacy_url: Option<Text>,
+    /// Where people become users.
     #[serde(alias = "registerUrl")]
     register_url: Option<Text>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct LookSpec {
+    /// The name above every page.
     pub(super) title: Option<Text>,
+    /// A picture beside it.
     #[serde(alias = "logoUrl")]
     pub(super) logo_url: Option<Text>,
+    /// The colour of the main button, as #rrggbb.
     pub(super) accent: Option<Text>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct TemplatesSpec {
+    /// The store; s3.amazonaws.com, where it is left out.
     host: Option<Text>,
+    /// The bucket.
     bucket: Option<Text>,
+    /// The folder in it.
     path: Option<Text>,
+    /// The region; us-east-1, where it is left out.
     region: Option<Text>,
+    /// The name of the access key.
     #[serde(alias = "accessKeyId")]
     access_key_id: Option<Text>,
+    /// The secret of the access key; better kept in a Secret, see secretRef.
     #[serde(alias = "secretAccessKey")]
     secret_access_key: Option<Text>,
+    /// A Secret of the same namespace with the keys access_key_id and secret_access_key.
     #[serde(rename = "secretRef", alias = "secret_ref")]
-    secret_ref: Option<Yaml>,
+    secret_ref: Option<SecretRef>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct SigningSpec {
+    /// How long a key signs, like 90d.
     #[serde(alias = "rotateEvery")]
+    #[schemars(with = "Option<Text>")]
     rotate_every: Option<Span>,
+    /// How long a key is published before it signs, like 24h.
+    #[schemars(with = "Option<Text>")]
     announce: Option<Span>,
+    /// How long a key is published after it signed, like 7d.
+    #[schemars(with = "Option<Text>")]
     grace: Option<Span>,
 }
 
@@ -116,6 +161,8 @@ pub(super) fn unknown(config: &Yaml, path: &str) -> Vec<String> {
     unknown.extend(unknown_keys::<LookSpec>(value, &place));
     let (value, place) = nested("templates");
     unknown.extend(unknown_keys::<TemplatesSpec>(value, &place));
+    let inner = value.and_then(|templates| templates.get("secretRef"));
+    unknown.extend(unknown_keys::<SecretRef>(inner, &format!("{place}.secretRef")));
     let (value, place) = nested("signing");
     unknown.extend(unknown_keys::<SigningSpec>(value, &place));
     let (value, place) = nested("users");
@@ -130,6 +177,7 @@ impl TenantSpec {
     pub(super) fn check(
         self,
         title: Title,
+        secrets: &Secrets,
         check_script: &dyn Fn(&str) -> Result<(), String>,
         findings: &mut Findings,
     ) -> Tenant {
@@ -174,7 +222,7 @@ impl TenantSpec {
                 register_url: text(informations.register_url),
             },
             look: checked_look(self.look.unwrap_or_default(), findings),
-            templates: self.templates.and_then(|templates| templates.check(findings)),
+            templates: self.templates.and_then(|templates| templates.check(secrets, findings)),
             silent_login: self.silent_login.is_none_or(|Flag(silent)| silent),
             algorithm: text(self.jwt_algorithm)
                 .and_then(|name| name.parse().map_err(|error| findings.error(format!("jwt_algorithm: {error}"))).ok()),
@@ -189,13 +237,18 @@ impl TenantSpec {
 }
 
 impl TemplatesSpec {
-    fn check(self, findings: &mut Findings) -> Option<Templates> {
+    fn check(self, secrets: &Secrets, findings: &mut Findings) -> Option<Templates> {
         let Some(bucket) = text(self.bucket) else {
             findings.error("templates: bucket is missing; write the name of the bucket that holds the pages");
             return None;
         };
-        if self.secret_ref.is_some() {
-            findings.warn("templates.secretRef is not read by this release");
+        let (mut id, mut key) = (text(self.access_key_id), text(self.secret_access_key));
+        if let Some(named) = self.secret_ref {
+            if id.is_some() || key.is_some() {
+                findings.error("templates: secretRef and an access key are both given; keep one of them");
+            }
+            let mut value = |key| secrets.value(&named, key).map_err(|error| findings.error(error)).ok();
+            (id, key) = (value("access_key_id"), value("secret_access_key"));
         }
         let host = text(self.host);
         let templates = Templates {
@@ -203,8 +256,8 @@ impl TemplatesSpec {
             bucket,
             path: text(self.path).unwrap_or_default().trim_matches('/').to_owned(),
             region: text(self.region).unwrap_or_else(|| "us-east-1".into()),
-            access_key_id: text(self.access_key_id),
-            secret_access_key: text(self.secret_access_key),
+            access_key_id: id,
+            secret_access_key: key,
         };
         check_bucket(&templates, findings);
         Some(templates)

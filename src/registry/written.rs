@@ -1,10 +1,12 @@
 //! The values of a tenant or client as people write them in YAML: numbers where text is meant, one entry where a list
 //! is meant, `yes` where `true` is meant.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
@@ -134,3 +136,20 @@ impl<T> Visitor<'_> for Word<T> {
         (self.read)(text.trim()).map_err(E::custom)
     }
 }
+
+/// What has no type in a schema of Kubernetes, because several would do; what is wrong with it is said here.
+macro_rules! any_type {
+    ($($written:ty),*) => {$(
+        impl JsonSchema for $written {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($written).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+            }
+        }
+    )*};
+}
+
+any_type!(Text, Flag, Hours, List<Text>);

@@ -53,6 +53,9 @@ const VARIABLES: &[(&str, Set)] = &[
     ("SUPPORT_KUBERNETES_CRD", |w, v| flag(v).map(|on| w.kubernetes.enabled = on)),
     ("SCOPED_KUBERNETES_CRD", |w, v| flag(v).map(|on| w.kubernetes.scoped = on)),
     ("UITSMIJTER_NAMESPACE", |w, v| put(&mut w.kubernetes.namespace, v.into())),
+    ("WEBHOOK_LISTEN", |w, v| parsed(v, ADDRESS).map(|address| w.kubernetes.webhook.listen = Some(address))),
+    ("WEBHOOK_CERT_FILE", |w, v| put(&mut w.kubernetes.webhook.cert_file, v.into())),
+    ("WEBHOOK_KEY_FILE", |w, v| put(&mut w.kubernetes.webhook.key_file, v.into())),
     ("SCRIPT_TIMEOUT", |w, v| {
         duration::parse(v).map(|span| w.script.timeout = Span(span)).map_err(|_| "seconds, like 30".into())
     }),

@@ -1,7 +1,7 @@
 //! What the process is told: defaults, then a file, then the environment, then flags; read once.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Whether tenants and clients are also read from Kubernetes.
     pub kubernetes: Kubernetes,
+    /// Where resources are judged before they are stored.
+    pub webhook: Option<Webhook>,
     /// How long a login script may take.
     pub script_timeout: Duration,
     /// How often tenants' buckets are looked at.
@@ -79,6 +81,15 @@ pub struct Settings {
 pub struct Tls {
     pub cert_file: PathBuf,
     pub key_file: PathBuf,
+}
+
+/// The validating webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Its certificate: the API server speaks nothing but TLS.
+    pub tls: Tls,
 }
 
 /// How long things live, where a client does not say otherwise.
@@ -137,6 +148,8 @@ pub struct Flags {
     pub directory: Option<PathBuf>,
     /// `--store-path`
     pub store_path: Option<PathBuf>,
+    /// `--webhook`
+    pub webhook: bool,
 }
 
 /// What kind of installation it is.
@@ -148,6 +161,9 @@ pub enum Environment {
     Development,
     Production,
 }
+
+/// Where the webhook listens that was only asked for by its flag: the API server comes from another machine.
+const WEBHOOK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
 
 impl Settings {
     /// Reads everything: defaults, `config_file`, `environment` (a variable's name to its value), `flags`.
@@ -170,6 +186,9 @@ impl Settings {
         written.listen = flags.listen.or(written.listen);
         written.directory = flags.directory.clone().unwrap_or(written.directory);
         written.store.path = flags.store_path.clone().or(written.store.path);
+        if flags.webhook {
+            written.kubernetes.webhook.listen.get_or_insert(WEBHOOK);
+        }
         let settings = written.resolve()?;
         settings.check()?;
         Ok(settings)

@@ -1,10 +1,18 @@
 //! The settings of the parts below, in their own words.
 
+use std::time::Duration;
+
 use super::{KeyScope, Redis, Sentinel, Settings, secret};
 use crate::key::{RotationPolicy, Secret, SigningSettings};
 use crate::login::script::ScriptLimits;
+use crate::registry::resources::ResourceSettings;
 use crate::store::StoreSettings;
 use crate::store::settings::{RedisSettings, SentinelSettings};
+
+/// How often the Secrets that resources name are read again.
+const SECRETS: Duration = Duration::from_secs(30);
+/// How often the figures in the status of resources are looked at.
+const STATUS: Duration = Duration::from_secs(30);
 
 impl Settings {
     /// Where state lives, for the store.
@@ -29,6 +37,17 @@ impl Settings {
             shared: signing.scope == KeyScope::Shared,
             rsa_bits: signing.rsa_bits,
         }
+    }
+
+    /// How custom resources are read, where they are.
+    pub fn resource_settings(&self) -> Option<ResourceSettings> {
+        self.kubernetes.enabled.then(|| ResourceSettings {
+            scoped: self.kubernetes.scoped,
+            namespace: self.kubernetes.namespace.clone(),
+            kubeconfig: None,
+            secrets_every: SECRETS,
+            status_every: STATUS,
+        })
     }
 
     /// What login scripts may cost.

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
 use yaml_serde::Value as Yaml;
 
-use super::written::{Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore};
-use super::{Environment, Lifetimes, Settings, Signing, Store, Tls};
+use super::written::{Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore};
+use super::{Environment, Lifetimes, Settings, Signing, Store, Tls, Webhook};
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
@@ -86,6 +86,7 @@ impl Written {
                 .map(|(host, domain)| (host.to_ascii_lowercase(), domain.trim_start_matches('*').to_ascii_lowercase()))
                 .collect(),
             directory: self.directory,
+            webhook: webhook(&self.kubernetes)?,
             kubernetes: self.kubernetes,
             script_timeout: self.script.timeout.0,
             templates_refresh: self.templates.refresh.0,
@@ -146,6 +147,17 @@ impl WrittenSigning {
             hs256_secret,
             seal_secrets: self.seal_secrets.into_iter().filter(|secret| !secret.expose().is_empty()).collect(),
         })
+    }
+}
+
+fn webhook(written: &Kubernetes) -> Result<Option<Webhook>> {
+    let Some(listen) = written.webhook.listen else { return Ok(None) };
+    if !written.enabled {
+        bail!("a webhook is asked for (--webhook or WEBHOOK_LISTEN), but SUPPORT_KUBERNETES_CRD is not true");
+    }
+    match (written.webhook.cert_file.clone(), written.webhook.key_file.clone()) {
+        (Some(cert_file), Some(key_file)) => Ok(Some(Webhook { listen, tls: Tls { cert_file, key_file } })),
+        _ => bail!("a webhook speaks TLS alone; set WEBHOOK_CERT_FILE and WEBHOOK_KEY_FILE"),
     }
 }
 

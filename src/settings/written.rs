@@ -78,6 +78,18 @@ pub struct Kubernetes {
     pub scoped: bool,
     /// Which one; the process's own where it is left out.
     pub namespace: Option<String>,
+    /// Judge resources before they are stored.
+    #[serde(deserialize_with = "or_default")]
+    pub webhook: WrittenWebhook,
+}
+
+/// The validating webhook: where it listens, and the certificate that the API server is told to trust.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenWebhook {
+    pub listen: Option<SocketAddr>,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 /// Limits of login scripts.

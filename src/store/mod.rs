@@ -94,6 +94,10 @@ pub trait Backend: Send + Sync {
     ) -> Result<bool>;
     /// All values in `group` that are still there, in no order.
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
+    /// How many members of `group` are still there, at most those whose time is over by a moment.
+    async fn count(&self, group: &str) -> Result<usize> {
+        Ok(self.members(group).await?.len())
+    }
     /// Removes every member of `group`, in one step, and the group.
     async fn remove_group(&self, group: &str) -> Result<()>;
     /// Removes one key; answers whether it was there. Of many who remove it at the same time, one is told so.
@@ -229,6 +233,11 @@ impl Store {
     pub async fn members<R: Record>(&self, group: &str) -> Result<Vec<R>> {
         let values = self.backend.members(&self.prefixed(group)).await?;
         values.iter().filter_map(|raw| self.open(raw).transpose()).collect()
+    }
+
+    /// How many living records are in the group.
+    pub async fn count(&self, group: &str) -> Result<usize> {
+        self.backend.count(&self.prefixed(group)).await
     }
 
     /// Removes everything in the group at once.

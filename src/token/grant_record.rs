@@ -12,7 +12,7 @@ use crate::login::Identity;
 use crate::login::session::{everything_of, grants_of_session};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
-use crate::store::{Loaded, Record};
+use crate::store::{Loaded, Record, group};
 
 /// A living grant. As long as it is in the store, its tokens are good; whoever removes it ends them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,10 +96,17 @@ impl Grant {
         issuer.store.put(id, &self, &[], self.expires_at + Duration::from_secs(60)).await
     }
 
-    /// The groups in which it ends.
+    /// The groups in which it ends, and the one in which it is counted.
     fn groups(&self) -> Vec<String> {
-        ends_with(&self.person, &self.scope)
+        let mut groups = ends_with(&self.person, &self.scope);
+        groups.push(grants_of_client(&self.client_id));
+        groups
     }
+}
+
+/// The group of all that a client was granted. Only to count: it may be large.
+pub fn grants_of_client(client_id: &str) -> String {
+    group("client-grants", client_id)
 }
 
 /// The groups in which something ends that `person` granted: all of the person, and the session unless it was given

@@ -35,6 +35,9 @@ pub(super) async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameter
     prove(issuer, presented).await.inspect_err(|error| {
         if error.code == ErrorCode::InvalidClient {
             audit::client_refused(&issuer.tenant.name, &named, &error.description);
+            if let Ok(client) = issuer.known_client(&named) {
+                issuer.metrics.denied.add(&issuer.tenant.name, &client.ident);
+            }
         }
     })
 }

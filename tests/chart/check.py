@@ -25,8 +25,11 @@ class Release(dict):
     def pods(self):
         return [each["spec"]["template"] for each in self.values() if each["kind"] in ("Deployment", "StatefulSet")]
 
+    def server_pod(self):
+        return self["Deployment", "uitsmijter-authserver"]["spec"]["template"]
+
     def server(self):
-        return self["Deployment", "uitsmijter-authserver"]["spec"]["template"]["spec"]
+        return self.server_pod()["spec"]
 
     def environment(self):
         """What the server is told, as far as it stands in the open; secrets as their references."""
@@ -76,7 +79,8 @@ def names_are_those_that_others_depend_on(release):
 
 
 def every_object_has_its_namespace(release):
-    namespaces = {each["metadata"].get("namespace") for each in release.values()}
+    of_the_cluster = ("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration")
+    namespaces = {each["metadata"].get("namespace") for each in release.values() if each["kind"] not in of_the_cluster}
     assert namespaces == {"sso"}, namespaces
 
 
@@ -85,7 +89,8 @@ def nothing_runs_with_more_rights_than_it_needs(release):
         spec = pod["spec"]
         assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
+        reads = release.environment()["SUPPORT_KUBERNETES_CRD"] == "true" and pod is release.server_pod()
+        assert spec["automountServiceAccountToken"] is reads and spec["enableServiceLinks"] is False
         for container in spec["containers"]:
             context = container["securityContext"]
             assert context == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
@@ -106,7 +111,7 @@ def no_request_is_lost_in_a_rolling_update(release):
 def probes_ask_the_port_that_is_not_public(release):
     container = release.server()["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"http": 8080, "metrics": 9090}
+    assert ports.pop("webhook", 9443) == 9443 and ports == {"http": 8080, "metrics": 9090}, ports
     environment = release.environment()
     assert environment["LISTEN"].endswith(":8080") and environment["METRICS_LISTEN"].endswith(":9090")
     for probe, path in [("startupProbe", "/health"), ("livenessProbe", "/health"), ("readinessProbe", "/health/ready")]:
@@ -184,8 +189,18 @@ def each_values_file_says_what_it_says(releases):
     assert environment["JWT_ALGORITHM"] == "", "a shared secret means that the server decides, for HS256"
     assert environment["PUBLIC_DOMAIN"] == "nightly.example.com" and environment["SECURE"] == "true"
     assert {name for kind, name in operators if kind == "Ingress"} == {"nightly.example.com", "nightly2.example.com"}
-    assert not [name for kind, name in operators if kind == "CustomResourceDefinition"]
-    assert environment["SUPPORT_KUBERNETES_CRD"] == "false"
+    definitions = {name for kind, name in operators if kind == "CustomResourceDefinition"}
+    assert definitions == {"tenants.uitsmijter.io", "clients.uitsmijter.io"}, definitions
+    assert environment["SUPPORT_KUBERNETES_CRD"] == "true" and environment["SCOPED_KUBERNETES_CRD"] == "false"
+    rights = {what for rule in operators["ClusterRole", "uitsmijter-sso"]["rules"] for what in rule["resources"]}
+    assert rights == {"tenants", "clients", "tenants/status", "clients/status"}, rights
+    small = releases["small"]
+    assert small["Role", "uitsmijter"]["rules"][-1]["resources"] == ["tenants/status", "clients/status"]
+    assert small["RoleBinding", "uitsmijter"]["roleRef"]["kind"] == "Role"
+    everything = releases["everything"]
+    assert {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]} in everything["ClusterRole", "uitsmijter-sso"]["rules"]
+    hook = everything["ValidatingWebhookConfiguration", "uitsmijter-sso"]["webhooks"][0]["clientConfig"]["service"]
+    assert ("Service", hook["name"]) in everything and hook["path"] == "/validate", hook
     template = operators["StatefulSet", "uitsmijter-redis"]["spec"]["volumeClaimTemplates"][0]
     assert template["spec"]["storageClassName"] == "default-ext4"
 

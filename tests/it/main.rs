@@ -25,6 +25,8 @@ mod isolation;
 #[cfg(test)]
 mod key;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod login_script;
 #[cfg(test)]
 mod look;

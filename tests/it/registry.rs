@@ -223,7 +223,7 @@ fn what_is_wrong_with_a_client_is_said_and_the_client_is_not_served() {
         ("  secret: a\n  secret_hash: b", "secret and secret_hash are both given"),
         ("  secret_hash: abc", "secret_hash must be an argon2id hash"),
         ("  secret_hash: sha256:12", "64 hexadecimal digits"),
-        ("  secretRef: {name: x, key: y}", "secretRef is not supported yet"),
+        ("  secretRef: {name: x, key: y}", "which only a resource can have"),
         ("  profile: fapi2", "profile is not supported yet"),
         ("  require_pushed_authorization_requests: yes", "require_pushed_authorization_requests is not supported yet"),
         ("  dpop_bound_access_tokens: true", "dpop_bound_access_tokens is not supported yet"),

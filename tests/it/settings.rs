@@ -99,6 +99,13 @@ const EFFECTS: &[Effect] = &[
     ("SUPPORT_KUBERNETES_CRD", "1", |s| s.kubernetes.enabled),
     ("SCOPED_KUBERNETES_CRD", "true", |s| s.kubernetes.scoped),
     ("UITSMIJTER_NAMESPACE", "auth", |s| s.kubernetes.namespace.as_deref() == Some("auth")),
+    ("WEBHOOK_LISTEN", "0.0.0.0:9443", |s| s.webhook.as_ref().is_some_and(|webhook| webhook.listen.port() == 9443)),
+    ("WEBHOOK_CERT_FILE", "/hook.crt", |s| {
+        s.webhook.as_ref().is_some_and(|webhook| webhook.tls.cert_file == Path::new("/hook.crt"))
+    }),
+    ("WEBHOOK_KEY_FILE", "/hook.key", |s| {
+        s.webhook.as_ref().is_some_and(|webhook| webhook.tls.key_file == Path::new("/hook.key"))
+    }),
     ("SCRIPT_TIMEOUT", "5", |s| s.script_timeout == Duration::from_secs(5)),
     ("TEMPLATES_REFRESH", "5m", |s| s.templates_refresh == Duration::from_secs(300)),
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
@@ -144,6 +151,11 @@ fn companions(variable: &str) -> Vec<(&'static str, &'static str)> {
         "REDIS_SENTINEL_HOSTS" => vec![("REDIS_SENTINEL_MASTER", "m")],
         "REDIS_SENTINEL_MASTER" => vec![("REDIS_SENTINEL_HOSTS", "h")],
         name if name.starts_with("REDIS_") && name != "REDIS_HOST" => vec![("REDIS_HOST", "h")],
+        "WEBHOOK_LISTEN" | "WEBHOOK_CERT_FILE" | "WEBHOOK_KEY_FILE" => {
+            let all = [("WEBHOOK_LISTEN", "[::]:1"), ("WEBHOOK_CERT_FILE", "c"), ("WEBHOOK_KEY_FILE", "k")];
+            let others = all.into_iter().filter(|(other, _)| *other != variable);
+            others.chain([("SUPPORT_KUBERNETES_CRD", "true")]).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -218,6 +230,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         listen: Some("127.0.0.1:3".parse().unwrap()),
         directory: Some("/flag".into()),
         store_path: Some("/flag.redb".into()),
+        webhook: false,
     };
     let settings = load(Some(file), &set, &flags).unwrap();
     assert_eq!(settings.listen.port(), 3);

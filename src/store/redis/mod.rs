@@ -107,6 +107,10 @@ impl Backend for Shared {
         self.run(&scripts::MEMBERS, Effect::Read, &[self.name(group)], &[]).await
     }
 
+    async fn count(&self, group: &str) -> Result<usize> {
+        self.run(&scripts::COUNT, Effect::Read, &[self.name(group)], &[]).await
+    }
+
     async fn remove_group(&self, group: &str) -> Result<()> {
         self.change(&scripts::REMOVE_GROUP, group, &[]).await
     }

@@ -133,6 +133,10 @@ return values
 });
 
 /// Group.
+pub(super) static COUNT: LazyLock<Script> =
+    LazyLock::new(|| Script::new("return redis.call('ZCOUNT', KEYS[1], string.format('%.0f', now), '+inf')\n"));
+
+/// Group.
 pub(super) static REMOVE_GROUP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"

@@ -49,6 +49,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("app", 42),
     ("web", 43),
     ("endpoint", 44),
+    ("resource_status", 45),
     // 5: the whole
     ("server", 50),
     ("command", 51),
@@ -56,8 +57,10 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// An external crate, the paths that may name it, and why nobody else may.
-const FENCES: [(&str, &[&str], &str); 5] = [
+const FENCES: [(&str, &[&str], &str); 7] = [
     ("axum", &["src/app.rs", "src/web/", "src/endpoint/", "src/server.rs"], "the rules of the protocol know no HTTP"),
+    ("kube", &["src/registry/kubernetes/"], "everyone else knows documents, wherever they stand"),
+    ("k8s_openapi", &["src/registry/kubernetes/"], "everyone else knows documents, wherever they stand"),
     ("rquickjs", &["src/login/script/"], "scripts run in one place, under its limits"),
     ("redis", &["src/store/"], "everyone else speaks to the Backend"),
     ("redb", &["src/store/"], "everyone else speaks to the Backend"),

@@ -1,5 +1,6 @@
 //! What the tests stand on: a whole server without a socket, and those who talk to it.
 
+pub(crate) mod api_server;
 pub(crate) mod application;
 pub(crate) mod browser;
 pub(crate) mod client_key;

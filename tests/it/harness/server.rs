@@ -52,6 +52,15 @@ impl TestServer {
         environment: &[(&str, &str)],
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::start_over(registry(documents), environment, change).await
+    }
+
+    /// The same, over a registry that somebody else keeps in step with what is declared.
+    pub(crate) async fn start_over(
+        registry: Registry,
+        environment: &[(&str, &str)],
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let redis = match std::env::var("STORE").as_deref() {
             Ok("redis") => Some(RedisServer::start().await),
             _ => None,
@@ -61,7 +70,6 @@ impl TestServer {
         let mut settings = fixtures::settings(&[store.unwrap_or_default().as_slice(), environment].concat());
         change(&mut settings);
         let clock = ManualClock::default();
-        let registry = registry(documents);
         let app = App::open(settings, registry, Arc::new(clock.clone()), Arc::new(SystemRandom)).await.expect("an app");
         Self { router: endpoint::router(app.clone()), app, clock, _redis: redis }
     }

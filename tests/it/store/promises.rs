@@ -51,6 +51,8 @@ fn groups(names: &[&str]) -> Vec<String> {
 
 async fn sorted_members(store: &Fixture, group: &str) -> Vec<String> {
     let values = store.backend.members(&groups(&[group])[0]).await.unwrap();
+    // Whoever counts sees what whoever lists sees.
+    assert_eq!(store.backend.count(&groups(&[group])[0]).await.unwrap(), values.len());
     let mut values: Vec<String> = values.into_iter().map(|value| String::from_utf8(value).unwrap()).collect();
     values.sort();
     values

@@ -1,0 +1,219 @@
+//! What the cluster told so far: every tenant and client as a document, and the Secrets that they name.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use kube::{Resource, ResourceExt};
+use serde_json::{Map, Value, json};
+
+use super::object::{Object, kind_name};
+use super::watch::News;
+use crate::registry::document::{Document, Kind};
+use crate::registry::secrets::{Secret, Secrets};
+
+/// Which resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) kind: Kind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl Key {
+    pub(super) fn of(kind: Kind, object: &Object) -> Self {
+        Self { kind, namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    }
+
+    /// `<namespace>/<name>`
+    pub(super) fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// How problems name what it declares.
+    pub(super) fn entity(&self) -> String {
+        format!("{} {}", self.kind.as_str(), self.full_name())
+    }
+
+    /// How problems name where it stands.
+    pub(super) fn source(&self) -> String {
+        format!("kubernetes:{}/{}/{}", self.namespace, kind_name(self.kind), self.name)
+    }
+}
+
+/// One resource.
+pub(super) struct Entry {
+    created: String,
+    pub(super) generation: i64,
+    /// The generation that the registry has taken; 0 if none.
+    pub(super) taken: i64,
+    /// What its status says as far as we know.
+    pub(super) status: Value,
+    names: BTreeSet<String>,
+    document: Document,
+}
+
+/// A Secret by namespace and name.
+pub(super) type SecretName = (String, String);
+
+/// Everything that was told.
+#[derive(Default)]
+pub(super) struct Seen {
+    entries: HashMap<Key, Entry>,
+    secrets: HashMap<SecretName, Secret>,
+    listed: BTreeSet<Kind>,
+    reasons: BTreeMap<Kind, String>,
+}
+
+impl Seen {
+    /// Takes note; says whether something other than a status changed.
+    pub(super) fn learn(&mut self, news: News) -> bool {
+        match news {
+            News::Listed(kind, objects) => {
+                let is_first = self.listed.insert(kind);
+                self.reasons.remove(&kind);
+                let mut gone: BTreeSet<Key> = self.entries.keys().filter(|key| key.kind == kind).cloned().collect();
+                let mut changed = is_first;
+                for object in objects {
+                    gone.remove(&Key::of(kind, &object));
+                    changed |= self.put(kind, object);
+                }
+                gone.iter().for_each(|key| drop(self.entries.remove(key)));
+                changed || !gone.is_empty()
+            }
+            News::Changed(kind, object) => self.put(kind, object),
+            News::Gone(kind, object) => self.entries.remove(&Key::of(kind, &object)).is_some(),
+            News::Away(kind, reason) => {
+                self.reasons.insert(kind, reason);
+                false
+            }
+        }
+    }
+
+    fn put(&mut self, kind: Kind, mut object: Object) -> bool {
+        let key = Key::of(kind, &object);
+        let status = object.content.remove("status").unwrap_or_default();
+        let generation = object.meta().generation.unwrap_or_default();
+        let text = text(&key, &object);
+        if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.document.text.as_deref() == Ok(&text)) {
+            entry.status = status;
+            return std::mem::replace(&mut entry.generation, generation) != generation;
+        }
+        let names = secret_names(object.content.get("spec"));
+        let secrets = self.secrets_of(&key.namespace, &names);
+        let document = Document::new(&key.source(), 0, Some(kind), Ok(text.into()), secrets);
+        let taken = self.entries.get(&key).map_or(0, |entry| entry.taken);
+        let created = object.created().to_owned();
+        self.entries.insert(key, Entry { created, generation, taken, status, names, document });
+        true
+    }
+
+    /// Why not everything has been listed yet.
+    pub(super) fn unlisted(&self) -> Option<String> {
+        let kind = [Kind::Tenant, Kind::Client].into_iter().find(|kind| !self.listed.contains(kind))?;
+        let waiting = || format!("{}s have not been listed yet", kind.as_str());
+        Some(self.reasons.get(&kind).cloned().unwrap_or_else(waiting))
+    }
+
+    /// All documents, the first created first: of two that claim the same thing, it wins.
+    pub(super) fn documents(&self) -> Vec<Document> {
+        let mut entries: Vec<(&Key, &Entry)> = self.entries.iter().collect();
+        entries.sort_unstable_by(|(key, entry), (other_key, other)| {
+            (&entry.created, &key.namespace, key).cmp(&(&other.created, &other_key.namespace, other_key))
+        });
+        entries.into_iter().map(|(_, entry)| entry.document.clone()).collect()
+    }
+
+    /// The registry has all of it.
+    pub(super) fn taken(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.taken = entry.generation);
+    }
+
+    /// All resources, for their status.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// Notes the status that a resource was given.
+    pub(super) fn put_status(&mut self, key: &Key, status: Value) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.status = status;
+        }
+    }
+
+    /// The Secrets that are named: those that are not known yet, or all (`again`).
+    pub(super) fn wanted_secrets(&self, again: bool) -> BTreeSet<SecretName> {
+        let named = self
+            .entries
+            .iter()
+            .flat_map(|(key, entry)| entry.names.iter().map(|name| (key.namespace.clone(), name.clone())));
+        named.filter(|name| again || !self.secrets.contains_key(name)).collect()
+    }
+
+    /// Takes note of Secrets. `None`: it could not be asked for, and what was known of it stays.
+    pub(super) fn put_secrets(&mut self, read: Vec<(SecretName, Option<Secret>)>) {
+        for (name, secret) in read {
+            if let Some(secret) = secret {
+                self.secrets.insert(name, secret);
+            }
+        }
+        let wanted = self.wanted_secrets(true);
+        self.secrets.retain(|name, _| wanted.contains(name));
+        let named: Vec<(Key, Secrets)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !entry.names.is_empty())
+            .map(|(key, entry)| (key.clone(), self.secrets_of(&key.namespace, &entry.names)))
+            .collect();
+        for (key, secrets) in named {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                let text = entry.document.text.clone();
+                entry.document = Document::new(&key.source(), 0, Some(key.kind), text, secrets);
+            }
+        }
+    }
+
+    fn secrets_of(&self, namespace: &str, names: &BTreeSet<String>) -> Secrets {
+        let unread = || Err("cannot be read at the moment; it is tried again".to_owned());
+        let secret = |name: &String| {
+            let known = self.secrets.get(&(namespace.to_owned(), name.clone()));
+            (name.clone(), known.cloned().unwrap_or_else(unread))
+        };
+        Secrets::new(names.iter().map(secret).collect())
+    }
+}
+
+/// A resource as a document: without status and without what the API server keeps for itself, so that neither makes a
+/// difference.
+pub(super) fn text(key: &Key, object: &Object) -> String {
+    let mut content: Map<String, Value> = object.content.clone();
+    content.remove("status");
+    content.insert("metadata".to_owned(), json!({ "name": key.name, "namespace": key.namespace }));
+    content.entry("kind").or_insert_with(|| kind_name(key.kind).into());
+    yaml_safe(&Value::Object(content).to_string())
+}
+
+/// JSON is YAML, except for characters that YAML takes for line breaks or does not take at all. In JSON they can only
+/// stand in strings, where they can be escaped.
+fn yaml_safe(text: &str) -> String {
+    let is_strange =
+        |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    if !text.contains(is_strange) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if is_strange(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// The names of the Secrets that stand below a `secretRef` anywhere in `value`.
+pub(super) fn secret_names(value: Option<&Value>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut rest: Vec<&Value> = value.into_iter().collect();
+    while let Some(value) = rest.pop() {
+        let Some(members) = value.as_object() else { continue };
+        for (key, inner) in members {
+            match inner.get("name").and_then(Value::as_str) {
+                Some(name) if matches!(key.as_str(), "secretRef" | "secret_ref") => drop(names.insert(name.to_owned())),
+                _ => rest.push(inner),
+            }
+        }
+    }
+    names
+}

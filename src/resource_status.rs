@@ -1,0 +1,131 @@
+//! What the server knows about tenants and clients for the status of their resources, and which replica writes it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::login::session::all_sessions;
+use crate::registry::client::Client;
+use crate::registry::resources::{StatusSource, TenantFigures};
+use crate::registry::{Problem, Snapshot};
+use crate::store::{Record, Store};
+use crate::token::grant_record::grants_of_client;
+
+/// How long a replica stays the one that writes without saying so again.
+const LEASE: std::time::Duration = std::time::Duration::from_secs(90);
+/// How long refusals are remembered after the last one.
+const REMEMBER: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
+/// How often it is tried to add to what others change at the same time.
+const TRIES: usize = 5;
+
+/// The replica that writes.
+#[derive(Serialize, Deserialize)]
+struct StatusWriter {
+    replica: String,
+}
+
+impl Record for StatusWriter {
+    const KIND: &'static str = "status-writer";
+}
+
+/// How often the clients of a tenant were refused, by all replicas.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct DeniedAttempts {
+    by_client: BTreeMap<String, i64>,
+}
+
+impl Record for DeniedAttempts {
+    const KIND: &'static str = "denied-attempts";
+}
+
+/// The one name of a record of which there is one.
+const ONLY: &str = "all";
+
+/// One replica's knowledge.
+pub struct ResourceStatus {
+    app: App,
+    replica: String,
+}
+
+impl ResourceStatus {
+    /// What `app` knows.
+    pub fn new(app: App) -> Self {
+        let replica = app.random.token();
+        Self { app, replica }
+    }
+
+    /// Takes the lease if nobody has it, and prolongs it if we have.
+    async fn lease(&self) -> Result<bool> {
+        let store = &self.app.store;
+        let held = store.load::<StatusWriter>(ONLY).await?;
+        if held.as_ref().is_some_and(|held| held.record.replica != self.replica) {
+            return Ok(false);
+        }
+        let own = StatusWriter { replica: self.replica.clone() };
+        store.replace(ONLY, held.as_ref(), &own, &[], Some(self.app.clock.now() + LEASE)).await
+    }
+
+    /// Adds what this replica counted to what all did; what cannot be added is lost, because it is only a figure.
+    async fn tell_denied(&self) -> Result<()> {
+        let mut by_tenant: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        for ((tenant, client), count) in self.app.metrics.denied.take() {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            by_tenant.entry(tenant.to_string()).or_default().insert(client.to_string(), count);
+        }
+        for (tenant, counted) in by_tenant {
+            add(&self.app.store.within(&tenant), &counted, self.app.clock.now() + REMEMBER).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn add(store: &Store, counted: &BTreeMap<String, i64>, until: Timestamp) -> Result<()> {
+    for _ in 0..TRIES {
+        let loaded = store.load::<DeniedAttempts>(ONLY).await?;
+        let mut sum = loaded.as_ref().map(|loaded| loaded.record.clone()).unwrap_or_default();
+        for (client, count) in counted {
+            let total = sum.by_client.entry(client.clone()).or_default();
+            *total = total.saturating_add(*count);
+        }
+        if store.replace(ONLY, loaded.as_ref(), &sum, &[], Some(until)).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl StatusSource for ResourceStatus {
+    async fn may_write(&self) -> bool {
+        // Every replica counts, one writes. An outage of the store is logged where it is noticed.
+        drop(self.tell_denied().await);
+        self.lease().await.unwrap_or(false)
+    }
+
+    async fn of_tenant(&self, tenant: &str) -> TenantFigures {
+        let store = self.app.store.within(tenant);
+        let sessions = store.count(&all_sessions()).await.ok();
+        let denied = store.get::<DeniedAttempts>(ONLY).await.ok().map(Option::unwrap_or_default);
+        TenantFigures {
+            sessions: sessions.and_then(|sessions| i64::try_from(sessions).ok()),
+            denied: denied.map(|denied| denied.by_client),
+        }
+    }
+
+    async fn grants_of(&self, client: &Client) -> Option<i64> {
+        let grants = self.app.store.within(&client.tenant).count(&grants_of_client(&client.ident)).await.ok()?;
+        i64::try_from(grants).ok()
+    }
+
+    fn conflicts(&self, snapshot: &Snapshot) -> Vec<Problem> {
+        self.app.settings.conflicts(snapshot)
+    }
+
+    fn now(&self) -> String {
+        self.app.clock.now().to_string()
+    }
+}
