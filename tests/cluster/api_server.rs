@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -58,7 +59,12 @@ impl ApiServer {
 
     /// The configuration with which a program speaks to it as `user`.
     pub(crate) fn kubeconfig(&self, user: &str) -> PathBuf {
-        self.folder.path().join(format!("{user}.kubeconfig"))
+        self.file(&format!("{user}.kubeconfig"))
+    }
+
+    /// A file in its folder: `ca.pem`, and `server.pem` with `server.key` for `localhost`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Ends the API server, as an upgrade of the control plane does. etcd keeps what there is.
@@ -113,6 +119,12 @@ impl ApiServer {
     /// The same, whatever comes out.
     pub(crate) fn try_apply(&self, documents: &str) -> Output {
         self.try_kubectl(&["apply", "--filename", "-"], Some(documents))
+    }
+
+    /// An object as JSON.
+    pub(crate) fn object(&self, kind: &str, name: &str) -> Value {
+        let printed = self.kubectl(&["get", kind, name, "--namespace", NAMESPACE, "--output", "json"]);
+        serde_json::from_str(&printed).expect("kubectl prints JSON")
     }
 
     /// `kubectl` with `input`, whatever comes out.

@@ -9,7 +9,7 @@ use crate::api_server::{ApiServer, NAMESPACE};
 /// Of the API server, as go.mod has it; helm would ask a cluster.
 const VERSION: &str = "1.35.4";
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn rendered(values: &Path) -> String {
 }
 
 /// The definitions of what others bring: Traefik, the operator of Prometheus, and the Gateway API.
-fn define_what_others_bring(cluster: &ApiServer) {
+pub(crate) fn define_what_others_bring(cluster: &ApiServer) {
     for file in files("target/chart/definitions") {
         // Some are longer than what the other way of applying can note down in an annotation.
         cluster.kubectl(&["apply", "--server-side", "--filename", &file.display().to_string()]);

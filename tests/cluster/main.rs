@@ -4,6 +4,16 @@
 
 mod api_server;
 mod chart;
+#[path = "../interop/configuration.rs"]
+#[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
+mod configuration;
 #[path = "../it/harness/redis.rs"]
-#[expect(dead_code, reason = "shared with the tests from within; here it makes certificates and waits")]
+#[expect(dead_code, reason = "shared with the tests from within; here it makes certificates")]
 mod redis;
+#[path = "../replicas/replica.rs"]
+#[expect(dead_code, reason = "shared with the tests of replicas, which use the rest")]
+mod replica;
+mod resources;
+#[path = "../interop/server.rs"]
+#[expect(dead_code, reason = "shared with the tests of real clients; here the program is started by `resources`")]
+mod server;

@@ -1,0 +1,231 @@
+//! The whole program reads tenants and clients from a real API server, with no more rights than the chart gives it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::api_server::{ApiServer, NAMESPACE, SERVICE_ACCOUNT};
+use crate::chart::{define_what_others_bring, rendered, root};
+use crate::configuration::SECRET;
+use crate::replica::Replica;
+use crate::server::free_port;
+
+/// How long a change may take to be seen. With each change the busy machine of a test comes on top.
+const SOON: Duration = Duration::from_secs(30);
+
+/// A cluster with the chart in it, and the program beside it that the chart's pods would run.
+struct World {
+    cluster: ApiServer,
+    replica: Option<Replica>,
+    webhook: u16,
+    folder: TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        let cluster = ApiServer::start().await;
+        define_what_others_bring(&cluster);
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let values = folder.path().join("values.yaml");
+        fs::write(&values, "config: { crd: { enabled: true, secrets: true } }\n").expect("a values file");
+        cluster.apply(&rendered(&values));
+        cluster.kubectl(&["wait", "--for", "condition=Established", "--timeout=30s", "crd", "--all"]);
+        let mut world = Self { cluster, replica: None, webhook: free_port(), folder };
+        world.start_program().await;
+        world
+    }
+
+    async fn start_program(&mut self) {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uitsmijter"));
+        command.env_clear().current_dir(&self.folder).envs([
+            ("ENVIRONMENT", "production"),
+            ("SECURE", "false"),
+            ("SUPPORT_KUBERNETES_CRD", "true"),
+            ("SIGNING_KEY_SECRET", "a secret of at least thirty-two bytes"),
+            ("STORE_PATH", &path("store.redb")),
+            ("DIRECTORY", &path("")),
+            ("KUBECONFIG", &self.cluster.kubeconfig(SERVICE_ACCOUNT).display().to_string()),
+            ("WEBHOOK_LISTEN", &format!("127.0.0.1:{}", self.webhook)),
+            ("WEBHOOK_CERT_FILE", &self.cluster.file("server.pem").display().to_string()),
+            ("WEBHOOK_KEY_FILE", &self.cluster.file("server.key").display().to_string()),
+        ]);
+        let mut replica = Replica::spawn(command, self.folder.path().join("log"));
+        assert!(replica.becomes_ready().await, "{}", replica.log());
+        self.replica = Some(replica);
+    }
+
+    fn replica(&self) -> &Replica {
+        self.replica.as_ref().expect("the program runs")
+    }
+
+    /// Waits until the status of a resource has this phase, and a message with this in it.
+    async fn expect_status(&self, kind: &str, name: &str, phase: &str, message: &str) {
+        let began = Instant::now();
+        loop {
+            let status = &self.cluster.object(kind, name)["status"];
+            let said = status["message"].as_str().unwrap_or_default();
+            if status["phase"] == phase && said.contains(message) {
+                return;
+            }
+            assert!(began.elapsed() < SOON, "{kind} {name} is to be {phase} with {message:?}: {status}");
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Waits until the client of the tenant at `host` gets a token, or does not any more.
+    async fn expect_tokens(&self, host: &str, expected: bool) {
+        let began = Instant::now();
+        while self.replica().try_token(host).await.is_ok() != expected {
+            assert!(began.elapsed() < SOON, "tokens at {host}: {expected} was expected");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Lets the API server ask the program about each tenant and client before it stores them.
+    fn install_webhook(&self) {
+        let authority = STANDARD.encode(fs::read(self.cluster.file("ca.pem")).expect("the authority"));
+        self.cluster.apply(&format!(
+            r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {{ name: uitsmijter }}
+webhooks:
+  - name: validate.uitsmijter.io
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    failurePolicy: Fail
+    clientConfig: {{ url: "https://localhost:{}/validate", caBundle: {authority} }}
+    rules:
+      - {{ apiGroups: [uitsmijter.io], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [tenants, clients] }}
+"#,
+            self.webhook
+        ));
+    }
+
+    /// Applies a document that the webhook must refuse, with these words.
+    async fn expect_refusal(&self, document: &str, words: &str) {
+        let began = Instant::now();
+        loop {
+            let Output { status, stderr, .. } = self.cluster.try_apply(document);
+            let said = String::from_utf8_lossy(&stderr).into_owned();
+            if !status.success() && said.contains(words) {
+                return;
+            }
+            // The API server takes a moment to hear of a webhook.
+            assert!(began.elapsed() < SOON, "{words:?} was expected: {said}");
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+fn tenant(name: &str, host: &str, more: &str) -> String {
+    format!(
+        "apiVersion: uitsmijter.io/v1\nkind: Tenant\nmetadata: {{name: {name}, namespace: {NAMESPACE}}}\n\
+         spec:\n  hosts: [{host}]\n{more}"
+    )
+}
+
+/// The client `name` of the tenant `name`, with its secret in a Secret.
+fn client(name: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {NAMESPACE}}}\nstringData: {{password: \"{SECRET}\"}}\n\
+         ---\napiVersion: uitsmijter.io/v1\nkind: Client\nmetadata: {{name: {name}, namespace: {NAMESPACE}}}\n\
+         spec:\n  ident: {name}\n  tenantname: {NAMESPACE}/{name}\n  secretRef: {{name: {name}, key: password}}\n  \
+         grant_types: [client_credentials]\n  scopes: [\"orders:*\"]\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_applied_is_served_and_says_so_and_requests_go_on_whatever_becomes_of_the_rest() {
+    let mut world = World::start().await;
+    world.cluster.apply(&tenant("acme", "acme.test", ""));
+    world.cluster.apply(&client("acme"));
+    world.expect_tokens("acme.test", true).await;
+    world.expect_status("tenant", "acme", "Ready", "").await;
+    world.expect_status("client", "acme", "Ready", "").await;
+    let table = world.cluster.kubectl(&["get", "tenants", "--namespace", NAMESPACE]);
+    assert!(table.starts_with("NAME") && table.contains("STATUS") && table.contains("CLIENTS"), "{table}");
+
+    // Somebody asks all the time from here on.
+    let replica = Arc::new(world.replica.take().expect("the program runs"));
+    let done = Arc::new(AtomicBool::new(false));
+    let asking = tokio::spawn(ask(replica.clone(), done.clone()));
+    world.replica = None;
+    let began = Instant::now();
+    let seen = async |host: &str, expected: bool| {
+        while replica.get(host, "/.well-known/jwks.json").await.status.is_success() != expected {
+            assert!(began.elapsed() < 4 * SOON, "{host} served: {expected} was expected");
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    world.cluster.apply(&tenant("globex", "globex.test", ""));
+    seen("globex.test", true).await;
+    world.cluster.apply(&tenant("globex", "globex.test", "  providers: [\"class {\"]\n"));
+    world.expect_status("tenant", "globex", "Error", "the last good version").await;
+    seen("globex.test", true).await;
+    world.cluster.apply(&tenant("initech", "acme.test", ""));
+    world.expect_status("tenant", "initech", "Error", "already leads to").await;
+    world.cluster.apply(&tenant("globex", "www.globex.test", ""));
+    seen("globex.test", false).await;
+    seen("www.globex.test", true).await;
+    // An upgrade of the control plane: what is served stays, and what changes afterwards is seen.
+    world.cluster.restart().await;
+    world.cluster.kubectl(&["delete", "tenant", "globex", "--namespace", NAMESPACE]);
+    seen("www.globex.test", false).await;
+    done.store(true, Ordering::Relaxed);
+    let asked = asking.await.expect("no request failed");
+    println!("{asked} tokens while tenants came, broke, changed and went, and the API server restarted: 0 failed");
+
+    world.replica = Arc::into_inner(replica);
+    world.cluster.kubectl(&["delete", "client", "acme", "--namespace", NAMESPACE]);
+    world.expect_tokens("acme.test", false).await;
+}
+
+/// Asks for tokens; a request that fails fails the test.
+async fn ask(replica: Arc<Replica>, done: Arc<AtomicBool>) -> usize {
+    let mut asked = 0;
+    while !done.load(Ordering::Relaxed) {
+        replica.token("acme.test").await;
+        asked += 1;
+        sleep(Duration::from_millis(20)).await;
+    }
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_refuses_with_the_sentence_of_check_what_would_not_be_served() {
+    let world = World::start().await;
+    world.cluster.apply(&tenant("acme", "acme.test", ""));
+    world.expect_status("tenant", "acme", "Ready", "").await;
+    world.install_webhook();
+    world.expect_refusal(&tenant("broken", "broken.test", "  providers: [\"class {\"]\n"), "providers").await;
+    world.expect_refusal(&tenant("second", "acme.test", ""), "already leads to").await;
+    world
+        .expect_refusal(
+            &client("nobody").replace("grant_types: [client_credentials]", "grant_types: [everything]"),
+            "everything",
+        )
+        .await;
+    // What is right passes, and so does what the program itself writes: the status.
+    world.cluster.apply(&tenant("globex", "globex.test", ""));
+    world.expect_status("tenant", "globex", "Ready", "").await;
+    let left = world.cluster.kubectl(&["get", "tenants", "--namespace", NAMESPACE, "--output", "name"]);
+    assert_eq!(left.lines().count(), 2, "{left}");
+}
+
+#[tokio::test]
+async fn the_definitions_of_the_chart_are_those_that_the_program_prints() {
+    let output = Command::new(env!("CARGO_BIN_EXE_uitsmijter")).arg("crds").output().expect("the binary starts");
+    let chart =
+        fs::read_to_string(root().join(Path::new("helm/uitsmijter/files/crds.yaml"))).expect("the chart's copy");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), chart.trim(), "run make generate");
+}
