@@ -136,6 +136,16 @@ class Server(Program):
         except OSError:
             return False
 
+    def serves(self, host):
+        """Whether a tenant answers at `host`."""
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/.well-known/openid-configuration", headers={"Host": host}
+        )
+        try:
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def counted(self, name):
         """What `/metrics` says about a counter, over all labels."""
