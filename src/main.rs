@@ -108,7 +108,9 @@ impl Options {
 fn main() -> ExitCode {
     let Command { word, options } = Command::parse();
     let outcome = match word {
-        None | Some(Word::Serve) => options.settings().and_then(command::serve),
+        None | Some(Word::Serve) => {
+            options.settings().and_then(|settings| command::serve(settings, Box::new(move || options.settings())))
+        }
         Some(Word::Check { json }) => options.settings().and_then(|settings| command::check(&settings, json)),
         Some(Word::Healthcheck { ready }) => {
             options.settings().and_then(|settings| command::healthcheck(&settings, ready))

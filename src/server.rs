@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::app::App;
+use crate::certificate::Certificate;
 use crate::endpoint;
+use crate::hangup::Hangup;
 use crate::registry::reload::{self, Loader};
 use crate::web::views::follow;
 
@@ -38,8 +40,16 @@ const HEADER_READ: Duration = Duration::from_secs(15);
 const MAX_HEAD: u32 = 64 * 1024;
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
-pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)) -> Result<()> {
-    let mut tasks = background(&app, loader);
+pub async fn serve(app: App, loader: Arc<Loader>, hangup: Hangup, ready: impl FnOnce(SocketAddr)) -> Result<()> {
+    let certificate = match &app.settings.tls {
+        Some(tls) => Some(Certificate::open(tls).await?),
+        None => None,
+    };
+    let mut tasks = background(&app, loader.clone());
+    tasks.spawn(hangup.follow(app.clone(), loader, certificate.clone()));
+    if let Some(certificate) = certificate.clone() {
+        tasks.spawn(certificate.follow());
+    }
     if let Some(address) = app.settings.metrics_listen {
         let listener = TcpListener::bind(address)
             .await
@@ -51,32 +61,25 @@ pub async fn serve(app: App, loader: Arc<Loader>, ready: impl FnOnce(SocketAddr)
     let handle = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
     let bound = announce(&handle, ready);
-    let outcome = tokio::join!(listen(&app, handle.clone()), bound).0;
+    let outcome = tokio::join!(listen(&app, certificate, handle.clone()), bound).0;
     stopping.abort();
     drop(tasks);
     app.keys.retire().await;
     outcome
 }
 
-async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
+async fn listen(app: &App, certificate: Option<Certificate>, handle: Handle<SocketAddr>) -> Result<()> {
     let address = app.settings.listen;
     let routes = endpoint::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
-    match &app.settings.tls {
+    match certificate {
         None => {
             let mut server = axum_server::bind(address).acceptor(NoDelayAcceptor::new()).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
-        Some(tls) => {
-            let config = RustlsConfig::from_pem_file(&tls.cert_file, &tls.key_file).await.with_context(|| {
-                format!(
-                    "the certificate {} or its key {} cannot be used",
-                    tls.cert_file.display(),
-                    tls.key_file.display()
-                )
-            })?;
-            let no_delay = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+        Some(certificate) => {
+            let no_delay = RustlsAcceptor::new(certificate.config()).acceptor(NoDelayAcceptor::new());
             let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)

@@ -249,7 +249,7 @@ async fn search(format: LogFormat, algorithm: &str) {
     let lines = Lines::default();
     let log = Log { level: LogLevel::Trace, format };
     lines::heed_every_thread();
-    let dispatch = uitsmijter::log::dispatch(&log, lines.clone(), false).expect("a subscriber");
+    let (dispatch, _) = uitsmijter::log::dispatch(&log, lines.clone(), false, None).expect("a subscriber");
     let _guard = tracing::dispatcher::set_default(&dispatch);
     let mut secrets = journey(algorithm).await;
     secrets.0.extend(outage().await.0);
