@@ -67,12 +67,19 @@ impl Extractor for Received<'_> {
         let mut values = self.0.get_all(key).iter();
         let only = values.next().filter(|_| key == TRACEPARENT)?;
         // Two of them cannot both be right.
-        values.next().is_none().then(|| only.to_str().ok())?
+        let text = values.next().is_none().then(|| only.to_str().ok())??;
+        is_shaped(text).then_some(text)
     }
 
     fn keys(&self) -> Vec<&str> {
         vec![TRACEPARENT]
     }
+}
+
+/// Whether version, trace, span and flags have their lengths: the reader takes shorter ones for small numbers.
+fn is_shaped(text: &str) -> bool {
+    let mut parts = text.split('-').map(str::len);
+    [2, 32, 16, 2].iter().all(|length| parts.next() == Some(*length))
 }
 
 struct Sent<'h>(&'h mut HeaderMap);

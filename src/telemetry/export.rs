@@ -20,7 +20,7 @@ use super::Collectors;
 use super::courier::Courier;
 use super::told::Told;
 
-/// How long each signal may take to be sent when the server stops.
+/// How long what is left may take to be sent when the server stops.
 const FLUSH: Duration = Duration::from_secs(3);
 /// What a line has of its request besides its own fields.
 const OF_THE_REQUEST: [&str; 5] = ["request_id", "method", "path", "tenant", "client"];
@@ -72,9 +72,11 @@ impl Telemetry {
 
     /// Sends what is left, within seconds. Blocks: not for a thread of the runtime.
     pub fn stop(self) {
-        // Whoever cannot be reached was complained about already.
-        drop(self.traces.map(|provider| provider.shutdown_with_timeout(FLUSH)));
-        drop(self.logs.map(|provider| provider.shutdown_with_timeout(FLUSH)));
+        // Both at the same time. Whoever cannot be reached was complained about already.
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.traces.map(|provider| provider.shutdown_with_timeout(FLUSH)));
+            scope.spawn(|| self.logs.map(|provider| provider.shutdown_with_timeout(FLUSH)));
+        });
     }
 }
 

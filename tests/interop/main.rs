@@ -6,10 +6,14 @@ mod application;
 mod browser;
 mod bucket;
 mod calendar;
+#[path = "../it/harness/collector.rs"]
+#[expect(dead_code, reason = "shared with the tests from within, which use the rest")]
+mod collector;
 mod configuration;
 mod contract;
 mod desk;
 mod errand;
+mod hangup;
 mod installation;
 mod oauth2_proxy;
 mod openid_client;
@@ -22,6 +26,7 @@ mod server;
 mod silent_renew;
 mod spa;
 mod tally;
+mod telemetry;
 mod token;
 mod tool;
 mod verifier;
