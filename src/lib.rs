@@ -37,11 +37,13 @@
 
 pub mod app;
 pub mod audit;
+pub mod certificate;
 pub mod client_assertion;
 pub mod client_keys;
 pub mod clock;
 pub mod endpoint;
 pub mod grant;
+pub mod hangup;
 pub mod issuer;
 pub mod key;
 pub mod log;
@@ -57,5 +59,6 @@ pub mod settings;
 pub mod sign_in;
 pub mod sign_out;
 pub mod store;
+pub mod telemetry;
 pub mod token;
 pub mod web;

@@ -113,13 +113,19 @@ impl Options {
         let flags = Flags { listen: self.listen, directory, store_path, webhook };
         Settings::load(self.config.as_deref(), &|name| std::env::var(name).ok(), &flags)
     }
+
+    /// Serves; the settings are read again at SIGHUP.
+    fn serve(self, webhook: bool) -> anyhow::Result<ExitCode> {
+        let settings = self.settings_with(webhook)?;
+        command::serve(settings, Box::new(move || self.settings_with(webhook)))
+    }
 }
 
 fn main() -> ExitCode {
     let Command { word, options } = Command::parse();
     let outcome = match word {
-        None => options.settings().and_then(command::serve),
-        Some(Word::Serve { webhook }) => options.settings_with(webhook).and_then(command::serve),
+        None => options.serve(false),
+        Some(Word::Serve { webhook }) => options.serve(webhook),
         Some(Word::Check { json }) => options.settings().and_then(|settings| command::check(&settings, json)),
         Some(Word::Healthcheck { ready }) => {
             options.settings().and_then(|settings| command::healthcheck(&settings, ready))

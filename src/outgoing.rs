@@ -6,10 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use http::HeaderMap;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
+
+use crate::telemetry;
 
 /// From the call to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,7 +65,9 @@ impl Outgoing {
         let request = build(self.client()?, url);
         let exchange = async {
             // A redirect is an answer like any other here: it would lead past the check of the address.
-            let response = request.send().await.map_err(without_url)?;
+            let mut headers = HeaderMap::new();
+            telemetry::pass_on(&mut headers);
+            let response = request.headers(headers).send().await.map_err(without_url)?;
             Ok((response.status(), read(response).await?))
         };
         tokio::time::timeout(TIMEOUT, exchange).await.context("no complete answer in time")?

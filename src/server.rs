@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
@@ -16,8 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::app::App;
+use crate::certificate::Certificate;
 use crate::endpoint;
 use crate::endpoint::webhook::{self, Judge};
+use crate::hangup::Hangup;
 use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
 use crate::resource_status::ResourceStatus;
@@ -34,8 +36,6 @@ const VIEWS: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
 const NOTICE: Duration = Duration::from_secs(5);
-/// How often the certificate of the webhook is read: those who issue them renew them.
-const CERTIFICATE: Duration = Duration::from_secs(60);
 /// How long requests under way may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a client may take to send the head of a request.
@@ -52,10 +52,16 @@ pub struct Sources {
 }
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
-pub async fn serve(app: App, sources: Sources, ready: impl FnOnce(SocketAddr)) -> Result<()> {
+pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnce(SocketAddr)) -> Result<()> {
     let judge =
         Judge { loader: sources.loader.clone(), registry: app.registry.clone(), settings: app.settings.clone() };
+    let loader = sources.loader.clone();
     let mut tasks = background(&app, sources);
+    let certificate = match &app.settings.tls {
+        Some(tls) => Some(follow_certificate(tls, &mut tasks).await?),
+        None => None,
+    };
+    tasks.spawn(hangup.follow(app.clone(), loader, certificate.clone()));
     if let Some(hook) = &app.settings.webhook {
         judge_resources(hook, judge, &mut tasks).await?;
     }
@@ -70,25 +76,25 @@ pub async fn serve(app: App, sources: Sources, ready: impl FnOnce(SocketAddr)) -
     let handle = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
     let bound = announce(&handle, ready);
-    let outcome = tokio::join!(listen(&app, handle.clone()), bound).0;
+    let outcome = tokio::join!(listen(&app, certificate, handle.clone()), bound).0;
     stopping.abort();
     drop(tasks);
     app.keys.retire().await;
     outcome
 }
 
-async fn listen(app: &App, handle: Handle<SocketAddr>) -> Result<()> {
+async fn listen(app: &App, certificate: Option<Certificate>, handle: Handle<SocketAddr>) -> Result<()> {
     let address = app.settings.listen;
     let routes = endpoint::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
-    match &app.settings.tls {
+    match certificate {
         None => {
             let mut server = axum_server::bind(address).acceptor(NoDelayAcceptor::new()).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
         }
-        Some(tls) => {
-            let no_delay = RustlsAcceptor::new(self::tls(tls).await?).acceptor(NoDelayAcceptor::new());
+        Some(certificate) => {
+            let no_delay = RustlsAcceptor::new(certificate.config()).acceptor(NoDelayAcceptor::new());
             let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
             limit(server.http_builder());
             server.serve(routes).await.with_context(cannot)
@@ -110,30 +116,21 @@ async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
 
 /// Serves the webhook, also while the server drains: an API server whose webhook is away stores nothing.
 async fn judge_resources(hook: &Webhook, judge: Judge, tasks: &mut JoinSet<()>) -> Result<()> {
-    let config = tls(&hook.tls).await?;
+    let certificate = follow_certificate(&hook.tls, tasks).await?;
     let listener = std::net::TcpListener::bind(hook.listen)
         .with_context(|| format!("cannot listen on {}; set WEBHOOK_LISTEN to another address", hook.listen))?;
     listener.set_nonblocking(true)?;
-    let mut server = axum_server::from_tcp(listener)?.acceptor(RustlsAcceptor::new(config.clone()));
+    let mut server = axum_server::from_tcp(listener)?.acceptor(RustlsAcceptor::new(certificate.config()));
     limit(server.http_builder());
     tasks.spawn(async move { drop(server.serve(webhook::router(judge).into_make_service()).await) });
-    let files = hook.tls.clone();
-    tasks.spawn(every(CERTIFICATE, move || {
-        let (config, files) = (config.clone(), files.clone());
-        async move {
-            if let Err(error) = config.reload_from_pem_file(&files.cert_file, &files.key_file).await {
-                tracing::warn!(%error, "the certificate of the webhook could not be read again; the last one stays");
-            }
-        }
-    }));
     Ok(())
 }
 
-async fn tls(files: &Tls) -> Result<RustlsConfig> {
-    RustlsConfig::from_pem_file(&files.cert_file, &files.key_file).await.with_context(|| {
-        let (cert, key) = (files.cert_file.display(), files.key_file.display());
-        format!("the certificate {cert} or its key {key} cannot be used")
-    })
+/// A certificate that is read again when its files change.
+async fn follow_certificate(files: &Tls, tasks: &mut JoinSet<()>) -> Result<Certificate> {
+    let certificate = Certificate::open(files).await?;
+    tasks.spawn(certificate.clone().follow());
+    Ok(certificate)
 }
 
 fn background(app: &App, Sources { loader, cluster }: Sources) -> JoinSet<()> {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::issuer::Issuer;
 use crate::login::participant::Participant;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
 use crate::registry::client::Client;
+use crate::telemetry;
 use crate::token::logout_token;
 
 /// How long is waited before each further try. A client that is away for longer finds out by a refused refresh.
@@ -45,7 +48,15 @@ fn tell(issuer: &Issuer, participants: Vec<Participant>) {
         // It may have been removed, or may not want to hear of it any more.
         let Some(client) = issuer.client(&participant.client_id) else { continue };
         if client.backchannel_logout_uri.is_some() {
-            tokio::spawn(deliver(issuer.clone(), client, participant));
+            // Of its own: the request does not last until the last try.
+            let span = tracing::info_span!(
+                parent: None,
+                "backchannel_logout",
+                client = &*client.ident,
+                trace_id = tracing::field::Empty
+            );
+            telemetry::join(&span);
+            tokio::spawn(deliver(issuer.clone(), client, participant).instrument(span));
         }
     }
 }

@@ -94,7 +94,7 @@ cluster() {
 
 features() {
     local feature
-    for feature in embedded redis s3; do
+    for feature in embedded redis kubernetes s3 telemetry; do
         echo "only $feature"
         quietly cargo check --no-default-features --features "$feature"
     done

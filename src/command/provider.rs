@@ -44,7 +44,7 @@ const REFUSED: u8 = 3;
 
 /// Runs the script and prints every step. The code is 0 for a person who may log in, 3 for one who may not.
 pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode> {
-    super::log::begin(&settings.log)?;
+    super::log::begin(&settings.log, None)?;
     super::install_cryptography();
     let snapshot = super::declared(settings)?.current();
     let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");

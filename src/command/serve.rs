@@ -7,20 +7,28 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use uitsmijter::app::App;
 use uitsmijter::clock::SystemClock;
+use uitsmijter::hangup::{Hangup, ReadSettings};
 use uitsmijter::login::password;
 use uitsmijter::random::{Random, SystemRandom};
 use uitsmijter::registry::kubernetes::Cluster;
 use uitsmijter::registry::{Registry, demo, reload};
 use uitsmijter::server::{self, Sources};
 use uitsmijter::settings::Settings;
+use uitsmijter::telemetry::Telemetry;
 
-/// Serves until the process is told to stop.
-pub(crate) fn serve(settings: Settings) -> Result<ExitCode> {
-    super::log::begin(&settings.log)?;
+/// Serves until the process is told to stop. `read_settings` reads the settings again.
+pub(crate) fn serve(settings: Settings, read_settings: ReadSettings) -> Result<ExitCode> {
     super::install_cryptography();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?;
-    runtime.block_on(run(settings))?;
+    let telemetry = Telemetry::start(&settings.telemetry, runtime.handle())?;
+    let volume = super::log::begin(&settings.log, telemetry.as_ref())?;
+    let outcome = runtime.block_on(async {
+        let hangup = Hangup::expect(read_settings, volume)?;
+        run(settings, hangup).await
+    });
+    telemetry.into_iter().for_each(Telemetry::stop);
+    outcome?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -32,7 +40,7 @@ fn demo_password() -> String {
     bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
-async fn run(settings: Settings) -> Result<()> {
+async fn run(settings: Settings, hangup: Hangup) -> Result<()> {
     let cluster = match settings.resource_settings() {
         Some(resources) => Some(Cluster::connect(&resources).await?),
         None => None,
@@ -57,7 +65,7 @@ async fn run(settings: Settings) -> Result<()> {
         app.demo_password.get_or_init(|| password.into());
     }
     let told = app.clone();
-    server::serve(app, Sources { loader, cluster }, move |address| welcome(&told, address)).await
+    server::serve(app, Sources { loader, cluster }, hangup, move |address| welcome(&told, address)).await
 }
 
 /// What a person in front of a terminal wants to know.

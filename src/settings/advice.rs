@@ -39,6 +39,13 @@ impl Settings {
         if self.templates_refresh < Duration::from_secs(1) {
             wrong.push("TEMPLATES_REFRESH (templates.refresh) must be at least 1s".to_owned());
         }
+        if self.telemetry.is_named() && !cfg!(feature = "telemetry") {
+            wrong.push(
+                "OTEL_EXPORTER_OTLP_ENDPOINT (telemetry.endpoint) is set, but this program was built without OpenTelemetry \
+                 (feature `telemetry`)"
+                    .to_owned(),
+            );
+        }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Environment;
 use super::written::{
     KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
-    WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTemplates, WrittenTls,
+    WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
@@ -32,6 +32,7 @@ impl Default for Written {
             display_version: true,
             openapi: None,
             log: Log::default(),
+            telemetry: WrittenTelemetry::default(),
             login_protection: WrittenLoginProtection::default(),
             trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),
             outgoing: WrittenOutgoing::default(),

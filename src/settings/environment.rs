@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 
 use super::Environment;
-use super::resolve::network;
+use super::resolve::{endpoint, network};
 use super::secret::Secret;
 use super::written::{LogFormat, LogLevel, Written};
 use crate::protocol::duration::{self, Span};
@@ -72,6 +72,10 @@ const VARIABLES: &[(&str, Set)] = &[
     ("LOG_FORMAT", |w, v| {
         one_of(v, &[("console", LogFormat::Console), ("ndjson", LogFormat::Ndjson)], &mut w.log.format)
     }),
+    // The rest of OTEL_* is read by the SDK of OpenTelemetry.
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", |w, v| collector(v, &mut w.telemetry.endpoint)),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", |w, v| collector(v, &mut w.telemetry.traces_endpoint)),
+    ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", |w, v| collector(v, &mut w.telemetry.logs_endpoint)),
     ("TRUSTED_PROXIES", |w, v| {
         let ranges = if v.eq_ignore_ascii_case("none") { Vec::new() } else { words(v) };
         if ranges.iter().any(|range| network(range).is_err()) {
@@ -154,6 +158,11 @@ pub(super) fn overlay(written: &mut Written, environment: &dyn Fn(&str) -> Optio
 fn put<T>(place: &mut Option<T>, value: T) -> Result<(), String> {
     *place = Some(value);
     Ok(())
+}
+
+fn collector(value: &str, place: &mut Option<String>) -> Result<(), String> {
+    endpoint(value).map_err(|_| "a URL without name and password, like http://collector:4318".to_owned())?;
+    put(place, value.into())
 }
 
 fn parsed<T: FromStr>(value: &str, expected: &str) -> Result<T, String> {

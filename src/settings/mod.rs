@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::bare_host;
+use crate::telemetry::Collectors;
 
 mod advice;
+mod changes;
 mod defaults;
 mod environment;
 mod parts;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub openapi: bool,
     /// What is logged and how.
     pub log: Log,
+    /// Where traces and logs are sent besides.
+    pub telemetry: Collectors,
     /// Whether calls to addresses that clients name may reach private ones, and be plain http.
     pub allow_private_addresses: bool,
     /// How guessing passwords is slowed down.

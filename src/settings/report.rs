@@ -91,7 +91,7 @@ fn server(settings: &Settings) -> Vec<(&'static str, String)> {
     };
     let environment = if settings.production { "production" } else { "development" };
     let lives = &settings.lifetimes;
-    vec![
+    let mut lines = vec![
         ("listen", settings.listen.to_string()),
         ("environment", environment.into()),
         ("public origin", settings.public_origin()),
@@ -105,7 +105,13 @@ fn server(settings: &Settings) -> Vec<(&'static str, String)> {
                 duration::write(lives.session)
             ),
         ),
-    ]
+    ];
+    // Their origins alone: some collectors take their key in the path.
+    let telemetry = &settings.telemetry;
+    for (name, place) in [("traces", &telemetry.traces), ("logs", &telemetry.logs)] {
+        lines.extend(place.as_ref().map(|url| (name, url.origin().ascii_serialization())));
+    }
+    lines
 }
 
 fn keys(settings: &Settings) -> Vec<(&'static str, String)> {

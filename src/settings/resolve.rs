@@ -2,16 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use ipnet::IpNet;
+use url::Url;
 use yaml_serde::Value as Yaml;
 
-use super::written::{Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore};
+use super::written::{
+    Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore, WrittenTelemetry,
+};
 use super::{Environment, Lifetimes, Settings, Signing, Store, Tls, Webhook};
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::spelling;
+use crate::telemetry::Collectors;
 
 impl Redis {
     fn is_there(&self) -> bool {
@@ -94,6 +98,7 @@ impl Written {
             display_version: self.display_version,
             openapi: self.openapi.unwrap_or(!production),
             log: self.log,
+            telemetry: self.telemetry.resolve()?,
             allow_private_addresses: self.outgoing.allow_private_addresses.unwrap_or(!production),
             login_protection: self.login_protection.resolve(),
             trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
@@ -111,6 +116,22 @@ impl WrittenLoginProtection {
             free_attempts_per_address: self.free_attempts_per_address.max(1),
             longest_delay: self.longest_delay.0,
         }
+    }
+}
+
+impl WrittenTelemetry {
+    /// One address for everything gets the path of each signal behind it; an address of its own is what it is.
+    fn resolve(self) -> Result<Collectors> {
+        let place = |own: Option<String>, name: &str, signal: &str| -> Result<Option<Url>> {
+            let base = self.endpoint.as_ref().filter(|base| !base.is_empty());
+            let text = own.filter(|own| !own.is_empty());
+            let text = text.or(base.map(|base| format!("{}/v1/{signal}", base.trim_end_matches('/'))));
+            text.map(|text| endpoint(&text).with_context(|| format!("telemetry.{name}"))).transpose()
+        };
+        Ok(Collectors {
+            traces: place(self.traces_endpoint.clone(), "traces_endpoint", "traces")?,
+            logs: place(self.logs_endpoint.clone(), "logs_endpoint", "logs")?,
+        })
     }
 }
 
@@ -159,6 +180,17 @@ fn webhook(written: &Kubernetes) -> Result<Option<Webhook>> {
         (Some(cert_file), Some(key_file)) => Ok(Some(Webhook { listen, tls: Tls { cert_file, key_file } })),
         _ => bail!("a webhook speaks TLS alone; set WEBHOOK_CERT_FILE and WEBHOOK_KEY_FILE"),
     }
+}
+
+/// The address of a collector. It is shown by `check`, so it may not carry a password.
+pub(super) fn endpoint(text: &str) -> Result<Url> {
+    let url = Url::parse(text).context("it is not a URL")?;
+    ensure!(matches!(url.scheme(), "http" | "https") && url.has_host(), "it must begin with http:// or https://");
+    ensure!(
+        url.username().is_empty() && url.password().is_none(),
+        "it must not carry a name or password; OTEL_EXPORTER_OTLP_HEADERS is for those"
+    );
+    Ok(url)
 }
 
 /// A range of addresses, or one address.

@@ -40,6 +40,8 @@ pub struct Written {
     #[serde(deserialize_with = "or_default")]
     pub log: Log,
     #[serde(deserialize_with = "or_default")]
+    pub telemetry: WrittenTelemetry,
+    #[serde(deserialize_with = "or_default")]
     pub login_protection: WrittenLoginProtection,
     pub trusted_proxies: Vec<String>,
     #[serde(deserialize_with = "or_default")]
@@ -123,6 +125,15 @@ pub struct WrittenLoginProtection {
 pub struct Log {
     pub level: LogLevel,
     pub format: LogFormat,
+}
+
+/// Where traces and logs are sent besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenTelemetry {
+    pub endpoint: Option<String>,
+    pub traces_endpoint: Option<String>,
+    pub logs_endpoint: Option<String>,
 }
 
 /// The levels that operators of Swift servers know.

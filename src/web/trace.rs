@@ -7,11 +7,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::forwarded::client_address;
 use crate::app::App;
 use crate::metrics::{Metrics, Route, Timed};
+use crate::telemetry;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,13 +36,16 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
         address,
         tenant = tracing::field::Empty,
         client = tracing::field::Empty,
+        trace_id = tracing::field::Empty,
     );
+    telemetry::begin(&span, &parts.headers);
     parts.extensions.insert(id.clone());
     let started = tokio::time::Instant::now();
     async move {
         let mut response = next.run(Request::from_parts(parts, body)).await;
         let took = started.elapsed();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        telemetry::answered(&Span::current(), response.status());
         tracing::debug!(status = response.status().as_u16(), milliseconds, "answered");
         count(&app.metrics, method, route, response.status().as_u16(), took);
         if let Ok(value) = HeaderValue::from_str(&id.0) {

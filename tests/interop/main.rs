@@ -6,10 +6,14 @@ mod application;
 mod browser;
 mod bucket;
 mod calendar;
+#[path = "../it/harness/collector.rs"]
+#[expect(dead_code, reason = "shared with the tests from within, which use the rest")]
+mod collector;
 mod configuration;
 mod contract;
 mod desk;
 mod errand;
+mod hangup;
 mod installation;
 mod oauth2_proxy;
 mod openid_client;
@@ -24,6 +28,7 @@ mod silent_renew;
 mod single_sign_on;
 mod spa;
 mod tally;
+mod telemetry;
 mod token;
 mod tool;
 mod verifier;

@@ -22,6 +22,8 @@ pub(crate) struct Server {
     process: Child,
     directory: TempDir,
     port: u16,
+    /// Where health is asked for.
+    health: String,
 }
 
 impl Server {
@@ -69,13 +71,14 @@ impl Server {
         command.env_clear().env("LISTEN", format!("127.0.0.1:{port}")).current_dir(directory.path());
         configure(&mut command, directory.path());
         let process = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("the binary starts");
-        let mut server = Self { process, directory, port };
+        let health = format!("http://{}", address(&command, "METRICS_LISTEN").unwrap_or(format!("127.0.0.1:{port}")));
+        let mut server = Self { process, directory, port, health };
         server.wait_until_ready().await;
         server
     }
 
     async fn wait_until_ready(&mut self) {
-        let ready = format!("{}/health/ready", self.issuer());
+        let ready = format!("{}/health/ready", self.health);
         let http = http_client();
         let patience = tokio::time::timeout(READY_WITHIN, async {
             loop {
@@ -101,6 +104,25 @@ impl Server {
         format!("http://{host}:{}", self.port)
     }
 
+    /// Sends it a signal, like `-HUP`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill");
+        assert!(status.success());
+    }
+
+    /// SIGTERM, and waits until it has ended well.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("-TERM");
+        for _ in 0..1_500 {
+            if let Some(status) = self.process.try_wait().expect("the state of the process") {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        panic!("the server did not stop");
+    }
+
     /// Everything the server has printed so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -116,6 +138,12 @@ impl Drop for Server {
             eprintln!("--- log of the server ---\n{}--- end of the log ---", self.log());
         }
     }
+}
+
+/// What the command is told to listen at besides.
+fn address(command: &Command, variable: &str) -> Option<String> {
+    let (_, value) = command.get_envs().find(|(name, _)| *name == variable)?;
+    Some(value?.to_str()?.to_owned())
 }
 
 fn write(directory: &Path, document: &Document) {

@@ -44,3 +44,5 @@ mod secrets_in_logs;
 mod settings;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod telemetry;

@@ -11,6 +11,7 @@ use crate::harness::lines::{self, Lines};
 use crate::harness::relying_party::{VERIFIER, basic};
 use crate::harness::server::form;
 use crate::harness::{Browser, RelyingParty, TestServer};
+use crate::telemetry::Traced;
 
 const JWT_SECRET: &str = "a JWT_SECRET of more than thirty-two bytes";
 const WRONG_PASSWORD: &str = "wr0ng-but-nearly-right";
@@ -249,7 +250,7 @@ async fn search(format: LogFormat, algorithm: &str) {
     let lines = Lines::default();
     let log = Log { level: LogLevel::Trace, format };
     lines::heed_every_thread();
-    let dispatch = uitsmijter::log::dispatch(&log, lines.clone(), false).expect("a subscriber");
+    let (dispatch, _) = uitsmijter::log::dispatch(&log, lines.clone(), false, None).expect("a subscriber");
     let _guard = tracing::dispatcher::set_default(&dispatch);
     let mut secrets = journey(algorithm).await;
     secrets.0.extend(outage().await.0);
@@ -279,6 +280,22 @@ async fn search(format: LogFormat, algorithm: &str) {
         for line in text.lines() {
             assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "not a line of JSON: {line}");
         }
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_sent_to_a_collector() {
+    let traced = Traced::begin(LogLevel::Trace).await;
+    let mut secrets = journey("RS256").await;
+    secrets.0.extend(outage().await.0);
+    let arrived = traced.end().await;
+    assert!(arrived.spans.len() > 100 && arrived.lines.len() > 200, "the journey was not sent");
+    let sent = String::from_utf8_lossy(&arrived.bytes);
+    for (what, shape) in secrets.shapes() {
+        assert!(!sent.contains(&shape), "{what} was sent to the collector as {shape}");
+    }
+    for mark in ["PRIVATE KEY", "\"d\":", "$argon2", CALLBACK] {
+        assert!(!sent.contains(mark), "{mark} was sent to the collector");
     }
 }
 

@@ -114,6 +114,18 @@ const EFFECTS: &[Effect] = &[
     ("LOG_LEVEL", "CRITICAL", |s| s.log.level == LogLevel::Critical && s.log.level.tracing() == tracing::Level::ERROR),
     ("LOGIN_PROTECTION", "no", |s| !s.login_protection.enabled),
     ("LOG_FORMAT", "ndjson", |s| s.log.format == LogFormat::Ndjson),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/base/", |s| {
+        let urls = [&s.telemetry.traces, &s.telemetry.logs].map(|url| url.as_ref().map(|url| url.as_str()));
+        urls == [Some("http://collector:4318/base/v1/traces"), Some("http://collector:4318/base/v1/logs")]
+    }),
+    ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://logs.example/in", |s| {
+        let logs = s.telemetry.logs.as_ref();
+        logs.is_some_and(|url| url.as_str() == "https://logs.example/in") && s.telemetry.traces.is_none()
+    }),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://traces.example/in", |s| {
+        let traces = s.telemetry.traces.as_ref();
+        traces.is_some_and(|url| url.as_str() == "https://traces.example/in") && s.telemetry.logs.is_none()
+    }),
     ("TRUSTED_PROXIES", "192.0.2.0/24, ::1", |s| s.trusted_proxies.len() == 2),
     ("ALLOW_PRIVATE_ADDRESSES", "false", |s| !s.allow_private_addresses),
     ("STORE_PATH", "/data/store.redb", |s| s.store.path.as_deref() == Some(Path::new("/data/store.redb"))),
@@ -197,6 +209,9 @@ fn a_bad_value_is_an_error_that_names_variable_and_expectation_but_never_the_val
         ("TEMPLATES_REFRESH", "often", "a span of time like 60s or 5m"),
         ("LOG_LEVEL", "loud", "trace, debug, info, notice, warning, warn, error, critical"),
         ("LOG_FORMAT", "xml", "console, ndjson"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "a URL without name and password"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:hidden@traces.example", "a URL without name and password"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://logs.example", "a URL without name and password"),
         ("TRUSTED_PROXIES", "10.0.0.0/40", "ranges of addresses"),
         ("REDIS_URL", "http://x", "begins with redis:// or rediss://"),
         ("REDIS_PORT", "70000", "a port like 6379"),
@@ -245,6 +260,7 @@ fn an_unknown_key_in_the_file_is_an_error_that_names_the_nearest() {
             "store:\n  redis:\n    sentinel:\n      host: [a]",
             "store.redis.sentinel.host is not a setting; did you mean \"hosts\"?",
         ),
+        ("telemetry: {endpoint: 'http://me:hidden@collector'}", "telemetry.traces_endpoint: it must not carry a name"),
         ("signing: {rotate: 1d}", "signing.rotate is not a setting; did you mean \"rotate_every\"?"),
         ("colour: blue", "colour is not a setting"),
         ("log:\n  level: loud", "log.level: unknown variant `loud`"),
@@ -334,4 +350,18 @@ fn the_report_tells_what_would_be_served() {
     assert_eq!(json["tenants"][0]["clients"][0]["client_id"], "app-id");
     assert_eq!(json["problems"][1]["severity"], "error");
     assert!(!shown.contains("hidden") && !json.to_string().contains("hidden"));
+}
+
+#[test]
+fn changes_that_need_a_restart_are_named_and_the_level_of_the_log_is_none() {
+    let before = defaults();
+    for (name, value, ..) in EFFECTS {
+        let mut set = companions(name);
+        let Ok(without) = environment(&set) else { continue };
+        set.push((name, value));
+        let needing = without.needing_restart(&environment(&set).unwrap());
+        assert_eq!(needing.is_empty(), *name == "LOG_LEVEL", "{name}: {needing:?}");
+    }
+    assert_eq!(before.needing_restart(&environment(&[("LISTEN", "127.0.0.1:9")]).unwrap())[0], "listen");
+    assert!(before.needing_restart(&defaults()).is_empty());
 }

@@ -6,7 +6,7 @@ use super::bucket::Listed;
 use crate::registry::tenant::Templates;
 
 /// A way out that nobody takes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Http;
 
 /// A bucket, of which there is none.

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("random", 0),
     ("metrics", 0),
     ("audit", 0),
+    ("telemetry", 0),
     // 1: memory
     ("store", 10),
     ("registry", 10),
@@ -51,24 +52,28 @@ const FLOORS: &[(&str, u8)] = &[
     ("endpoint", 44),
     ("resource_status", 45),
     // 5: the whole
+    ("certificate", 48),
+    ("hangup", 49),
     ("server", 50),
     ("command", 51),
     ("main", 52),
 ];
 
 /// An external crate, the paths that may name it, and why nobody else may.
-const FENCES: [(&str, &[&str], &str); 7] = [
+const FENCES: [(&str, &[&str], &str); 8] = [
     ("axum", &["src/app.rs", "src/web/", "src/endpoint/", "src/server.rs"], "the rules of the protocol know no HTTP"),
     ("kube", &["src/registry/kubernetes/"], "everyone else knows documents, wherever they stand"),
     ("k8s_openapi", &["src/registry/kubernetes/"], "everyone else knows documents, wherever they stand"),
     ("rquickjs", &["src/login/script/"], "scripts run in one place, under its limits"),
     ("redis", &["src/store/"], "everyone else speaks to the Backend"),
     ("redb", &["src/store/"], "everyone else speaks to the Backend"),
+    ("opentelemetry", &["src/telemetry/"], "everyone else writes lines and spans for tracing"),
     ("object_store", &["src/web/views/s3.rs"], "buckets are read in one place, under its limits"),
 ];
 
 /// Where a feature may decide what is compiled; everywhere else the code is the same for everyone.
-const FEATURES: [&str; 4] = ["src/store/mod.rs", "src/registry/mod.rs", "src/settings/", "src/web/views/mod.rs"];
+const FEATURES: [&str; 5] =
+    ["src/store/mod.rs", "src/registry/mod.rs", "src/settings/", "src/telemetry/mod.rs", "src/web/views/mod.rs"];
 
 /// Longer files hold two thoughts.
 const MOST_LINES: usize = 400;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
 /// A real HTTP server on a free port of this machine; it ends with the test's runtime.
 pub(crate) struct Application {
@@ -16,6 +16,7 @@ pub(crate) struct Application {
 #[derive(Default)]
 struct Seen {
     bodies: Mutex<Vec<String>>,
+    headers: Mutex<Vec<HeaderMap>>,
     answer: Mutex<(u16, String)>,
 }
 
@@ -46,6 +47,11 @@ impl Application {
         self.seen.bodies.lock().expect("nobody panics here").clone()
     }
 
+    /// The headers of all requests so far.
+    pub(crate) fn headers(&self) -> Vec<HeaderMap> {
+        self.seen.headers.lock().expect("nobody panics here").clone()
+    }
+
     /// The bodies of all requests, once there are `count`.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<String> {
         for _ in 0..500 {
@@ -60,7 +66,8 @@ impl Application {
     }
 }
 
-async fn answer(State(seen): State<Arc<Seen>>, body: String) -> (StatusCode, String) {
+async fn answer(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    seen.headers.lock().expect("nobody panics here").push(headers);
     seen.bodies.lock().expect("nobody panics here").push(body);
     let (status, body) = seen.answer.lock().expect("nobody panics here").clone();
     (StatusCode::from_u16(status).expect("a status"), body)

@@ -32,7 +32,8 @@ impl<'a> MakeWriter<'a> for Lines {
 /// To be called before a test listens. As long as there is only one subscriber, tracing asks the thread that comes along
 /// a line first whether anybody wants it, and remembers the answer for all threads: those of other tests would say no.
 pub(crate) fn heed_every_thread() {
-    static OTHER: LazyLock<Dispatch> =
-        LazyLock::new(|| uitsmijter::log::dispatch(&Log::default(), std::io::sink, false).expect("a subscriber"));
+    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| {
+        uitsmijter::log::dispatch(&Log::default(), std::io::sink, false, None).expect("a subscriber").0
+    });
     LazyLock::force(&OTHER);
 }

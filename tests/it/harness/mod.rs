@@ -4,6 +4,8 @@ pub(crate) mod api_server;
 pub(crate) mod application;
 pub(crate) mod browser;
 pub(crate) mod client_key;
+#[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
+pub(crate) mod collector;
 pub(crate) mod fakes;
 pub(crate) mod fixtures;
 pub(crate) mod lines;

@@ -1,0 +1,61 @@
+//! What changed in the settings while the server runs, and holds only after a restart.
+
+use super::{Log, Settings};
+
+impl Settings {
+    /// The keys in which `new` differs, apart from those that take effect while the server runs.
+    pub fn needing_restart(&self, new: &Self) -> Vec<&'static str> {
+        // Taken apart, so that whoever adds a setting has to say here whether it can change.
+        let Self {
+            listen,
+            metrics_listen,
+            tls,
+            production,
+            public_domain,
+            secure,
+            lifetimes,
+            cookie_domains,
+            directory,
+            kubernetes,
+            webhook,
+            script_timeout,
+            templates_refresh,
+            allow_missing_providers,
+            display_version,
+            openapi,
+            log: Log { level: _, format },
+            telemetry,
+            allow_private_addresses,
+            login_protection,
+            trusted_proxies,
+            store,
+            signing,
+        } = new;
+        let same = [
+            ("environment", self.production == *production),
+            ("listen", self.listen == *listen),
+            ("metrics_listen", self.metrics_listen == *metrics_listen),
+            ("tls", self.tls == *tls),
+            ("public_domain", self.public_domain == *public_domain),
+            ("secure", self.secure == *secure),
+            ("lifetimes", self.lifetimes == *lifetimes),
+            ("cookie_domains", self.cookie_domains == *cookie_domains),
+            ("directory", self.directory == *directory),
+            ("kubernetes", self.kubernetes == *kubernetes),
+            ("kubernetes.webhook", self.webhook == *webhook),
+            ("script", self.script_timeout == *script_timeout),
+            ("templates", self.templates_refresh == *templates_refresh),
+            ("allow_missing_providers", self.allow_missing_providers == *allow_missing_providers),
+            ("display_version", self.display_version == *display_version),
+            ("openapi", self.openapi == *openapi),
+            ("log.format", self.log.format == *format),
+            ("telemetry", self.telemetry == *telemetry),
+            ("outgoing", self.allow_private_addresses == *allow_private_addresses),
+            ("login_protection", self.login_protection == *login_protection),
+            ("trusted_proxies", self.trusted_proxies == *trusted_proxies),
+            ("store", self.store == *store),
+            ("signing", self.signing == *signing),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+    }
+}

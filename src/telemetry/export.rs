@@ -1,0 +1,114 @@
+//! Gathers spans and lines in bounded queues and has them sent in batches, apart from all requests.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry::{Key, KeyValue};
+use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
+use opentelemetry_otlp::{LogExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::runtime::Handle;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer::Filter;
+use tracing_subscriber::{Layer, Registry};
+use url::Url;
+
+use super::Collectors;
+use super::courier::Courier;
+use super::told::Told;
+
+/// How long what is left may take to be sent when the server stops.
+const FLUSH: Duration = Duration::from_secs(3);
+/// What a line has of its request besides its own fields.
+const OF_THE_REQUEST: [&str; 5] = ["request_id", "method", "path", "tenant", "client"];
+
+/// What sends. Sampling, queues, headers and attributes of the resource are as the variables `OTEL_*` say.
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+    logs: Option<SdkLoggerProvider>,
+}
+
+impl Telemetry {
+    /// Begins to gather for those that are named; `runtime` must outlive it. Gives nothing if nobody is.
+    ///
+    /// Errors: if a variable of OpenTelemetry is bad.
+    pub fn start(collectors: &Collectors, runtime: &Handle) -> Result<Option<Self>> {
+        if !collectors.is_named() {
+            return Ok(None);
+        }
+        let resource = resource();
+        let traces = collectors.traces.as_ref().map(|url| traces(url, &resource, runtime)).transpose()?;
+        let logs = collectors.logs.as_ref().map(|url| logs(url, &resource, runtime)).transpose()?;
+        Ok(Some(Self { traces, logs }))
+    }
+
+    /// What a subscriber needs to gather; `lines` says which lines are sent.
+    pub fn layers<F>(&self, lines: F) -> Vec<Box<dyn Layer<Registry> + Send + Sync>>
+    where
+        F: Filter<Registry> + Send + Sync + 'static,
+    {
+        let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
+        if let Some(provider) = &self.traces {
+            // Ours alone, whatever is logged: a quiet log does not mean that nobody wants to see requests.
+            let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("uitsmijter"));
+            let layer = tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer("uitsmijter"))
+                .with_location(false)
+                .with_threads(false)
+                .with_target(false)
+                .with_tracked_inactivity(false);
+            layers.push(layer.with_filter(ours.with_max_level_hint(LevelFilter::INFO)).boxed());
+        }
+        if let Some(provider) = &self.logs {
+            let bridge = OpenTelemetryTracingBridge::builder(provider)
+                .with_tracing_span_attributes(TracingSpanAttributes::allowlist(OF_THE_REQUEST));
+            layers.push(bridge.build().with_filter(lines).boxed());
+        }
+        layers
+    }
+
+    /// Sends what is left, within seconds. Blocks: not for a thread of the runtime.
+    pub fn stop(self) {
+        // Both at the same time. Whoever cannot be reached was complained about already.
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.traces.map(|provider| provider.shutdown_with_timeout(FLUSH)));
+            scope.spawn(|| self.logs.map(|provider| provider.shutdown_with_timeout(FLUSH)));
+        });
+    }
+}
+
+fn traces(url: &Url, resource: &Resource, runtime: &Handle) -> Result<SdkTracerProvider> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(Courier::new("traces", runtime)?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(url.as_str())
+        .build()
+        .context("traces cannot be sent")?;
+    let provider = SdkTracerProvider::builder().with_resource(resource.clone());
+    Ok(provider.with_batch_exporter(Told(exporter)).build())
+}
+
+fn logs(url: &Url, resource: &Resource, runtime: &Handle) -> Result<SdkLoggerProvider> {
+    let exporter = LogExporter::builder()
+        .with_http()
+        .with_http_client(Courier::new("logs", runtime)?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(url.as_str())
+        .build()
+        .context("logs cannot be sent")?;
+    Ok(SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build())
+}
+
+/// Who sends: by `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, and where they say nothing, by our own name.
+fn resource() -> Resource {
+    let told = Resource::builder().build();
+    let named = told.get(&Key::from_static_str("service.name"));
+    let named = named.filter(|name| !name.as_str().starts_with("unknown_service"));
+    let name = named.unwrap_or_else(|| "uitsmijter".into());
+    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    Resource::builder().with_attribute(version).with_service_name(name).build()
+}
