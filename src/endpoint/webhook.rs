@@ -3,6 +3,7 @@
 //! At an address of its own, which nobody else has to reach.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,6 +11,9 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
 
 use crate::registry::document::Document;
 use crate::registry::reload::Loader;
@@ -18,6 +22,12 @@ use crate::settings::Settings;
 
 /// A resource has at most 3 MiB, and a review holds it twice.
 const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// How long an answer may take, the body included: as long as the API server waits at most by our chart.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How many resources are judged at the same time. Everyone who reaches the address may ask, and each judgement holds a
+/// whole registry.
+const AT_ONCE: usize = 4;
 
 /// What a judgement takes into account.
 #[derive(Clone)]
@@ -32,12 +42,23 @@ pub struct Judge {
 
 /// The routes of the webhook.
 pub fn router(judge: Judge) -> Router {
-    Router::new().route("/validate", post(validate)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(judge)
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    Router::new()
+        .route("/validate", post(validate))
+        .layer((
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            CatchPanicLayer::new(),
+            DefaultBodyLimit::max(MAX_BODY),
+        ))
+        .with_state((judge, places))
 }
 
-async fn validate(State(judge): State<Judge>, body: Bytes) -> Response {
+async fn validate(State((judge, places)): State<(Judge, Arc<Semaphore>)>, body: Bytes) -> Response {
+    let place = places.acquire_owned().await;
     // It reads scripts, which takes a moment.
     let judged = tokio::task::spawn_blocking(move || {
+        // Kept to the end even if nobody waits for it any more.
+        let _place = place;
         kubernetes::review(&body, &|resource, entity| judge.rehearse(resource, entity))
     });
     match judged.await.map_err(anyhow::Error::from).flatten() {

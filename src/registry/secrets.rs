@@ -31,6 +31,14 @@ impl SecretRef {
 /// What is known of one Secret: its values by key, or why there are none.
 pub type Secret = Result<BTreeMap<String, Zeroizing<String>>, String>;
 
+/// Whether a Secret can be called like this: it becomes part of a path at the API server.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+    let is_edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    bytes.len() <= 253 && is_edge(bytes.first()) && is_edge(bytes.last()) && name.bytes().all(is_plain)
+}
+
 /// The Secrets that one document names, by their names. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Secrets(Arc<BTreeMap<String, Secret>>);
@@ -48,6 +56,11 @@ impl Secrets {
         let Some(Text(name)) = named.name.as_ref().filter(|Text(name)| !name.is_empty()) else {
             return Err("secretRef: name is missing; write the name of a Secret in the same namespace".into());
         };
+        if !is_secret_name(name) {
+            return Err(format!(
+                "secretRef: {name:?} is not the name of a Secret: lower case letters, digits, - and ."
+            ));
+        }
         let secret = self.0.get(name).ok_or_else(|| {
             "secretRef names a Kubernetes Secret, which only a resource can have; write the value instead".to_owned()
         })?;

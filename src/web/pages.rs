@@ -166,6 +166,10 @@ fn environment(translations: &Arc<Translations>) -> anyhow::Result<Environment<'
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(write_value);
     environment.remove_filter("safe");
+    for name in template_shape::TOO_POWERFUL {
+        environment.remove_filter(name);
+        environment.remove_global(name);
+    }
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
     // Otherwise errors would carry the values of variables, in builds for development.

@@ -1,5 +1,9 @@
-//! Whether a template can be parsed at all: the parser recurses once per operator, and a stack that overflows would end
-//! the process.
+//! Whether a template can be parsed and drawn at all: the engine recurses once per operator and once per level of a value,
+//! and a stack that overflows would end the process, for every tenant.
+//!
+//! Fuel pays for instructions and text, but not for what is done to a value: forty lines that each put a list twice into
+//! the next one make a value that nobody can write down. So lists of a template hold constants, and nothing puts lists
+//! together; see also [`TOO_POWERFUL`].
 
 use minijinja::machinery::{Token, tokenize};
 
@@ -8,26 +12,104 @@ use minijinja::machinery::{Token, tokenize};
 const MOST_TOKENS: usize = 400;
 /// The most `elif` of one template: they nest in each other, whatever stands between them.
 const MOST_BRANCHES: usize = 100;
+/// Functions and filters that put values into lists, or lists together.
+pub(super) const TOO_POWERFUL: [&str; 8] = ["namespace", "dict", "batch", "slice", "map", "zip", "chain", "sum"];
+/// Words after which a bracket opens a list of its own.
+const BEFORE_VALUES: [&str; 6] = ["in", "not", "and", "or", "if", "else"];
+
+/// What a bracket holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    /// Members of a list or mapping.
+    Literal,
+    /// The place in a list.
+    Place,
+    /// Arguments of a call.
+    Call,
+    /// An expression.
+    Group,
+}
+
+/// One pair of `{{` and `}}`, or of `{%` and `%}`, as far as it was read.
+#[derive(Default)]
+struct Part {
+    tokens: usize,
+    open: Vec<Bracket>,
+    /// Whether a value has just ended, which a bracket then belongs to.
+    after_value: bool,
+    is_set: bool,
+    is_assigned: bool,
+}
 
 /// Looks at a template before it is parsed. Neither recurses nor takes longer than reading it once.
 ///
 /// Errors: a sentence that names the line.
 pub(super) fn check(source: &str) -> Result<(), String> {
-    let (mut tokens, mut branches) = (0, 0);
+    let (mut part, mut branches) = (Part::default(), 0);
     for token in tokenize(source, false, Default::default()) {
         // Whatever cannot be read is the parser's to explain, which comes no further than this.
         let Ok((token, span)) = token else { return Ok(()) };
         match token {
-            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => tokens = 0,
+            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => part = Part::default(),
             Token::Ident("elif") => branches += 1,
-            _ => tokens += 1,
+            _ => {}
         }
-        if tokens > MOST_TOKENS {
-            return Err(format!("line {}: more than {MOST_TOKENS} words and marks in one expression", span.start_line));
-        }
+        part.read(&token).map_err(|reason| format!("line {}: {reason}", span.start_line))?;
         if branches > MOST_BRANCHES {
             return Err(format!("line {}: more than {MOST_BRANCHES} times elif", span.start_line));
         }
     }
     Ok(())
+}
+
+impl Part {
+    fn read(&mut self, token: &Token<'_>) -> Result<(), String> {
+        let is_literal = self.open.contains(&Bracket::Literal);
+        match token {
+            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => return Ok(()),
+            Token::BracketOpen => self.open.push(if self.after_value { Bracket::Place } else { Bracket::Literal }),
+            Token::ParenOpen => self.open.push(if self.after_value { Bracket::Call } else { Bracket::Group }),
+            Token::BraceOpen => self.open.push(Bracket::Literal),
+            Token::BracketClose | Token::ParenClose | Token::BraceClose => drop(self.open.pop()),
+            Token::Ident("import" | "from") if self.tokens == 0 => {
+                return Err("templates are included, not imported".to_owned());
+            }
+            Token::Ident("set") if self.tokens == 0 => self.is_set = true,
+            Token::Ident(word) if is_literal && !is_constant(word) => {
+                return Err(format!("a list of the template holds constants, and {word:?} is none"));
+            }
+            // It would keep what it is asked about, and thereby perhaps itself.
+            Token::Ident("changed") => return Err("loop.changed is not there".to_owned()),
+            Token::Assign => self.is_assigned = true,
+            Token::Comma if self.makes_a_list() => return Err("a list stands in square brackets".to_owned()),
+            Token::Colon if self.open.last() == Some(&Bracket::Place) => {
+                return Err("parts of a list cannot be taken".to_owned());
+            }
+            Token::Plus | Token::Mul => return Err("there is no + and no *; texts are joined with ~".to_owned()),
+            _ => {}
+        }
+        self.after_value = match token {
+            Token::Ident(word) => !BEFORE_VALUES.contains(word),
+            Token::BracketClose | Token::ParenClose | Token::BraceClose => true,
+            Token::Str(_) | Token::String(_) => true,
+            _ => false,
+        };
+        self.tokens += 1;
+        if self.tokens > MOST_TOKENS {
+            return Err(format!("more than {MOST_TOKENS} words and marks in one expression"));
+        }
+        Ok(())
+    }
+
+    /// Whether a comma here is one between members of a list without square brackets.
+    fn makes_a_list(&self) -> bool {
+        match self.open.last() {
+            Some(bracket) => *bracket == Bracket::Group,
+            None => self.is_set && self.is_assigned,
+        }
+    }
+}
+
+fn is_constant(word: &str) -> bool {
+    matches!(word, "true" | "True" | "false" | "False" | "none" | "None")
 }

@@ -484,3 +484,45 @@ fn the_palette_has_enough_contrast_in_light_and_dark() {
     // What `colour.rs` believes about the surfaces.
     assert!(style[..dark_at].contains("--background: #f4f2ee") && style[dark_at..].contains("--surface: #1c2220"));
 }
+
+/// Fuel does not pay for the depth of a value, nor for writing one down in which each list holds the last one twice.
+#[test]
+fn a_template_can_neither_nest_values_without_end_nor_multiply_them() {
+    let again = |statement: &str| format!("{{% set x = [1] %}}{}{{{{ x }}}}", statement.repeat(60));
+    let refused = [
+        again("{% set x = [x, x] %}"),
+        again("{% set x = 1 if false else [x, x] %}"),
+        again("{% set x = {'a': x, 'b': x} %}"),
+        again("{% set x = (x, x) %}"),
+        again("{% set x = x, x %}"),
+        again("{% set x = x + x %}"),
+        again("{% set x = x * 2 %}"),
+        again("{% set x = x[0:] %}"),
+        "{% macro f(x, n) %}{{ f([x, x], n - 1) }}{% endmacro %}{{ f(1, 60) }}".to_owned(),
+        "{% for a in [1] %}{{ loop.changed(loop) }}{% endfor %}".to_owned(),
+        "{% import 'fields.html' as x %}{{ x }}".to_owned(),
+    ];
+    for source in &refused {
+        let templates = [("signed_out.html", source.as_str())];
+        let (_, broken) = default_pages().with_templates(Owner::default(), templates).expect("pages");
+        assert!(broken.len() == 1 && broken[0].1.starts_with("line 1: "), "{source}: {broken:?}");
+    }
+    // What is not seen before it is drawn fails then.
+    for source in [
+        "{% set n = namespace() %}{% set n.x = n %}{{ n }}".to_owned(),
+        again("{% set x = dict(a=x, b=x) %}"),
+        again("{% set x = x|batch(2, x) %}"),
+        again("{% set x = x|slice(2, x) %}"),
+        again("{% set x = range(2)|map('default', x) %}"),
+        again("{% set x = range(2)|map(attribute='a', default=x)|list %}"),
+        again("{% set x = x|zip(x) %}"),
+        again("{% set x = x|chain(x) %}"),
+    ] {
+        let html = draw_with(&own(&[("signed_out.html", &source)]), &Page::SignedOut {});
+        assert!(html.contains("<title>"), "the default page appears: {source}");
+    }
+    let usual =
+        "{% set a, b = [1, -2] %}{% for k in ['a', true] %}{{ k ~ loop.index }}{% endfor %}{{ {'a': 1}['a'] - b }}";
+    let html = draw_with(&own(&[("signed_out.html", usual)]), &Page::SignedOut {});
+    assert_eq!(html, "a1True23");
+}

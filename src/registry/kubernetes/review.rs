@@ -69,9 +69,10 @@ fn judge(mut response: AdmissionResponse, key: &Key, problems: Vec<Problem>) -> 
         problems.into_iter().partition(|problem| problem.source == key.source());
     let is_error = |problem: &&Problem| problem.severity == Severity::Error;
     let mut errors: Vec<String> = own.iter().filter(is_error).map(|problem| problem.message.clone()).collect();
-    // An older tenant wins over a newer one, and must not take away its hosts like this. Clients that a tenant does not
-    // want any more are another matter: it decides.
-    let robbed = others.iter().filter(is_error).filter(|problem| problem.entity.starts_with("tenant "));
+    // What is older wins over what is newer, and must not take away its hosts or its client_id like this. Clients that a
+    // tenant does not want any more are another matter: it decides.
+    let is_robbed = |problem: &&Problem| key.kind == Kind::Client || problem.entity.starts_with("tenant ");
+    let robbed = others.iter().filter(is_error).filter(is_robbed);
     errors.extend(robbed.map(|problem| format!("{} would go: {}", problem.entity, problem.message)));
     if !errors.is_empty() {
         return response.deny(errors.join("; "));

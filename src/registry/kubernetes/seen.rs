@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::object::{Object, kind_name};
 use super::watch::News;
 use crate::registry::document::{Document, Kind};
-use crate::registry::secrets::{Secret, Secrets};
+use crate::registry::secrets::{Secret, Secrets, is_secret_name};
 
 /// Which resource.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -202,18 +202,10 @@ fn yaml_safe(text: &str) -> String {
     text.chars().map(|c| if is_strange(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
 }
 
-/// The names of the Secrets that stand below a `secretRef` anywhere in `value`.
-pub(super) fn secret_names(value: Option<&Value>) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut rest: Vec<&Value> = value.into_iter().collect();
-    while let Some(value) = rest.pop() {
-        let Some(members) = value.as_object() else { continue };
-        for (key, inner) in members {
-            match inner.get("name").and_then(Value::as_str) {
-                Some(name) if matches!(key.as_str(), "secretRef" | "secret_ref") => drop(names.insert(name.to_owned())),
-                _ => rest.push(inner),
-            }
-        }
-    }
-    names
+/// The names of the Secrets that `spec` names where one may: anywhere else they could be thousands.
+pub(super) fn secret_names(spec: Option<&Value>) -> BTreeSet<String> {
+    let places = [spec, spec.and_then(|spec| spec.get("templates"))];
+    let named = places.into_iter().flatten().flat_map(|place| [place.get("secretRef"), place.get("secret_ref")]);
+    let names = named.flatten().filter_map(|named| named.get("name")?.as_str());
+    names.filter(|name| is_secret_name(name)).map(str::to_owned).collect()
 }

@@ -143,15 +143,21 @@ impl Cluster {
         }
         status.last_updated = Some(now.to_owned());
         let api = self.api_of(&key);
-        let patch = Patch::Merge(json!({ "status": &status }));
+        let mut told = json!({ "clientCount": null, "activeSessions": null, "deniedAttempts": null });
+        // What is not known any more is taken away; left out, it would stay, and differ for ever.
+        if let (Some(told), Ok(Value::Object(known))) = (told.as_object_mut(), serde_json::to_value(&status)) {
+            told.extend(known);
+        }
+        let patch = Patch::Merge(json!({ "status": told }));
         match api.patch_status(&key.name, &PatchParams::default(), &patch).await {
             Ok(_) => {
                 let status = serde_json::to_value(&status).unwrap_or_default();
                 self.seen().put_status(&key, status);
                 Ok(())
             }
-            // It is gone, or the API server does not take what we say of it: no reason to leave out the others.
-            Err(Error::Api(answer)) if matches!(answer.code, 404 | 409 | 422) => {
+            // It is gone, or the API server does not take what we say of it, perhaps because there is no room in it (500):
+            // no reason to leave out the others.
+            Err(Error::Api(answer)) if !matches!(answer.code, 401 | 403 | 429 | 503) => {
                 tracing::debug!(resource = key.source(), code = answer.code, "a status was not taken");
                 Ok(())
             }

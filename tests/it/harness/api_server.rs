@@ -32,6 +32,8 @@ pub(crate) struct Mood {
     pub(crate) forgets: bool,
     /// Every request for a Secret is answered with this.
     pub(crate) refuses_secrets: Option<u16>,
+    /// Every status of a resource with this name is answered with this.
+    pub(crate) refuses_status: Option<(&'static str, u16)>,
 }
 
 #[derive(Default)]
@@ -167,11 +169,17 @@ async fn status(
     body: Bytes,
 ) -> Response {
     shared.note(&method, &format!("{plural}/{name}/status"));
+    if let Some((_, code)) = shared.lock().mood.refuses_status.filter(|(refused, _)| *refused == name) {
+        return refuse(code);
+    }
     let patch: Value = serde_json::from_slice(&body).unwrap();
     let key = (plural.clone(), namespace, name);
     let Some(mut object) = shared.lock().objects.get(&key).cloned() else { return refuse(404) };
     for (member, value) in patch["status"].as_object().unwrap() {
-        object["status"][member] = value.clone();
+        match value {
+            Value::Null => drop(object["status"].as_object_mut().and_then(|status| status.remove(member))),
+            value => object["status"][member] = value.clone(),
+        }
     }
     Json(shared.store(&plural, key, object, "MODIFIED")).into_response()
 }
@@ -291,7 +299,9 @@ impl Shared {
                     }
                     let next = shared.next(&plural, namespace.as_deref(), last);
                     if let Some((version, event)) = next {
-                        return Some((Ok(Bytes::from(format!("{event}\n"))), (shared.clone(), version, false)));
+                        // In the order of a real one.
+                        let line = format!("{{\"type\":{},\"object\":{}}}\n", event["type"], event["object"]);
+                        return Some((Ok(Bytes::from(line)), (shared.clone(), version, false)));
                     }
                     match end {
                         None => news.await,

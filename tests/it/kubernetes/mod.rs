@@ -27,6 +27,7 @@ use uitsmijter::resource_status::ResourceStatus;
 use crate::harness::TestServer;
 use crate::harness::api_server::ApiServer;
 
+mod attacks;
 mod bad_days;
 mod definitions;
 mod resources;

@@ -11,13 +11,16 @@ use crate::harness::response::Answer;
 
 impl World {
     async fn ask(&self, body: String) -> Answer {
+        self.ask_with(Body::from(body)).await
+    }
+
+    async fn ask_with(&self, body: Body) -> Answer {
         let judge = Judge {
             loader: self.loader.clone(),
             registry: self.registry.clone(),
             settings: self.server.app.settings.clone(),
         };
-        let request =
-            Request::post("/validate").header(header::CONTENT_TYPE, "application/json").body(Body::from(body));
+        let request = Request::post("/validate").header(header::CONTENT_TYPE, "application/json").body(body);
         Answer::of(router(judge).oneshot(request.unwrap()).await.unwrap()).await
     }
 
@@ -81,6 +84,28 @@ async fn what_check_would_refuse_is_refused_with_its_sentence() {
     let greedy = tenant_with("shop", "shop", json!({ "hosts": ["shop.example", "newer.example"] }));
     let (allowed, message) = world.review("UPDATE", greedy, json!({})).await;
     assert!(!allowed && message.contains("tenant new/newer would go"), "{message}");
+}
+
+#[tokio::test]
+async fn an_older_client_cannot_take_the_client_id_of_a_newer_one() {
+    let world = World::start_played().await;
+    world.apply(tenant("evil", "evil", "evil.example")).await;
+    world.apply(client("evil", "placeholder", "evil/evil")).await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    world.apply(client("shop", "till", "shop/shop")).await;
+    world.expect_status(("Client", "shop", "till"), "Ready", "").await;
+    let thief = client_with("evil", "placeholder", "evil/evil", json!({ "ident": "till" }));
+    let (allowed, message) = world.review("UPDATE", thief, json!({})).await;
+    assert!(!allowed && message.contains("client shop/till would go"), "{message}");
+}
+
+#[tokio::test]
+async fn whoever_sends_a_review_byte_by_byte_is_not_waited_for() {
+    let world = World::start_played().await;
+    let never = futures_util::stream::pending::<Result<axum::body::Bytes, std::convert::Infallible>>();
+    let asked = Instant::now();
+    world.ask_with(Body::from_stream(never)).await.expect(503);
+    assert!(asked.elapsed() < Duration::from_secs(12));
 }
 
 #[tokio::test]
