@@ -46,6 +46,7 @@ class ApiServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *_):
                 pass
@@ -59,7 +60,10 @@ class ApiServer:
                 outer.last_status = time.monotonic()
                 kind, name = self.path.split("?")[0].split("/")[-3:-1]
                 number = int(name.rsplit("-", 1)[1])
+                # Who watches hears of it, as of every change.
                 found = outer.listed[kind][number] | {"status": patch.get("status", {})}
+                outer.listed[kind][number] = found
+                outer.changes[kind].put(found)
                 outer.answer(self, found)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
