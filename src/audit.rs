@@ -49,6 +49,11 @@ pub fn client_refused(tenant: &str, client: &str, reason: &str) {
     tracing::warn!(target: TARGET, event = "client_refused", tenant, client, reason, "client refused");
 }
 
+/// Another key will sign for a tenant. `reason`: it was due, an operator wanted it, or the algorithm changed.
+pub fn key_rotated(tenant: &str, kid: &str, reason: &str) {
+    tracing::info!(target: TARGET, event = "key_rotated", tenant, kid, reason, "signing key replaced");
+}
+
 /// What a stranger typed, as it may stand in a log: no line breaks, no control characters, no end to be waited for.
 fn typed(text: &str) -> String {
     let mut short: String = text.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::key::follow::AT_A_TIME;
 use crate::key::key_ring::{KeyRing, Plan};
@@ -223,6 +224,7 @@ impl Shared {
             Some(_) => "operator",
         };
         self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant: ring.name.to_string(), reason }).inc();
+        audit::key_rotated(&ring.name.to_string(), kid, reason);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::Write;
 use std::sync::Once;
+use std::time::Duration;
 
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
@@ -79,4 +80,22 @@ async fn the_life_of_a_sign_in_is_written_down_without_a_secret() {
     for secret in [PASSWORD, SECRET, VERIFIER, "a wrong password", "wrong secret", &code, &access, &refresh, &hint] {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
+}
+
+#[tokio::test]
+async fn a_rotation_is_written_down_with_its_reason() {
+    listen();
+    let server = TestServer::start().await;
+    server.get("/.well-known/jwks.json").await.expect(200);
+    for _ in 0..95 {
+        server.clock.advance(Duration::from_secs(24 * 60 * 60));
+        server.app.keys.follow_news().await.expect("the news");
+        server.app.keys.tick().await.expect("a tick");
+    }
+    let text = text();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    let rotations: Vec<Value> = lines.filter(|line| line["event"] == "key_rotated").collect();
+    assert_eq!(rotations.len(), 1, "{text}");
+    assert_eq!((&rotations[0]["tenant"], &rotations[0]["reason"]), (&"acme".into(), &"due".into()));
+    assert!(rotations[0]["kid"].is_string());
 }
