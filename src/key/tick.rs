@@ -224,7 +224,7 @@ impl Shared {
             Some(_) => "operator",
         };
         self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant: ring.name.to_string(), reason }).inc();
-        audit::key_rotated(&ring.name.to_string(), kid, reason);
+        audit::key_rotated(ring.name.as_ref(), kid, reason);
     }
 }
 
