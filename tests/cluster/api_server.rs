@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::redis::certificates;
+use crate::server::free_port;
 
 const MISSING: &str = "run tests/cluster/install.sh, which installs what these tests need";
 /// How long both may take to be ready together; a busy machine needs a while to fill an empty etcd.
@@ -208,9 +208,4 @@ fn program(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster").join(name);
     assert!(path.exists(), "{name} is not there; {MISSING}");
     path
-}
-
-fn free_port() -> u16 {
-    let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    probe.local_addr().expect("the probe's address").port()
 }

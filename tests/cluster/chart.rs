@@ -6,8 +6,11 @@ use std::process::Command;
 
 use crate::api_server::{ApiServer, NAMESPACE};
 
-/// Of the API server, as go.mod has it; helm would ask a cluster.
-const VERSION: &str = "1.35.4";
+/// The version of the API server; helm would ask a cluster.
+fn version() -> &'static str {
+    let required = include_str!("go.mod").split_whitespace().skip_while(|word| *word != "k8s.io/kubernetes").nth(1);
+    required.and_then(|version| version.strip_prefix('v')).expect("go.mod requires k8s.io/kubernetes")
+}
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,7 +30,7 @@ pub(crate) fn rendered(values: &Path) -> String {
     let helm = root().join("target/chart/bin/helm");
     let mut command = Command::new(&helm);
     command.args(["template", "login", "helm/uitsmijter", "--include-crds", "--namespace", NAMESPACE]);
-    let output = command.args(["--kube-version", VERSION, "--values"]).arg(values).current_dir(root()).output();
+    let output = command.args(["--kube-version", version(), "--values"]).arg(values).current_dir(root()).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}; run tests/chart/install.sh", helm.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("manifests in UTF-8")

@@ -11,18 +11,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$here/../.." && pwd)/target/interop
 
-say() { printf 'interop: %s\n' "$*"; }
-fail() { say "$*" >&2; exit 1; }
-have() { command -v "$1" >/dev/null 2>&1; }
+part=interop
+. "$here/../packages.sh"
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"
-    elif have sudo; then sudo "$@"
-    else fail "this needs root and there is no sudo: $*"
-    fi
-}
-
-install_packages() {
+install_what_is_missing() {
     missing=
     have redis-server || missing="$missing redis-server"
     have chromium || missing="$missing chromium"
@@ -34,16 +26,7 @@ install_packages() {
     have npm || missing="$missing npm"
     have go || missing="$missing golang-go"
     if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing="$missing python3 python3-venv"; fi
-    [ -n "$missing" ] || return 0
-    have apt-get || fail "please install:$missing (there is no apt-get here to do it with)"
-    say "installing$missing"
-    as_root apt-get update -qq
-    # shellcheck disable=SC2086 # a list of words
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
-    # The tests start servers of their own; one of the system would only hold the default port.
-    for service in redis-server nginx caddy haproxy; do
-        case "$missing" in *"$service"*) have systemctl && as_root systemctl disable --now "$service" || true ;; esac
-    done
+    install_packages "$missing" redis-server nginx caddy haproxy
 }
 
 # The libraries say from which version on they work; an old one would fail later and less clearly.
@@ -93,7 +76,7 @@ build_oauth2_proxy() {
     cp "$here/oauth2-proxy/go.mod" "$built/installed.mod"
 }
 
-install_packages
+install_what_is_missing
 check_versions
 mkdir -p "$target"
 install_node_modules node
