@@ -46,6 +46,13 @@ def path(location):
     return f"{parts.path}?{parts.query}"
 
 
+def filled(of, page, jar, name):
+    """The login form of a page, filled in and ready to be sent."""
+    interaction = re.search(r'name="interaction" value="([^"]+)"', page)[1]
+    typed = {"username": name, "password": "open sesame", "interaction": interaction}
+    return post(of, "/login", typed, with_cookies(jar), f"Origin: http://{of}.example.com")
+
+
 def sign_in(server, of, scope="openid profile email offline_access"):
     """Everybody signs in, in a browser of their own; gives CPU seconds per sign-in for each step, and the tokens."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -62,11 +69,7 @@ def sign_in(server, of, scope="openid profile email offline_access"):
     begun = step([get(of, "/authorize?" + urlencode(asked))] * PERSONS)
     jars = [cookies(answer) for answer in begun]
     pages = step([get(of, path(header(a, "location")), with_cookies(jar)) for a, jar in zip(begun, jars)])
-    forms = []
-    for number, (page, jar) in enumerate(zip(pages, jars)):
-        interaction = re.search(r'name="interaction" value="([^"]+)"', page)[1]
-        typed = {"username": person(number), "password": "open sesame", "interaction": interaction}
-        forms.append(post(of, "/login", typed, with_cookies(jar), f"Origin: http://{of}.example.com"))
+    forms = [filled(of, page, jar, person(number)) for number, (page, jar) in enumerate(zip(pages, jars))]
     signed_in = step(forms)
     jars = [jar | cookies(answer) for jar, answer in zip(jars, signed_in)]
     back = step([get(of, path(header(a, "location")), with_cookies(jar)) for a, jar in zip(signed_in, jars)])
@@ -85,12 +88,8 @@ def forms(server, of, names):
     begun = server.replay([get(of, "/login")] * len(names), CONNECTIONS, answers=True)[1]
     jars = [cookies(answer) for answer in begun]
     asked = [get(of, path(header(answer, "location")), with_cookies(jar)) for answer, jar in zip(begun, jars)]
-    filled = []
-    for page, jar, name in zip(server.replay(asked, CONNECTIONS, answers=True)[1], jars, names):
-        interaction = re.search(r'name="interaction" value="([^"]+)"', page)[1]
-        typed = {"username": name, "password": "open sesame", "interaction": interaction}
-        filled.append(post(of, "/login", typed, with_cookies(jar), f"Origin: http://{of}.example.com"))
-    return filled
+    pages = server.replay(asked, CONNECTIONS, answers=True)[1]
+    return [filled(of, page, jar, name) for page, jar, name in zip(pages, jars, names)]
 
 
 def refresh(server, of, tokens):

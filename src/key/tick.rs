@@ -120,7 +120,7 @@ impl Shared {
                 let before = ring.snapshot();
                 let changed = self.change(ring, |set| is_next(set) && set.apply(step, grace, now)).await?;
                 if changed {
-                    before.iter().for_each(|before| self.count_rotation(ring, before.set(), step, now));
+                    before.iter().for_each(|before| self.tell_rotation(ring, before.set(), step, now));
                     log_step(&ring.name, step);
                     news::tell(&self.keys.store, &ring.name).await?;
                 }
@@ -214,8 +214,8 @@ impl Shared {
         ring.set_unconfirmed(unconfirmed);
     }
 
-    /// Counts a change of the signing key, and why it came.
-    fn count_rotation(&self, ring: &KeyRing, before: &KeySet, step: &Step, now: Timestamp) {
+    /// Counts a change of the signing key and writes it down for an audit, with why it came.
+    fn tell_rotation(&self, ring: &KeyRing, before: &KeySet, step: &Step, now: Timestamp) {
         let Step::Schedule { kid, .. } = step else { return };
         let signing = before.key(kid).and_then(|next| before.signing(next.algorithm(), now));
         let reason = match signing {

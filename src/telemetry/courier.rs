@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Chain, Context, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -87,12 +87,5 @@ async fn exchange(client: Client, request: Request<Bytes>) -> Result<Response<By
 }
 
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
+    Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

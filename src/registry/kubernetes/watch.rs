@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use anyhow::Chain;
 use futures_util::StreamExt;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::Backoff;
@@ -151,9 +152,5 @@ pub(super) fn reason(kind: Kind, error: &Error) -> String {
 
 /// The last cause in the chain, which names what happened; those around it only say where.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
+    Chain::new(error).last().map(ToString::to_string).unwrap_or_default()
 }

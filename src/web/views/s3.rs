@@ -1,11 +1,10 @@
 //! Buckets of S3-compatible stores: a listing and single objects, limited in time and size. Errors never quote what the
 //! store said, because it repeats access keys and signed requests.
 
-use std::error::Error;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Chain, Context, Result, ensure};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use http::HeaderValue;
@@ -173,13 +172,7 @@ fn told(error: object_store::Error) -> anyhow::Error {
 
 /// What went wrong before there was an answer.
 fn connection(error: &object_store::Error) -> Option<String> {
-    let mut cause = error.source();
-    let failed = loop {
-        match cause?.downcast_ref::<HttpError>() {
-            Some(failed) => break failed,
-            None => cause = cause?.source(),
-        }
-    };
+    let failed = Chain::new(error).find_map(|cause| cause.downcast_ref::<HttpError>())?;
     let what = match failed.kind() {
         HttpErrorKind::Connect => "the store cannot be reached",
         HttpErrorKind::Timeout => "no complete answer in time",
@@ -187,9 +180,5 @@ fn connection(error: &object_store::Error) -> Option<String> {
         _ => "the answer broke off",
     };
     // Below the HTTP error are the network's and TLS' own words; it carries neither URL nor headers.
-    let mut deepest: &dyn Error = failed;
-    while let Some(inner) = deepest.source() {
-        deepest = inner;
-    }
-    Some(format!("{what}: {deepest}"))
+    Chain::new(failed).last().map(|deepest| format!("{what}: {deepest}"))
 }
