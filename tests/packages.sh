@@ -20,8 +20,9 @@ install_packages() {
     have apt-get || fail "please install:$missing (there is no apt-get here to do it with)"
     say "installing$missing"
     as_root apt-get update -qq
+    # Whoever else installs something at this moment is waited for.
     # shellcheck disable=SC2086 # a list of words
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing
     for service in "$@"; do
         case "$missing" in *"$service"*) ;; *) continue ;; esac
         if have systemctl; then as_root systemctl disable --now "$service" 2>/dev/null || true; fi

@@ -39,7 +39,7 @@ install() {
         local root=()
         [ "$(id -u)" -eq 0 ] || root=(sudo)
         "${root[@]}" apt-get update -qq
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 \
             build-essential pkg-config openssl
     fi
     for component in rustfmt clippy; do
