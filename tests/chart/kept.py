@@ -7,11 +7,14 @@ The API server is a few answers by hand: what helm asks for, and the Secrets tha
 import base64
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import yaml
 
@@ -105,6 +108,34 @@ def main():
     switched = render(chart, [moved["Secret", "jwt-secret"]], "--set", "config.jwtAlgorithm=RS256")
     assert algorithm(switched) == "RS256" and value(switched, "jwt-secret", "JWT_SECRET") == older
 
+    def secrets_sum(objects):
+        pod = objects["Deployment", "uitsmijter-authserver"]["spec"]["template"]
+        return pod["metadata"]["annotations"]["checksum/secrets"]
+
+    for change in ("jwtSecret=another secret that is long enough", "signingKeySecret=new", "redisPassword=new"):
+        changed = render(chart, there, "--set", change)
+        assert secrets_sum(changed) != secrets_sum(again), f"{change}: the server is not restarted"
+        redis = changed["StatefulSet", "uitsmijter-redis"]["spec"]["template"]
+        assert redis == again["StatefulSet", "uitsmijter-redis"]["spec"]["template"], f"{change} restarts Redis"
+
+    with tempfile.TemporaryDirectory() as folder:
+        newer = shutil.copytree(chart, f"{folder}/uitsmijter")
+        about = Path(newer, "Chart.yaml")
+        about.write_text(re.sub(r"^(version|appVersion): .*", r'\1: "9.9.9"', about.read_text(), flags=re.MULTILINE))
+        upgraded = render(newer, there)
+        redis = upgraded["StatefulSet", "uitsmijter-redis"]["spec"]
+        assert redis == again["StatefulSet", "uitsmijter-redis"]["spec"], "an upgrade of the chart restarts Redis"
+        assert upgraded["Deployment", "uitsmijter-authserver"] != again["Deployment", "uitsmijter-authserver"]
+
+    hook = ("--set", "webhook.enabled=true")
+    certified = render(chart, there, *hook)["Secret", "uitsmijter-webhook"]
+    again = render(chart, [*there, certified], *hook)
+    assert again["Secret", "uitsmijter-webhook"]["data"] == certified["data"], "an upgrade made another certificate"
+    config = again["ValidatingWebhookConfiguration", "uitsmijter-sso"]["webhooks"][0]["clientConfig"]
+    assert config["caBundle"] == certified["data"]["ca.crt"]
+    brought = secret("uitsmijter-webhook", {"tls.crt": "of somebody else", "tls.key": "of somebody else"})
+    assert ("Secret", "uitsmijter-webhook") not in render(chart, [*there, brought], *hook), "it belongs to somebody else"
+
     given = render(chart, there, "--set", "signingKeySecret=new\\,old")
     assert value(given, "signing-key-secret", "SIGNING_KEY_SECRET") == "new,old"
 
@@ -115,6 +146,8 @@ def main():
         (["--set", "gateway.enabled=true"], "gateway.parentRefs is empty"),
         (["--set", "config.loglevel=info"], "loglevel"),
         (["--set", "redis.replicas=2"], "redis"),
+        (["--set", "domains[0].domain=login..example.com"], "domain"),
+        (["--set", "domains[0].domain=https://login.example.com"], "domain"),
     ]:
         command = ["helm", "template", "login", chart, "--kube-version", "1.33.0", *options]
         refused = subprocess.run(command, capture_output=True, text=True)
