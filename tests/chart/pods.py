@@ -22,6 +22,10 @@ class Pod:
         self.host, self.volume, self.password = HOSTS[number], Path(folder) / HOSTS[number], PASSWORD
         self.processes, self.count = {}, count
         self.volume.mkdir()
+        for port in ("6379", "6380", "26379"):
+            # What a run that was killed has left behind would be taken for ours.
+            if self.ask("ping", port=port):
+                sys.exit(f"{self.host}:{port} answers already; end that redis-server first")
 
     def environment(self):
         return os.environ | {

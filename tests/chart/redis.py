@@ -53,7 +53,8 @@ def a_first_start(story):
     waits = subprocess.Popen(["sh", SCRIPTS / "wait.sh"], env=story.pods[0].environment())
     story.pods[0].start()
     until("the first pod waits for the others", story.pods[0].waits, story.pods)
-    assert story.pods[0].probe("alive") and not story.pods[0].probe("ready"), "it is alive, and not ready"
+    until("it is alive", lambda: story.pods[0].probe("alive"), story.pods)
+    assert not story.pods[0].probe("ready"), "it has nothing that it could serve"
     assert waits.poll() is None, "who waits for Redis does not wait"
     for pod in story.pods[1:]:
         pod.start()
