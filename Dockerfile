@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 
-# Builder and final image are both Debian 12, so the program finds the C library it was linked with.
+# Builder and final image are both Debian 12, so the program finds the C library it was linked with. Both bases are tags,
+# which move: whoever needs the same image again later writes their digests behind them (`docker buildx imagetools inspect`).
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 ENV CARGO_TERM_COLOR=never AWS_LC_SYS_USE_SYSTEM=0
@@ -17,16 +18,27 @@ COPY src src
 RUN touch src/main.rs src/lib.rs \
     && cargo build --release --locked \
     && install -D target/release/uitsmijter /image/uitsmijter \
+    && install -D "$(ldd /image/uitsmijter | sed -n 's/.*libgcc_s.* => \([^ ]*\) .*/\1/p')" /image/usr/lib/libgcc_s.so.1 \
     && install -d /image/etc/uitsmijter/Resources/Configurations/Tenants \
     && install -d /image/etc/uitsmijter/Resources/Configurations/Clients \
     && install -d /image/var/lib/uitsmijter \
     && /image/uitsmijter --version
+# Two builds of one commit have the same files, to the second: `make image` says when that commit was.
+ARG SOURCE_DATE_EPOCH=0
+RUN find /image -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
-# The C library, libgcc and the certificate authorities that login scripts need for https; no shell, no packages.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# The C library and the certificate authorities that login scripts need for https; no shell, no packages. Of what the larger
+# base has besides, the program needs libgcc alone.
+FROM gcr.io/distroless/base-nossl-debian12:nonroot
+# `make image` knows them.
+ARG VERSION=unknown REVISION=unknown SOURCE=unknown
 LABEL org.opencontainers.image.title="uitsmijter" \
       org.opencontainers.image.description="A standalone OAuth 2.0 and OpenID Connect authorization server" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE"
+COPY --from=build /image/usr/lib /usr/lib
 COPY --from=build /image/uitsmijter /uitsmijter
 COPY --from=build /image/etc/uitsmijter /etc/uitsmijter
 COPY --from=build --chown=65532:65532 /image/var/lib/uitsmijter /var/lib/uitsmijter

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-redis interop replicas upgrade cluster lint fmt deny bench generate image chart
+.PHONY: help run test test-all test-redis interop replicas upgrade cluster lint fmt deny bench generate image image-test chart
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,11 @@ generate: ## write again what is made from code: the chart's resource definition
 	cargo run --quiet -- crds >helm/uitsmijter/files/crds.yaml
 	docs/picture.sh
 
-image: ## build the container image, with docker or podman
-	$$(command -v docker || command -v podman) build --tag uitsmijter:latest .
+image: ## build the container image with docker or podman, and print its size
+	tests/image/engine.sh
+
+image-test: ## the last stage of the image without an engine or a registry, by buildah, as root
+	tests/image/build.sh
 
 chart: ## the Helm chart: lint, render, schemas, rules, and Redis' scripts with real processes
 	tests/chart/run.sh

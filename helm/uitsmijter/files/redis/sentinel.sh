@@ -5,12 +5,14 @@ umask 077
 . "$(dirname "$0")/common.sh"
 config=$DATA/sentinel.conf
 
+# What it remembers goes when a backup is restored.
+while [ -e "$DATA/restore.rdb" ]; do sleep 1; done
 if [ ! -s "$config" ]; then
-    # Not before there is a master: a Sentinel that names one makes the others believe it.
+    # Not before there is a master, or another Sentinel that names one: what a Sentinel says, others believe.
     while :; do
         master=$(known_master)
-        master=${master:-${PEERS%% *}}
-        if redis-cli -h "$master" ping 2>/dev/null | grep -q PONG; then break; fi
+        master=${master:-$(running_master)}
+        [ -z "$master" ] || break
         sleep 1
     done
     {
@@ -26,11 +28,12 @@ if [ ! -s "$config" ]; then
         echo "sentinel down-after-milliseconds $MASTER ${DOWN_AFTER:-5000}"
         echo "sentinel failover-timeout $MASTER 15000"
         echo "sentinel parallel-syncs $MASTER 1"
-    } >"$config"
+    } >"$config.new"
+    mv "$config.new" "$config"
 fi
 
-# The password may be another than the last time.
-grep -v "^sentinel auth-pass " "$config" >"$config.new" || true
+# The password may be another than the last time, and so may the number of pods.
+grep -v "^sentinel auth-pass " "$config" | sed "s/^\(sentinel monitor $MASTER .*\) [0-9]*$/\1 $QUORUM/" >"$config.new"
 echo "sentinel auth-pass $MASTER \"$REDIS_PASSWORD\"" >>"$config.new"
 mv "$config.new" "$config"
 # Redis' own variable; a Sentinel without a password does not know what to do with one.

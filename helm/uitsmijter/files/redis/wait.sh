@@ -1,0 +1,4 @@
+#!/bin/sh
+# Ends when there is a master: for what starts beside Redis.
+. "$(dirname "$0")/common.sh"
+until master=$(known_master) && pong -h "${master:-${PEERS%% *}}"; do sleep 1; done
