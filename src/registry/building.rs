@@ -22,7 +22,7 @@ pub(super) struct Id {
 
 #[derive(Clone)]
 pub(super) struct Served {
-    source: String,
+    pub(super) source: String,
     line: usize,
     entity: Entity,
 }
@@ -33,6 +33,15 @@ struct Entry<'a> {
     document: &'a Document,
     parsed: Arc<Parsed>,
     id: Option<Id>,
+}
+
+impl Entry<'_> {
+    fn problem(&self, severity: Severity, message: String) -> Problem {
+        // A name that is refused may hold anything, line breaks included.
+        let entity = self.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
+        let entity = entity.unwrap_or_default();
+        Problem { severity, source: self.document.place(), entity, message, awaits: false }
+    }
 }
 
 /// A snapshot in the making.
@@ -88,10 +97,11 @@ impl<'a> Building<'a> {
     }
 
     fn report(&mut self, position: usize, entry: &Entry<'_>, severity: Severity, message: String) {
-        // A name that is refused may hold anything, line breaks included.
-        let entity = entry.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
-        let entity = entity.unwrap_or_default();
-        self.problems.push((position, Problem { severity, source: entry.document.place(), entity, message }));
+        self.problems.push((position, entry.problem(severity, message)));
+    }
+
+    fn lacks_tenant(&self, entity: &Entity) -> bool {
+        matches!(entity, Entity::Client(client) if self.snapshot.tenant(&client.tenant).is_none())
     }
 
     /// Adds what the documents declare of one kind, in their order.
@@ -105,7 +115,9 @@ impl<'a> Building<'a> {
             match (&entry.parsed.entity, &entry.id) {
                 (Some(entity), Some(id)) => {
                     if let Err(message) = self.add(entry.document, id, entity) {
-                        self.report(position, &entry, Severity::Error, message);
+                        let problem =
+                            Problem { awaits: self.lacks_tenant(entity), ..entry.problem(Severity::Error, message) };
+                        self.problems.push((position, problem));
                         self.keep_last_good(position, &entry, kind);
                     }
                 }

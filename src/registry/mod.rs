@@ -55,6 +55,9 @@ pub struct Problem {
     pub entity: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// Whether it is over as soon as something else is declared that may be on its way.
+    #[serde(skip)]
+    pub awaits: bool,
 }
 
 impl fmt::Display for Problem {

@@ -73,7 +73,8 @@ impl Loader {
     }
 
     /// What would be declared with `resource`, too, in place of the one of the same source or as the last; and what
-    /// would be wrong with it, or with others because of it. Reads scripts: not for a thread that serves requests.
+    /// would be wrong with it, or with others that are served now and would not be any more. Reads scripts: not for a
+    /// thread that serves requests.
     pub fn rehearse(&self, resource: Document, registry: &Registry) -> (Snapshot, Vec<Problem>) {
         let source = resource.source.clone();
         let documents = {
@@ -85,9 +86,10 @@ impl Loader {
             }
             [files, resources].concat()
         };
-        let (snapshot, mut problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
-        let known = registry.problems();
-        problems.retain(|problem| problem.source == source || !known.contains(problem));
+        let current = registry.current();
+        let (snapshot, mut problems) = Snapshot::build(&documents, Some(&current), &*self.check_script);
+        let lost = current.sources_without(&snapshot);
+        problems.retain(|problem| problem.source == source || lost.contains(&*problem.source));
         (snapshot, problems)
     }
 
@@ -211,7 +213,7 @@ fn digest(documents: &[Document]) -> [u8; 32] {
 
 /// Writes problems to the log, errors louder than warnings.
 pub fn log<'a>(problems: impl Iterator<Item = &'a Problem>) {
-    for Problem { severity, source, entity, message } in problems {
+    for Problem { severity, source, entity, message, .. } in problems {
         match severity {
             Severity::Error => tracing::error!(%source, %entity, "{message}"),
             Severity::Warning => tracing::warn!(%source, %entity, "{message}"),

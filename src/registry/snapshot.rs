@@ -1,7 +1,7 @@
 //! All tenants and clients as of one moment, and the rules that hold between them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::building::{Building, Id, Served};
@@ -83,6 +83,12 @@ impl Snapshot {
     /// How many clients there are.
     pub fn client_count(&self) -> usize {
         self.clients.len()
+    }
+
+    /// Where that was declared which is served here and not in `next`.
+    pub(super) fn sources_without(&self, next: &Self) -> HashSet<&str> {
+        let lost = self.served.iter().filter(|(id, _)| !next.served.contains_key(id));
+        lost.map(|(_, served)| served.source.as_str()).collect()
     }
 
     pub(super) fn add_tenant(&mut self, tenant: &Arc<Tenant>) -> Result<(), String> {
