@@ -92,16 +92,18 @@ impl Seen {
         let key = Key::of(kind, &object);
         let status = object.content.remove("status").unwrap_or_default();
         let generation = object.meta().generation.unwrap_or_default();
+        let created = object.created().to_owned();
         let text = text(&key, &object);
         if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.document.text.as_deref() == Ok(&text)) {
             entry.status = status;
-            return std::mem::replace(&mut entry.generation, generation) != generation;
+            // Recreated while nobody watched: it is younger than the others now.
+            let is_new = std::mem::replace(&mut entry.created, created.clone()) != created;
+            return std::mem::replace(&mut entry.generation, generation) != generation || is_new;
         }
         let names = secret_names(object.content.get("spec"));
         let secrets = self.secrets_of(&key.namespace, &names);
         let document = Document::new(&key.source(), 0, Some(kind), Ok(text.into()), secrets);
         let taken = self.entries.get(&key).map_or(0, |entry| entry.taken);
-        let created = object.created().to_owned();
         self.entries.insert(key, Entry { created, generation, taken, status, names, document });
         true
     }
@@ -148,11 +150,13 @@ impl Seen {
         named.filter(|name| again || !self.secrets.contains_key(name)).collect()
     }
 
-    /// Takes note of Secrets. `None`: it could not be asked for, and what was known of it stays.
+    /// Takes note of Secrets. `None`: it could not be asked for, and what was known of it stays. From here on each of
+    /// them is known, so that none holds up the next change again.
     pub(super) fn put_secrets(&mut self, read: Vec<(SecretName, Option<Secret>)>) {
         for (name, secret) in read {
-            if let Some(secret) = secret {
-                self.secrets.insert(name, secret);
+            match secret {
+                Some(secret) => drop(self.secrets.insert(name, secret)),
+                None => drop(self.secrets.entry(name).or_insert_with(unread)),
             }
         }
         let wanted = self.wanted_secrets(true);
@@ -172,13 +176,17 @@ impl Seen {
     }
 
     fn secrets_of(&self, namespace: &str, names: &BTreeSet<String>) -> Secrets {
-        let unread = || Err("cannot be read at the moment; it is tried again".to_owned());
         let secret = |name: &String| {
             let known = self.secrets.get(&(namespace.to_owned(), name.clone()));
             (name.clone(), known.cloned().unwrap_or_else(unread))
         };
         Secrets::new(names.iter().map(secret).collect())
     }
+}
+
+/// What is known of a Secret that the API server said nothing about yet.
+fn unread() -> Secret {
+    Err("cannot be read at the moment; it is tried again".to_owned())
 }
 
 /// A resource as a document: without status and without what the API server keeps for itself, so that neither makes a
