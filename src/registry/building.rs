@@ -24,11 +24,18 @@ pub(super) struct Id {
 pub(super) struct Served {
     pub(super) source: String,
     line: usize,
-    entity: Entity,
+    pub(super) entity: Entity,
+}
+
+impl Id {
+    /// The first of its name.
+    pub(super) fn first(kind: Kind, name: String, source: &str) -> Self {
+        let source = (kind == Kind::Client).then(|| source.to_owned());
+        Self { kind, name, source, nth: 0 }
+    }
 }
 
 /// One document of the reading, and what it is called where that could be read.
-#[derive(Clone)]
 struct Entry<'a> {
     document: &'a Document,
     parsed: Arc<Parsed>,
@@ -88,8 +95,7 @@ impl<'a> Building<'a> {
 
     fn name(&mut self, document: &Document, parsed: &Parsed) -> Option<Id> {
         let (kind, name) = (parsed.kind?, parsed.name.clone()?);
-        let source = (kind == Kind::Client).then(|| document.source.clone());
-        let mut id = Id { kind, name, source, nth: 0 };
+        let mut id = Id::first(kind, name, &document.source);
         while !self.named.insert(id.clone()) {
             id.nth += 1;
         }
@@ -106,8 +112,8 @@ impl<'a> Building<'a> {
 
     /// Adds what the documents declare of one kind, in their order.
     pub(super) fn place(&mut self, kind: Kind) {
-        for position in 0..self.documents.len() {
-            let entry = self.documents[position].clone();
+        let documents = std::mem::take(&mut self.documents);
+        for (position, entry) in documents.iter().enumerate() {
             // A document whose name cannot be read may have declared either.
             if entry.id.as_ref().is_some_and(|id| id.kind != kind) {
                 continue;
@@ -118,13 +124,15 @@ impl<'a> Building<'a> {
                         let problem =
                             Problem { awaits: self.lacks_tenant(entity), ..entry.problem(Severity::Error, message) };
                         self.problems.push((position, problem));
-                        self.keep_last_good(position, &entry, kind);
+                        self.snapshot.is_contested = true;
+                        self.keep_last_good(position, entry, kind);
                     }
                 }
-                _ if entry.parsed.findings.has_errors() => self.keep_last_good(position, &entry, kind),
+                _ if entry.parsed.findings.has_errors() => self.keep_last_good(position, entry, kind),
                 _ => {}
             }
         }
+        self.documents = documents;
     }
 
     fn add(&mut self, document: &Document, id: &Id, entity: &Entity) -> Result<(), String> {
@@ -162,19 +170,19 @@ impl<'a> Building<'a> {
             let document = entry.document.standing_at(&served.source, served.line);
             let message = match self.add(&document, id, &served.entity) {
                 Ok(()) => format!("{thing} stays in place"),
-                Err(error) => format!("{thing} cannot stay in place either: {error}"),
+                Err(error) => {
+                    self.snapshot.is_contested = true;
+                    format!("{thing} cannot stay in place either: {error}")
+                }
             };
             self.report(position, entry, Severity::Warning, message);
         }
     }
 
-    /// The host of a tenant's login page leads to it, too, unless it is another tenant's.
-    pub(super) fn place_login_pages(&mut self) {
-        self.snapshot.add_login_pages();
-    }
-
-    pub(super) fn finish(mut self) -> (Snapshot, Vec<Problem>) {
+    pub(super) fn finish(mut self) -> Snapshot {
         self.problems.sort_by_key(|(position, _)| *position);
-        (self.snapshot, self.problems.into_iter().map(|(_, problem)| problem).collect())
+        self.snapshot.problems = self.problems.into_iter().map(|(_, problem)| problem).collect();
+        self.snapshot.documents = self.documents.into_iter().map(|entry| entry.document.clone()).collect();
+        self.snapshot
     }
 }

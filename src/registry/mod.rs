@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 mod building;
+mod change;
 pub mod client;
 mod client_check;
 mod client_spec;
@@ -25,6 +26,7 @@ mod parsed;
 pub mod reload;
 pub mod resources;
 pub mod secrets;
+mod shared_map;
 pub mod snapshot;
 pub mod spelling;
 pub mod tenant;
