@@ -66,6 +66,7 @@ pub struct Parts {
     pub demo_password: Arc<OnceLock<Arc<str>>>,
     lifetimes: Lifetimes,
     stopping: Arc<AtomicBool>,
+    complete: Arc<AtomicBool>,
 }
 
 impl Deref for App {
@@ -113,6 +114,7 @@ impl App {
             },
             demo_password: Arc::default(),
             stopping: Arc::default(),
+            complete: Arc::default(),
             settings: Arc::new(settings),
             registry,
             store,
@@ -136,6 +138,16 @@ impl App {
     /// Whether the server is about to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Notes that store and keys are there.
+    pub fn note_complete(&self) {
+        self.complete.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether store and keys have been there since the start.
+    pub fn was_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
     }
 
     /// The issuer that answers under this origin; `None` when no tenant has the host.

@@ -57,6 +57,12 @@ pub struct Counters {
     pub revoke_failure: Family<OfTenant, Counter>,
     /// Templates that could not be read, parsed or drawn.
     pub template_failures: Family<OfTenant, Counter>,
+    /// Refresh tokens that were stored.
+    pub token_stored: Family<OfTenant, Counter>,
+    /// Lists and watches of custom resources that failed.
+    pub cluster_failures: Counter,
+    /// Documents that are not served as they are written: in their last good version, or not at all.
+    pub registry_problems: Family<OfKind, Gauge>,
     /// Requests of clients that were refused, until somebody takes them: for the status of resources.
     pub denied: Denied,
     /// Tenants that are served.
@@ -94,6 +100,13 @@ impl Denied {
 pub struct OfTenant {
     /// The tenant's name.
     pub tenant: String,
+}
+
+/// The label of what is declared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfKind {
+    /// `tenant` or `client`; `unknown` for a document of which that cannot be read.
+    pub kind: &'static str,
 }
 
 /// The labels of a request. The route is one of the route table, never what somebody typed.
@@ -183,6 +196,9 @@ impl Default for Counters {
             revoke_success: Family::default(),
             revoke_failure: Family::default(),
             template_failures: Family::default(),
+            token_stored: Family::default(),
+            cluster_failures: Counter::default(),
+            registry_problems: Family::default(),
             denied: Denied::default(),
             tenants: Gauge::default(),
             clients: Gauge::default(),
@@ -216,11 +232,16 @@ impl Counters {
             ("uitsmijter_oauth_failure", "Answers of /token without tokens", &self.oauth_failure),
             ("uitsmijter_revoke_success", "Revocations by a client that proved itself", &self.revoke_success),
             ("uitsmijter_revoke_failure", "Revocations that were refused", &self.revoke_failure),
+            ("uitsmijter_token_stored", "Refresh tokens that were stored", &self.token_stored),
             ("uitsmijter_template_failures", "Templates that could not be used", &self.template_failures),
         ];
         counters.into_iter().for_each(|(name, help, counter)| self.register(name, help, counter.clone()));
         self.register("uitsmijter_tenants_count", "Tenants that are served", self.tenants.clone());
         self.register("uitsmijter_clients_count", "Clients that are served", self.clients.clone());
+        let help = "Tenants and clients that are not served as they are written";
+        self.register("uitsmijter_registry_problems", help, self.registry_problems.clone());
+        let help = "Lists and watches of custom resources that failed";
+        self.register("uitsmijter_cluster_failures", help, self.cluster_failures.clone());
     }
 
     fn register_http(&self) {

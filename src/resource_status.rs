@@ -69,6 +69,18 @@ impl ResourceStatus {
         store.replace(ONLY, held.as_ref(), &own, &[], Some(self.app.clock.now() + LEASE)).await
     }
 
+    /// Lets another replica write at once, when this one stops.
+    pub async fn resign(&self) -> Result<()> {
+        let store = &self.app.store;
+        let held = store.load::<StatusWriter>(ONLY).await?;
+        match &held {
+            Some(own) if own.record.replica == self.replica => {
+                store.replace(ONLY, held.as_ref(), &own.record, &[], Some(self.app.clock.now())).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Adds what this replica counted to what all did; what cannot be added is lost, because it is only a figure.
     async fn tell_denied(&self) -> Result<()> {
         let mut by_tenant: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();

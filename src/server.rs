@@ -56,7 +56,8 @@ pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnc
     let judge =
         Judge { loader: sources.loader.clone(), registry: app.registry.clone(), settings: app.settings.clone() };
     let loader = sources.loader.clone();
-    let mut tasks = background(&app, sources);
+    let status = Arc::new(ResourceStatus::new(app.clone()));
+    let mut tasks = background(&app, sources, &status);
     let certificate = match &app.settings.tls {
         Some(tls) => Some(follow_certificate(tls, &mut tasks).await?),
         None => None,
@@ -78,7 +79,11 @@ pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnc
     let bound = announce(&handle, ready);
     let outcome = tokio::join!(listen(&app, certificate, handle.clone()), bound).0;
     stopping.abort();
-    drop(tasks);
+    tasks.shutdown().await;
+    // Whoever comes next would wait for the lease to end; an outage of the store is logged where it is noticed.
+    if app.settings.kubernetes.enabled {
+        drop(status.resign().await);
+    }
     app.keys.retire().await;
     outcome
 }
@@ -133,11 +138,11 @@ async fn follow_certificate(files: &Tls, tasks: &mut JoinSet<()>) -> Result<Cert
     Ok(certificate)
 }
 
-fn background(app: &App, Sources { loader, cluster }: Sources) -> JoinSet<()> {
+fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<ResourceStatus>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     if let Some(cluster) = cluster {
-        tasks.spawn(cluster.clone().follow(loader.clone(), app.registry.clone()));
-        tasks.spawn(cluster.publish(app.registry.clone(), Arc::new(ResourceStatus::new(app.clone()))));
+        tasks.spawn(cluster.clone().follow(loader.clone(), app.registry.clone(), app.metrics.clone()));
+        tasks.spawn(cluster.publish(app.registry.clone(), status.clone()));
     }
     tasks.spawn(reload::watch(loader, app.registry.clone()));
     let keys = app.keys.clone();

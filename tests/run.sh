@@ -76,7 +76,8 @@ replicas() {
 upgrade() {
     local missing=0
     tests/upgrade/install.sh || missing=$?
-    if [ "$missing" -eq 3 ]; then
+    # A developer may do without; where every change is judged, a proof that was left out is none.
+    if [ "$missing" -eq 3 ] && [ -z "${CI:-}" ]; then
         summary+=" upgrade-NOT-RUN"
         return 0
     fi

@@ -1,12 +1,15 @@
 //! `GET /metrics`: what the server counts, as OpenMetrics.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::metrics::CONTENT_TYPE;
+use crate::metrics::{CONTENT_TYPE, OfKind};
 use crate::protocol::error::Result;
+use crate::registry::{Problem, Severity};
 
 /// All metrics of this replica.
 pub async fn get(State(app): State<App>) -> Result<Response> {
@@ -14,5 +17,24 @@ pub async fn get(State(app): State<App>) -> Result<Response> {
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     app.metrics.tenants.set(count(snapshot.tenant_count()));
     app.metrics.clients.set(count(snapshot.client_count()));
+    for (kind, number) in problems(&app.registry.problems()) {
+        app.metrics.registry_problems.get_or_create(&OfKind { kind }).set(count(number));
+    }
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], app.metrics.encode()?).into_response())
+}
+
+/// How many documents are not served as they are written, by what they declare.
+fn problems(problems: &[Problem]) -> [(&'static str, usize); 3] {
+    let broken: BTreeSet<(&str, &str)> = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| (problem.source.as_str(), problem.entity.as_str()))
+        .collect();
+    let kind_of = |entity: &str| match entity.split_once(' ') {
+        Some(("tenant", _)) => "tenant",
+        Some(("client", _)) => "client",
+        _ => "unknown",
+    };
+    ["tenant", "client", "unknown"]
+        .map(|kind| (kind, broken.iter().filter(|(_, entity)| kind_of(entity) == kind).count()))
 }

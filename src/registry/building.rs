@@ -22,17 +22,33 @@ pub(super) struct Id {
 
 #[derive(Clone)]
 pub(super) struct Served {
-    source: String,
+    pub(super) source: String,
     line: usize,
-    entity: Entity,
+    pub(super) entity: Entity,
+}
+
+impl Id {
+    /// The first of its name.
+    pub(super) fn first(kind: Kind, name: String, source: &str) -> Self {
+        let source = (kind == Kind::Client).then(|| source.to_owned());
+        Self { kind, name, source, nth: 0 }
+    }
 }
 
 /// One document of the reading, and what it is called where that could be read.
-#[derive(Clone)]
 struct Entry<'a> {
     document: &'a Document,
     parsed: Arc<Parsed>,
     id: Option<Id>,
+}
+
+impl Entry<'_> {
+    fn problem(&self, severity: Severity, message: String) -> Problem {
+        // A name that is refused may hold anything, line breaks included.
+        let entity = self.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
+        let entity = entity.unwrap_or_default();
+        Problem { severity, source: self.document.place(), entity, message, awaits: false }
+    }
 }
 
 /// A snapshot in the making.
@@ -79,8 +95,7 @@ impl<'a> Building<'a> {
 
     fn name(&mut self, document: &Document, parsed: &Parsed) -> Option<Id> {
         let (kind, name) = (parsed.kind?, parsed.name.clone()?);
-        let source = (kind == Kind::Client).then(|| document.source.clone());
-        let mut id = Id { kind, name, source, nth: 0 };
+        let mut id = Id::first(kind, name, &document.source);
         while !self.named.insert(id.clone()) {
             id.nth += 1;
         }
@@ -88,16 +103,17 @@ impl<'a> Building<'a> {
     }
 
     fn report(&mut self, position: usize, entry: &Entry<'_>, severity: Severity, message: String) {
-        // A name that is refused may hold anything, line breaks included.
-        let entity = entry.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
-        let entity = entity.unwrap_or_default();
-        self.problems.push((position, Problem { severity, source: entry.document.place(), entity, message }));
+        self.problems.push((position, entry.problem(severity, message)));
+    }
+
+    fn lacks_tenant(&self, entity: &Entity) -> bool {
+        matches!(entity, Entity::Client(client) if self.snapshot.tenant(&client.tenant).is_none())
     }
 
     /// Adds what the documents declare of one kind, in their order.
     pub(super) fn place(&mut self, kind: Kind) {
-        for position in 0..self.documents.len() {
-            let entry = self.documents[position].clone();
+        let documents = std::mem::take(&mut self.documents);
+        for (position, entry) in documents.iter().enumerate() {
             // A document whose name cannot be read may have declared either.
             if entry.id.as_ref().is_some_and(|id| id.kind != kind) {
                 continue;
@@ -105,14 +121,18 @@ impl<'a> Building<'a> {
             match (&entry.parsed.entity, &entry.id) {
                 (Some(entity), Some(id)) => {
                     if let Err(message) = self.add(entry.document, id, entity) {
-                        self.report(position, &entry, Severity::Error, message);
-                        self.keep_last_good(position, &entry, kind);
+                        let problem =
+                            Problem { awaits: self.lacks_tenant(entity), ..entry.problem(Severity::Error, message) };
+                        self.problems.push((position, problem));
+                        self.snapshot.is_contested = true;
+                        self.keep_last_good(position, entry, kind);
                     }
                 }
-                _ if entry.parsed.findings.has_errors() => self.keep_last_good(position, &entry, kind),
+                _ if entry.parsed.findings.has_errors() => self.keep_last_good(position, entry, kind),
                 _ => {}
             }
         }
+        self.documents = documents;
     }
 
     fn add(&mut self, document: &Document, id: &Id, entity: &Entity) -> Result<(), String> {
@@ -150,19 +170,19 @@ impl<'a> Building<'a> {
             let document = entry.document.standing_at(&served.source, served.line);
             let message = match self.add(&document, id, &served.entity) {
                 Ok(()) => format!("{thing} stays in place"),
-                Err(error) => format!("{thing} cannot stay in place either: {error}"),
+                Err(error) => {
+                    self.snapshot.is_contested = true;
+                    format!("{thing} cannot stay in place either: {error}")
+                }
             };
             self.report(position, entry, Severity::Warning, message);
         }
     }
 
-    /// The host of a tenant's login page leads to it, too, unless it is another tenant's.
-    pub(super) fn place_login_pages(&mut self) {
-        self.snapshot.add_login_pages();
-    }
-
-    pub(super) fn finish(mut self) -> (Snapshot, Vec<Problem>) {
+    pub(super) fn finish(mut self) -> Snapshot {
         self.problems.sort_by_key(|(position, _)| *position);
-        (self.snapshot, self.problems.into_iter().map(|(_, problem)| problem).collect())
+        self.snapshot.problems = self.problems.into_iter().map(|(_, problem)| problem).collect();
+        self.snapshot.documents = self.documents.into_iter().map(|entry| entry.document.clone()).collect();
+        self.snapshot
     }
 }

@@ -1,5 +1,6 @@
 //! One YAML document as it stands in its source, before anybody read it.
 
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -25,9 +26,13 @@ impl Kind {
     }
 }
 
-/// One document and where it stands. Its namespace, if it has one, is in its own `metadata`.
+/// One document and where it stands. Its namespace, if it has one, is in its own `metadata`. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub struct Document(Arc<Text>);
+
+/// What a [`Document`] consists of.
+#[derive(Clone, Debug)]
+pub struct Text {
     /// The file or resource. A source that cannot be read is one document without text.
     pub source: String,
     /// The line on which it begins, from 1; 0 for what has no lines.
@@ -39,7 +44,15 @@ pub struct Document {
     /// The Secrets that it may name; a file has none.
     pub(super) secrets: Secrets,
     /// Computed once: ten thousand documents are compared whenever one of them changes.
-    digest: Arc<OnceLock<[u8; 32]>>,
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl Deref for Document {
+    type Target = Text;
+
+    fn deref(&self) -> &Text {
+        &self.0
+    }
 }
 
 impl Document {
@@ -51,7 +64,7 @@ impl Document {
         text: Result<Arc<str>, String>,
         secrets: Secrets,
     ) -> Self {
-        Self { source: source.into(), line, kind, text, secrets, digest: Arc::default() }
+        Self(Arc::new(Text { source: source.into(), line, kind, text, secrets, digest: OnceLock::new() }))
     }
 
     /// The documents of a file, each parsed apart so that a broken one does not hide the others.
@@ -92,12 +105,19 @@ impl Document {
 
     /// The same, as if it stood somewhere else.
     pub(super) fn standing_at(&self, source: &str, line: usize) -> Self {
-        Self { source: source.into(), line, ..self.clone() }
+        Self(Arc::new(Text { source: source.into(), line, ..Text::clone(self) }))
     }
 
     /// Where it stands, for people.
     pub(super) fn place(&self) -> String {
         if self.line == 0 { self.source.clone() } else { format!("{}:{}", self.source, self.line) }
+    }
+
+    /// Whether the other reads the same and stands in the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let place = |document: &Self| (document.line, document.text.as_ref().err().cloned());
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.source == other.source && place(self) == place(other) && self.digest() == other.digest())
     }
 
     /// The same for documents that read the same.

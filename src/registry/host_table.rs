@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::shared_map::SharedMap;
 use super::tenant::{HostPattern, Tenant};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostTable {
-    exact: HashMap<String, Arc<Tenant>>,
+    exact: SharedMap<String, Arc<Tenant>>,
     /// The more labels are written out the earlier; see [`Shape::order`].
     shapes: Vec<(Shape, HashMap<String, Arc<Tenant>>)>,
 }
@@ -86,8 +87,11 @@ impl HostTable {
     pub(super) fn insert(&mut self, tenant: &Arc<Tenant>) {
         for HostPattern(pattern) in &tenant.hosts {
             let shape = Shape::of(pattern);
+            if !shape.0.contains(&true) {
+                self.exact.insert(pattern.clone(), tenant.clone());
+                continue;
+            }
             let tenants = match self.shapes.iter_mut().position(|(other, _)| *other == shape) {
-                _ if !shape.0.contains(&true) => &mut self.exact,
                 Some(at) => &mut self.shapes[at].1,
                 None => {
                     let at = self.shapes.partition_point(|(other, _)| other.order() < shape.order());
@@ -98,8 +102,16 @@ impl HostTable {
             tenants.insert(pattern.clone(), tenant.clone());
         }
     }
-    /// Adds the host of a login page that `hosts` of nobody has.
-    pub(super) fn insert_login_page(&mut self, host: String, tenant: &Arc<Tenant>) {
-        self.exact.entry(host).or_insert_with(|| tenant.clone());
+
+    /// Takes away all hosts of `tenant`, which has them.
+    pub(super) fn remove(&mut self, tenant: &Tenant) {
+        for HostPattern(pattern) in &tenant.hosts {
+            let shape = Shape::of(pattern);
+            if !shape.0.contains(&true) {
+                self.exact.remove(pattern);
+            } else if let Some((_, tenants)) = self.shapes.iter_mut().find(|(other, _)| *other == shape) {
+                tenants.remove(pattern);
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 mod building;
+mod change;
 pub mod client;
 mod client_check;
 mod client_spec;
@@ -25,6 +26,7 @@ mod parsed;
 pub mod reload;
 pub mod resources;
 pub mod secrets;
+mod shared_map;
 pub mod snapshot;
 pub mod spelling;
 pub mod tenant;
@@ -55,6 +57,9 @@ pub struct Problem {
     pub entity: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// Whether it is over as soon as something else is declared that may be on its way.
+    #[serde(skip)]
+    pub awaits: bool,
 }
 
 impl fmt::Display for Problem {

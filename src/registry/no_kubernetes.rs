@@ -9,6 +9,7 @@ use super::document::Document;
 use super::reload::Loader;
 use super::resources::{ResourceSettings, StatusSource};
 use super::{Problem, Registry};
+use crate::metrics::Metrics;
 
 /// A connection that nobody can have.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ impl Cluster {
     }
 
     /// Nothing to follow.
-    pub async fn follow(self, _: Arc<Loader>, _: Registry) {}
+    pub async fn follow(self, _: Arc<Loader>, _: Registry, _: Metrics) {}
 
     /// Nobody to tell.
     pub async fn publish(self, _: Registry, _: Arc<dyn StatusSource>) {}

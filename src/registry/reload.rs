@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -38,7 +37,6 @@ pub struct Loader {
 struct Declared {
     files: Vec<Document>,
     resources: Vec<Document>,
-    digest: Option<[u8; 32]>,
 }
 
 impl Loader {
@@ -51,9 +49,7 @@ impl Loader {
     pub fn load(&self) -> (Snapshot, Vec<Problem>) {
         let mut declared = self.declared();
         declared.files = self.folder.documents();
-        let documents = self.documents(&declared);
-        declared.digest = Some(digest(&documents));
-        Snapshot::build(&documents, None, &*self.check_script)
+        Snapshot::build(&self.documents(&declared), None, &*self.check_script)
     }
 
     /// Reads the folder again and replaces what the registry has, if anything changed. Says whether it did.
@@ -73,7 +69,8 @@ impl Loader {
     }
 
     /// What would be declared with `resource`, too, in place of the one of the same source or as the last; and what
-    /// would be wrong with it, or with others because of it. Reads scripts: not for a thread that serves requests.
+    /// would be wrong with it, or with others that are served now and would not be any more. Reads scripts: not for a
+    /// thread that serves requests.
     pub fn rehearse(&self, resource: Document, registry: &Registry) -> (Snapshot, Vec<Problem>) {
         let source = resource.source.clone();
         let documents = {
@@ -85,19 +82,20 @@ impl Loader {
             }
             [files, resources].concat()
         };
-        let (snapshot, mut problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
-        let known = registry.problems();
-        problems.retain(|problem| problem.source == source || !known.contains(problem));
+        let current = registry.current();
+        let (snapshot, mut problems) = Snapshot::build(&documents, Some(&current), &*self.check_script);
+        let lost = current.sources_without(&snapshot);
+        problems.retain(|problem| problem.source == source || lost.contains(&*problem.source));
         (snapshot, problems)
     }
 
-    fn build(&self, mut declared: MutexGuard<'_, Declared>, registry: &Registry) -> bool {
+    fn build(&self, declared: MutexGuard<'_, Declared>, registry: &Registry) -> bool {
         let documents = self.documents(&declared);
-        let digest = digest(&documents);
-        if declared.digest.replace(digest) == Some(digest) {
+        let current = registry.current();
+        if current.is_of(&documents) {
             return false;
         }
-        let (snapshot, problems) = Snapshot::build(&documents, Some(&registry.current()), &*self.check_script);
+        let (snapshot, problems) = Snapshot::build(&documents, Some(&current), &*self.check_script);
         let known = registry.problems();
         log(problems.iter().filter(|problem| !known.contains(problem)));
         tracing::info!(
@@ -194,24 +192,9 @@ fn matters(event: &Event, base: &Path) -> bool {
     changed && (event.paths.is_empty() || event.paths.iter().any(near))
 }
 
-fn digest(documents: &[Document]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for document in documents {
-        context.update(document.place().as_bytes());
-        context.update(&[0]);
-        context.update(&document.digest());
-        if let Err(reason) = &document.text {
-            context.update(reason.as_bytes());
-        }
-    }
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    bytes
-}
-
 /// Writes problems to the log, errors louder than warnings.
 pub fn log<'a>(problems: impl Iterator<Item = &'a Problem>) {
-    for Problem { severity, source, entity, message } in problems {
+    for Problem { severity, source, entity, message, .. } in problems {
         match severity {
             Severity::Error => tracing::error!(%source, %entity, "{message}"),
             Severity::Warning => tracing::warn!(%source, %entity, "{message}"),

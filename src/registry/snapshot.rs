@@ -1,7 +1,7 @@
 //! All tenants and clients as of one moment, and the rules that hold between them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::building::{Building, Id, Served};
@@ -9,21 +9,30 @@ use super::client::Client;
 use super::document::{Document, Kind};
 use super::host_table::HostTable;
 use super::parsed::Parsed;
+use super::shared_map::SharedMap;
 use super::tenant::{Tenant, bare_host};
 use super::{Problem, spelling};
 
 /// Tenants and clients that do not contradict each other. Never changed; replaced as a whole.
 #[derive(Clone, Default)]
 pub struct Snapshot {
-    tenants: Vec<Arc<Tenant>>,
-    by_name: HashMap<Arc<str>, Arc<Tenant>>,
-    hosts: HostTable,
-    clients: HashMap<String, Arc<Client>>,
-    clients_of: HashMap<Arc<str>, Vec<Arc<Client>>>,
+    pub(super) tenants: Vec<Arc<Tenant>>,
+    pub(super) by_name: SharedMap<Arc<str>, Arc<Tenant>>,
+    pub(super) hosts: HostTable,
+    /// Hosts of login pages that nobody has among their hosts.
+    login_pages: HashMap<String, Arc<Tenant>>,
+    clients: SharedMap<String, Arc<Client>>,
+    pub(super) clients_of: SharedMap<Arc<str>, Vec<Arc<Client>>>,
+    /// What it was read from.
+    pub(super) documents: Vec<Document>,
+    /// What is wrong with them.
+    pub(super) problems: Vec<Problem>,
+    /// Whether something that is good for itself was refused, because it contradicts something else.
+    pub(super) is_contested: bool,
     /// What unchanged documents need not be read again for.
-    pub(super) parsed: HashMap<[u8; 32], Arc<Parsed>>,
+    pub(super) parsed: SharedMap<[u8; 32], Arc<Parsed>>,
     /// The last good version of everything, for the day its document breaks.
-    pub(super) served: HashMap<Id, Served>,
+    pub(super) served: SharedMap<Id, Served>,
 }
 
 impl Snapshot {
@@ -37,17 +46,30 @@ impl Snapshot {
         previous: Option<&Snapshot>,
         check_script: &dyn Fn(&str) -> Result<(), String>,
     ) -> (Self, Vec<Problem>) {
+        if let Some(changed) = previous.and_then(|previous| previous.changed(documents, check_script)) {
+            let problems = changed.problems.clone();
+            return (changed, problems);
+        }
         let nothing = Self::default();
         let mut building = Building::read(documents, previous.unwrap_or(&nothing), check_script);
         building.place(Kind::Tenant);
         building.place(Kind::Client);
-        building.place_login_pages();
-        building.finish()
+        let mut snapshot = building.finish();
+        snapshot.add_login_pages();
+        let problems = snapshot.problems.clone();
+        (snapshot, problems)
+    }
+
+    /// Whether these are the documents that it was read from.
+    pub(super) fn is_of(&self, documents: &[Document]) -> bool {
+        let same = |(one, other): (&Document, &Document)| one.is_same(other);
+        documents.len() == self.documents.len() && documents.iter().zip(&self.documents).all(same)
     }
 
     /// The tenant that `host` leads to; a port, a trailing dot and the case do not count.
     pub fn tenant_by_host(&self, host: &str) -> Option<&Arc<Tenant>> {
-        self.hosts.find(&bare_host(host))
+        let host = bare_host(host);
+        self.hosts.find(&host).or_else(|| self.login_pages.get(&host))
     }
 
     /// The tenant with that full name.
@@ -85,6 +107,12 @@ impl Snapshot {
         self.clients.len()
     }
 
+    /// Where that was declared which is served here and not in `next`.
+    pub(super) fn sources_without(&self, next: &Self) -> HashSet<&str> {
+        let lost = self.served.iter().filter(|(id, _)| !next.served.contains_key(id));
+        lost.map(|(_, served)| served.source.as_str()).collect()
+    }
+
     pub(super) fn add_tenant(&mut self, tenant: &Arc<Tenant>) -> Result<(), String> {
         if self.by_name.contains_key(&tenant.name) {
             return Err(format!("another tenant is called {:?} already; give each its own name", tenant.name));
@@ -103,11 +131,13 @@ impl Snapshot {
         Ok(())
     }
 
+    /// The host of a tenant's login page leads to it, too, unless it is another tenant's.
     pub(super) fn add_login_pages(&mut self) {
+        self.login_pages.clear();
         for tenant in &self.tenants {
             let page = tenant.interceptor.domain.as_deref().filter(|_| tenant.interceptor.enabled).map(bare_host);
             if let Some(host) = page.filter(|host| self.hosts.find(host).is_none()) {
-                self.hosts.insert_login_page(host, tenant);
+                self.login_pages.entry(host).or_insert_with(|| tenant.clone());
             }
         }
     }
@@ -137,8 +167,13 @@ impl Snapshot {
             ));
         }
         self.clients.insert(key.into_owned(), client.clone());
-        self.clients_of.entry(client.tenant.clone()).or_default().push(client.clone());
+        self.clients_of.entry(client.tenant.clone()).push(client.clone());
         Ok(())
+    }
+
+    /// Takes the `client_id` of `client` away from it.
+    pub(super) fn remove_client(&mut self, client: &Client) {
+        self.clients.remove(comparable(&client.ident).as_ref());
     }
 }
 

@@ -132,5 +132,5 @@ fn refuse_bucket(tenant: &Tenant) -> Result<()> {
 }
 
 fn problem(entity: String, message: String) -> Problem {
-    Problem { severity: Severity::Error, source: "settings".into(), entity, message }
+    Problem { severity: Severity::Error, source: "settings".into(), entity, message, awaits: false }
 }

@@ -60,7 +60,13 @@ impl Report {
         problems.extend(settings.conflicts(snapshot));
         if let Err(error) = settings.check_tenants(snapshot) {
             let (source, entity) = ("settings".into(), String::new());
-            problems.push(Problem { severity: Severity::Error, source, entity, message: error.to_string() });
+            problems.push(Problem {
+                severity: Severity::Error,
+                source,
+                entity,
+                message: error.to_string(),
+                awaits: false,
+            });
         }
         Self {
             ok: problems.iter().all(|problem| problem.severity < Severity::Error),

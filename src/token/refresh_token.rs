@@ -12,6 +12,7 @@ use super::{Authorization, Grant, PersonalAuthorization, earlier};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
+use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
@@ -66,7 +67,12 @@ pub async fn begin(issuer: &Issuer, client: &Client, grant_id: &str, grant: &mut
     let (begun, stored) =
         tokio::join!(grant.begin(issuer, grant_id), issuer.store.put(&value, &token, &[], grant.expires_at));
     stored?;
+    count_stored(issuer);
     Ok(begun?.then_some(value))
+}
+
+fn count_stored(issuer: &Issuer) {
+    issuer.metrics.token_stored.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
 }
 
 /// A refresh token that was presented and may be used, with its grant; nothing is stored yet.
@@ -151,6 +157,7 @@ impl Presented {
                 .await?
                 .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
         };
+        count_stored(issuer);
         Ok(Authorization {
             client,
             issuer_url: grant.issuer.as_str().into(),

@@ -17,7 +17,7 @@ const MISSING: &str = "run tests/cluster/install.sh, which installs what these t
 /// How long both may take to be ready together; a busy machine needs a while to fill an empty etcd.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// Who may do everything.
-const ADMINISTRATOR: &str = "administrator";
+pub(crate) const ADMINISTRATOR: &str = "administrator";
 /// Whom the chart's roles let in, by the name that Kubernetes gives to the chart's service account.
 pub(crate) const SERVICE_ACCOUNT: &str = "service-account";
 /// The namespace into which the chart is installed.

@@ -17,3 +17,4 @@ mod resources;
 #[path = "../interop/server.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients; here the program is started by `resources`")]
 mod server;
+mod stories;

@@ -680,3 +680,62 @@ fn ten_thousand_tenants_are_read_and_found_quickly() {
     // Generous: a debug build on a busy machine. A square of ten thousand would take minutes.
     assert!(cold < Duration::from_secs(60) && warm < Duration::from_secs(10) && lookups < Duration::from_secs(5));
 }
+
+/// What a snapshot has, so that two can be compared.
+fn told(snapshot: &Snapshot, hosts: &[&str]) -> Vec<String> {
+    let tenants = snapshot.tenants().map(|tenant| format!("{} {:?}", tenant.name, tenant.hosts));
+    let clients = snapshot.clients().map(|client| format!("{} {} {:?}", client.ident, client.tenant, client.scopes));
+    let leads = |host: &&str| format!("{host} {:?}", snapshot.tenant_by_host(host).map(|tenant| tenant.name.clone()));
+    tenants.chain(clients).chain(hosts.iter().map(leads)).collect()
+}
+
+#[test]
+fn one_change_after_another_comes_to_what_everything_anew_comes_to() {
+    let hosts = ["a.example", "b.example", "c.example", "x.b.example", "login.a.example", "none.example"];
+    let a = tenant("a", "[a.example]");
+    let with_page = a.clone() + "  interceptor: { enabled: true, domain: login.a.example }\n";
+    let of_a = client("  redirect_uri: https://a.example/").replace("Uitsmijter", "a");
+    let start = [
+        ("Tenants/1.yaml", a.clone()),
+        ("Tenants/2.yaml", tenant("b", "[b.example, '*.b.example']")),
+        ("Clients/1.yaml", of_a.clone()),
+        ("Clients/2.yaml", of_a.replace("name: ", "name: second-").replace("ident: app", "ident: other")),
+    ];
+    // Each of them in the place of one of the files before.
+    let changes = [
+        ("Tenants/1.yaml", tenant("a", "[c.example, a.example]")),
+        ("Tenants/1.yaml", with_page.clone()),
+        ("Tenants/2.yaml", tenant("b", "[b.example, login.a.example]")),
+        ("Tenants/1.yaml", tenant("a", "[b.example]")),
+        ("Tenants/2.yaml", tenant("b", "['*.b.example']")),
+        ("Tenants/1.yaml", tenant("c", "[c.example]")),
+        ("Tenants/1.yaml", "name: a\nconfig: {\n".to_owned()),
+        ("Tenants/2.yaml", tenant("b", "[b.example]")),
+        ("Tenants/1.yaml", with_page),
+        ("Clients/1.yaml", of_a.replace("ident: app", "ident: new")),
+        ("Clients/1.yaml", of_a.replace("ident: app", "ident: other")),
+        ("Clients/2.yaml", of_a.replace("tenantname: a", "tenantname: b").replace("ident: app", "ident: third")),
+        ("Tenants/2.yaml", tenant("b", "[b.example]") + "  allowed_client_namespaces: [x]\n"),
+        ("Clients/2.yaml", of_a.replace("name: ", "name: second-").replace("ident: app", "ident: other")),
+        ("Clients/2.yaml", "config: {}\n".to_owned()),
+        ("Clients/1.yaml", of_a),
+        ("Tenants/1.yaml", a),
+    ];
+    let mut files: Vec<(&str, String)> = start.to_vec();
+    let read = |files: &[(&str, String)]| -> Vec<Document> {
+        documents(&files.iter().map(|(path, text)| (*path, text.as_str())).collect::<Vec<_>>())
+    };
+    let (mut step, _) = Snapshot::build(&read(&files), None, &script_is_fine);
+    for (path, text) in changes {
+        files.iter_mut().filter(|(other, _)| *other == path).for_each(|(_, old)| old.clone_from(&text));
+        let declared = read(&files);
+        let (next, problems) = Snapshot::build(&declared, Some(&step), &script_is_fine);
+        // A document more, which declares nothing, has everything put together anew.
+        let more = [declared, documents(&[("Tenants/9.yaml", "kind: Nothing\n")])].concat();
+        let (anew, mut others) = Snapshot::build(&more, Some(&step), &script_is_fine);
+        others.retain(|problem| !problem.source.starts_with("Tenants/9.yaml"));
+        assert_eq!(told(&next, &hosts), told(&anew, &hosts), "{path}: {text}");
+        assert_eq!(problems, others, "{path}: {text}");
+        step = next;
+    }
+}

@@ -48,7 +48,7 @@ async fn one_failover(steady: &mut Steady) -> Duration {
     let begun = Instant::now();
     away(&replicas, steady, &verifier, &refresh).await;
     until("the new primary is used", steady, &replicas, &verifier, async || {
-        replicas[0].is_ready().await && replicas[1].is_ready().await
+        replicas[0].has_store().await && replicas[1].has_store().await
     })
     .await;
     let back = begun.elapsed();

@@ -81,6 +81,11 @@ impl Replica {
         request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
+    /// Whether its store answers, by its own account.
+    pub(crate) async fn has_store(&self) -> bool {
+        self.get(INTEROP, "/health/ready").await.body["store"] == json!(true)
+    }
+
     /// Waits for a process that ends by itself; answers whether it succeeded.
     pub(crate) async fn ended(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(30);

@@ -105,7 +105,7 @@ async fn one_loss(loss: Loss, steady: &mut Steady) -> Duration {
         redis.restart().await;
     }
     let back = until("the store is used again", steady, &replicas, &verifier, async || {
-        replicas[0].is_ready().await && replicas[1].is_ready().await
+        replicas[0].has_store().await && replicas[1].has_store().await
     })
     .await;
 
@@ -140,7 +140,8 @@ pub(crate) async fn away(replicas: &[Replica], steady: &mut Steady, verifier: &V
         for replica in replicas {
             let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
             replica.post_native("/token", &form).await.expect_store_away();
-            assert!(!replica.is_ready().await, "readiness says so");
+            assert!(replica.is_ready().await, "or what goes on from memory would be out of reach");
+            assert!(!replica.has_store().await, "readiness says so");
         }
         steady.ask(replicas, verifier).await;
         sleep(Duration::from_millis(50)).await;

@@ -20,9 +20,11 @@ use super::Registry;
 use super::document::{Document, Kind};
 use super::reload::Loader;
 use super::resources::ResourceSettings;
+use crate::metrics::Metrics;
 
 mod definition;
 mod object;
+mod refusals;
 mod review;
 mod secrets;
 mod seen;
@@ -96,7 +98,7 @@ impl Cluster {
             let listed = listed.map_err(|error| anyhow::anyhow!(watch::reason(kind, &error)))?;
             self.seen().learn(News::Listed(kind, listed.items));
         }
-        self.read_secrets(&SecretReader::new(self.client.clone()), false).await;
+        self.read_secrets(&SecretReader::new(self.client.clone())).await;
         Ok(self.seen().documents())
     }
 
@@ -104,15 +106,18 @@ impl Cluster {
     ///
     /// Until both kinds have been listed once, [`Registry::missing`] says what is waited for. After that the last
     /// good state is kept whenever the API server is away.
-    pub async fn follow(self, loader: Arc<Loader>, registry: Registry) {
+    pub async fn follow(self, loader: Arc<Loader>, registry: Registry, metrics: Metrics) {
         let (sender, mut news) = mpsc::channel(1024);
         let mut watches = JoinSet::new();
         for kind in [Kind::Tenant, Kind::Client] {
-            watches.spawn(watch::follow(self.api(&self.watching, kind), kind, sender.clone()));
+            let failures = metrics.cluster_failures.clone();
+            watches.spawn(watch::follow(self.api(&self.watching, kind), kind, sender.clone(), failures));
         }
         let secrets = SecretReader::new(self.client.clone());
         let mut again = interval(self.settings.secrets_every);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Apart from the loop: one Secret that the API server does not answer for must not hold up changes.
+        let mut reading = JoinSet::new();
         loop {
             let by_clock = tokio::select! {
                 first = news.recv() => {
@@ -126,14 +131,22 @@ impl Cluster {
                         registry.expect_more(reason);
                         continue;
                     }
+                    // Waited for, once: a client without its secret would refuse everybody.
+                    self.read_secrets(&secrets).await;
                     false
                 }
-                _ = again.tick() => true,
+                Some(read) = reading.join_next() => {
+                    self.seen().put_secrets(read.unwrap_or_default());
+                    true
+                }
+                _ = again.tick(), if reading.is_empty() => {
+                    let wanted = self.seen().wanted_secrets(true);
+                    if !wanted.is_empty() {
+                        reading.spawn(secrets.clone().read(wanted));
+                    }
+                    continue;
+                }
             };
-            if by_clock && self.seen().wanted_secrets(true).is_empty() {
-                continue;
-            }
-            self.read_secrets(&secrets, by_clock).await;
             self.take(&loader, &registry, by_clock).await;
         }
     }
@@ -177,10 +190,10 @@ impl Cluster {
         changed
     }
 
-    /// Reads the Secrets that are named and not known yet, or all of them (`again`).
-    async fn read_secrets(&self, reader: &SecretReader, again: bool) {
-        let wanted = self.seen().wanted_secrets(again);
-        let read = reader.read(wanted).await;
+    /// Reads the Secrets that are named and not known yet.
+    async fn read_secrets(&self, reader: &SecretReader) {
+        let wanted = self.seen().wanted_secrets(false);
+        let read = reader.clone().read(wanted).await;
         self.seen().put_secrets(read);
     }
 

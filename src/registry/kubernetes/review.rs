@@ -67,7 +67,8 @@ fn judged(request: &AdmissionRequest<kube::api::DynamicObject>) -> Result<Option
 fn judge(mut response: AdmissionResponse, key: &Key, problems: Vec<Problem>) -> AdmissionResponse {
     let (own, others): (Vec<Problem>, Vec<Problem>) =
         problems.into_iter().partition(|problem| problem.source == key.source());
-    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    // A client and its tenant may well be applied together, in any order, and asked about at different replicas.
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error && !problem.awaits;
     let mut errors: Vec<String> = own.iter().filter(is_error).map(|problem| problem.message.clone()).collect();
     // What is older wins over what is newer, and must not take away its hosts or its client_id like this. Clients that a
     // tenant does not want any more are another matter: it decides.

@@ -1,10 +1,12 @@
 //! Reads the Secrets that resources name, one by one: nobody has to let us list them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1;
 use kube::{Api, Client, Error};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::seen::SecretName;
@@ -12,8 +14,11 @@ use crate::registry::secrets::Secret;
 
 /// How many are asked for at once.
 const AT_ONCE: usize = 8;
+/// How long one may take.
+const ANSWER: Duration = Duration::from_secs(5);
 
-/// Who asks for Secrets.
+/// Who asks for Secrets. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct SecretReader(Client);
 
 impl SecretReader {
@@ -22,10 +27,21 @@ impl SecretReader {
     }
 
     /// What each of them holds, or why it holds nothing; `None` where the API server does not say.
-    pub(super) async fn read(&self, wanted: BTreeSet<SecretName>) -> Vec<(SecretName, Option<Secret>)> {
-        let asking = wanted.into_iter().map(|(namespace, name)| async move {
-            let secret = self.ask(&namespace, &name).await;
-            ((namespace, name), secret)
+    pub(super) async fn read(self, wanted: BTreeSet<SecretName>) -> Vec<(SecretName, Option<Secret>)> {
+        let asking = wanted.into_iter().map(|(namespace, name)| {
+            let reader = self.clone();
+            async move {
+                let answer = timeout(ANSWER, reader.ask(&namespace, &name)).await;
+                let secret = answer.unwrap_or_else(|_| {
+                    tracing::warn!(
+                        namespace,
+                        name,
+                        "the API server does not answer for a Secret; its last value stays"
+                    );
+                    None
+                });
+                ((namespace, name), secret)
+            }
         });
         futures_util::stream::iter(asking).buffer_unordered(AT_ONCE).collect().await
     }

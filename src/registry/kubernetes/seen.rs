@@ -51,6 +51,13 @@ pub(super) struct Entry {
     document: Document,
 }
 
+/// When it was created, its namespace, and which: what is first came first, and wins.
+type Age = (String, String, Key);
+
+fn age(key: &Key, created: &str) -> Age {
+    (created.to_owned(), key.namespace.clone(), key.clone())
+}
+
 /// A Secret by namespace and name.
 pub(super) type SecretName = (String, String);
 
@@ -58,6 +65,8 @@ pub(super) type SecretName = (String, String);
 #[derive(Default)]
 pub(super) struct Seen {
     entries: HashMap<Key, Entry>,
+    /// Their documents by age.
+    by_age: BTreeMap<Age, Document>,
     secrets: HashMap<SecretName, Secret>,
     listed: BTreeSet<Kind>,
     reasons: BTreeMap<Kind, String>,
@@ -76,11 +85,13 @@ impl Seen {
                     gone.remove(&Key::of(kind, &object));
                     changed |= self.put(kind, object);
                 }
-                gone.iter().for_each(|key| drop(self.entries.remove(key)));
-                changed || !gone.is_empty()
+                for key in gone {
+                    changed |= self.remove(&key);
+                }
+                changed
             }
             News::Changed(kind, object) => self.put(kind, object),
-            News::Gone(kind, object) => self.entries.remove(&Key::of(kind, &object)).is_some(),
+            News::Gone(kind, object) => self.remove(&Key::of(kind, &object)),
             News::Away(kind, reason) => {
                 self.reasons.insert(kind, reason);
                 false
@@ -92,17 +103,33 @@ impl Seen {
         let key = Key::of(kind, &object);
         let status = object.content.remove("status").unwrap_or_default();
         let generation = object.meta().generation.unwrap_or_default();
+        let created = object.created().to_owned();
         let text = text(&key, &object);
         if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.document.text.as_deref() == Ok(&text)) {
             entry.status = status;
-            return std::mem::replace(&mut entry.generation, generation) != generation;
+            let is_changed = std::mem::replace(&mut entry.generation, generation) != generation;
+            // Recreated while nobody watched: it is younger than the others now.
+            let before = std::mem::replace(&mut entry.created, created.clone());
+            if before == created {
+                return is_changed;
+            }
+            let document = self.by_age.remove(&age(&key, &before));
+            document.into_iter().for_each(|document| drop(self.by_age.insert(age(&key, &created), document)));
+            return true;
         }
         let names = secret_names(object.content.get("spec"));
         let secrets = self.secrets_of(&key.namespace, &names);
         let document = Document::new(&key.source(), 0, Some(kind), Ok(text.into()), secrets);
         let taken = self.entries.get(&key).map_or(0, |entry| entry.taken);
-        let created = object.created().to_owned();
+        self.remove(&key);
+        self.by_age.insert(age(&key, &created), document.clone());
         self.entries.insert(key, Entry { created, generation, taken, status, names, document });
+        true
+    }
+
+    fn remove(&mut self, key: &Key) -> bool {
+        let Some(entry) = self.entries.remove(key) else { return false };
+        self.by_age.remove(&age(key, &entry.created));
         true
     }
 
@@ -115,11 +142,7 @@ impl Seen {
 
     /// All documents, the first created first: of two that claim the same thing, it wins.
     pub(super) fn documents(&self) -> Vec<Document> {
-        let mut entries: Vec<(&Key, &Entry)> = self.entries.iter().collect();
-        entries.sort_unstable_by(|(key, entry), (other_key, other)| {
-            (&entry.created, &key.namespace, key).cmp(&(&other.created, &other_key.namespace, other_key))
-        });
-        entries.into_iter().map(|(_, entry)| entry.document.clone()).collect()
+        self.by_age.values().cloned().collect()
     }
 
     /// The registry has all of it.
@@ -148,11 +171,13 @@ impl Seen {
         named.filter(|name| again || !self.secrets.contains_key(name)).collect()
     }
 
-    /// Takes note of Secrets. `None`: it could not be asked for, and what was known of it stays.
+    /// Takes note of Secrets. `None`: it could not be asked for, and what was known of it stays. From here on each of
+    /// them is known, so that none holds up the next change again.
     pub(super) fn put_secrets(&mut self, read: Vec<(SecretName, Option<Secret>)>) {
         for (name, secret) in read {
-            if let Some(secret) = secret {
-                self.secrets.insert(name, secret);
+            match secret {
+                Some(secret) => drop(self.secrets.insert(name, secret)),
+                None => drop(self.secrets.entry(name).or_insert_with(unread)),
             }
         }
         let wanted = self.wanted_secrets(true);
@@ -167,18 +192,23 @@ impl Seen {
             if let Some(entry) = self.entries.get_mut(&key) {
                 let text = entry.document.text.clone();
                 entry.document = Document::new(&key.source(), 0, Some(key.kind), text, secrets);
+                self.by_age.insert(age(&key, &entry.created), entry.document.clone());
             }
         }
     }
 
     fn secrets_of(&self, namespace: &str, names: &BTreeSet<String>) -> Secrets {
-        let unread = || Err("cannot be read at the moment; it is tried again".to_owned());
         let secret = |name: &String| {
             let known = self.secrets.get(&(namespace.to_owned(), name.clone()));
             (name.clone(), known.cloned().unwrap_or_else(unread))
         };
         Secrets::new(names.iter().map(secret).collect())
     }
+}
+
+/// What is known of a Secret that the API server said nothing about yet.
+fn unread() -> Secret {
+    Err("cannot be read at the moment; it is tried again".to_owned())
 }
 
 /// A resource as a document: without status and without what the API server keeps for itself, so that neither makes a

@@ -3,18 +3,20 @@
 //! One replica writes at a time, a moment after something changed, and only what differs from what is there. The echo
 //! of its own writing changes no document, so nothing follows from it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::{TryStreamExt, stream};
 use kube::Error;
 use kube::api::{Patch, PatchParams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Cluster;
+use super::refusals::Refusals;
 use super::seen::{Entry, Key};
 use crate::registry::client::Client;
 use crate::registry::document::Kind;
@@ -23,6 +25,12 @@ use crate::registry::{Problem, Registry, Severity, Snapshot};
 
 /// Changes within this time are told together.
 const DEBOUNCE: Duration = Duration::from_secs(1);
+/// How many tenants are looked after at the same time.
+const AT_ONCE: usize = 8;
+/// How long the API server may take to store a status.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How often whoever writes makes sure that nobody else has begun to: well within the time after which others may.
+const STILL: Duration = Duration::from_secs(20);
 /// Longer messages help nobody.
 const LONGEST_MESSAGE: usize = 2000;
 
@@ -60,25 +68,20 @@ struct Due {
 }
 
 impl Due {
-    /// Adds what `source` knows; `of_tenants` is what it already said.
-    async fn with_figures(
-        mut self,
-        source: &dyn StatusSource,
-        of_tenants: &mut HashMap<String, TenantFigures>,
-    ) -> Self {
-        let tenant = match (self.key.kind, &self.client) {
-            (Kind::Tenant, _) => self.key.full_name(),
-            (Kind::Client, Some(client)) => client.tenant.to_string(),
-            (Kind::Client, None) => return self,
-        };
-        if !of_tenants.contains_key(&tenant) {
-            of_tenants.insert(tenant.clone(), source.of_tenant(&tenant).await);
+    /// The tenant whose figures it shows, if any.
+    fn tenant(&self) -> Option<String> {
+        match (self.key.kind, &self.client) {
+            (Kind::Tenant, _) => Some(self.key.full_name()),
+            (Kind::Client, client) => client.as_ref().map(|client| client.tenant.to_string()),
         }
-        let figures = of_tenants.get(&tenant);
+    }
+
+    /// Adds what `source` knows; `figures` is what it said of the tenant.
+    async fn with_figures(mut self, source: &dyn StatusSource, figures: &TenantFigures) -> Self {
         match &self.client {
-            None => self.status.active_sessions = figures.and_then(|figures| figures.sessions),
+            None => self.status.active_sessions = figures.sessions,
             Some(client) => {
-                let denied = figures.and_then(|figures| figures.denied.as_ref());
+                let denied = figures.denied.as_ref();
                 self.status.denied_attempts = denied.map(|denied| denied.get(&*client.ident).copied().unwrap_or(0));
                 self.status.active_sessions = source.grants_of(client).await;
             }
@@ -87,10 +90,46 @@ impl Due {
     }
 }
 
+/// Why a round ends before everything was told.
+enum End {
+    /// Another replica writes now.
+    Lost,
+    /// The API server cannot be spoken to, or does not let us.
+    Failed(String),
+}
+
+/// What a round goes by.
+struct Round<'a> {
+    source: &'a dyn StatusSource,
+    refusals: &'a Mutex<Refusals>,
+    /// When this replica made sure that it is the one that writes.
+    sure: Mutex<Instant>,
+}
+
+impl Round<'_> {
+    /// Goes on, unless another replica writes meanwhile.
+    async fn still(&self) -> Result<(), End> {
+        let is_sure = || lock(&self.sure).elapsed() < STILL;
+        if is_sure() {
+            return Ok(());
+        }
+        if !self.source.may_write().await {
+            return Err(End::Lost);
+        }
+        *lock(&self.sure) = Instant::now();
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Cluster {
     /// Writes the status of resources for as long as the future is polled.
     pub async fn publish(self, registry: Registry, source: Arc<dyn StatusSource>) {
         let mut taken = self.taken.subscribe();
+        let refusals = Mutex::new(Refusals::every(self.settings.status_every));
         loop {
             // Also without news: figures change, and another replica that wrote so far may be gone.
             drop(timeout(self.settings.status_every, taken.changed()).await);
@@ -99,18 +138,41 @@ impl Cluster {
             if self.seen().unlisted().is_some() || !source.may_write().await {
                 continue;
             }
-            let mut figures = HashMap::new();
-            for due in self.due(&registry, &*source) {
-                let due = due.with_figures(&*source, &mut figures).await;
-                if let Err(error) = self.write(due, &source.now()).await {
-                    tracing::warn!(
-                        cause = reason(&error),
-                        "the status of resources could not be written; it is tried again"
-                    );
-                    break;
+            let round = Round { source: &*source, refusals: &refusals, sure: Mutex::new(Instant::now()) };
+            match self.tell(self.due(&registry, &*source), &round).await {
+                Ok(()) => {}
+                Err(End::Lost) => tracing::debug!("another replica writes the status of resources"),
+                Err(End::Failed(cause)) => {
+                    tracing::warn!(cause, "the status of resources could not be written; it is tried again");
                 }
             }
         }
+    }
+
+    /// Writes what differs, tenant by tenant.
+    async fn tell(&self, due: Vec<Due>, round: &Round<'_>) -> Result<(), End> {
+        let keys: HashSet<&Key> = due.iter().map(|due| &due.key).collect();
+        lock(round.refusals).retain(|key| keys.contains(key));
+        let mut by_tenant: BTreeMap<Option<String>, Vec<Due>> = BTreeMap::new();
+        for due in due {
+            by_tenant.entry(due.tenant()).or_default().push(due);
+        }
+        let tenants = stream::iter(by_tenant.into_iter().map(Ok));
+        tenants.try_for_each_concurrent(AT_ONCE, |(tenant, due)| self.tell_of_tenant(tenant, due, round)).await
+    }
+
+    async fn tell_of_tenant(&self, tenant: Option<String>, due: Vec<Due>, round: &Round<'_>) -> Result<(), End> {
+        round.still().await?;
+        let figures = match &tenant {
+            Some(tenant) => round.source.of_tenant(tenant).await,
+            None => TenantFigures::default(),
+        };
+        for due in due {
+            let due = due.with_figures(round.source, &figures).await;
+            round.still().await?;
+            self.write(due, round).await?;
+        }
+        Ok(())
     }
 
     /// The status of everything, without figures.
@@ -134,14 +196,14 @@ impl Cluster {
     }
 
     /// Writes a status if it differs from what is there in more than the time.
-    async fn write(&self, due: Due, now: &str) -> Result<(), Error> {
+    async fn write(&self, due: Due, round: &Round<'_>) -> Result<(), End> {
         let Due { key, known, mut status, .. } = due;
         let known: Status = serde_json::from_value(known).unwrap_or_default();
         status.last_updated.clone_from(&known.last_updated);
-        if status == known {
+        if status == known || lock(round.refusals).wait(&key, status.observed_generation) {
             return Ok(());
         }
-        status.last_updated = Some(now.to_owned());
+        status.last_updated = Some(round.source.now());
         let api = self.api_of(&key);
         let mut told = json!({ "clientCount": null, "activeSessions": null, "deniedAttempts": null });
         // What is not known any more is taken away; left out, it would stay, and differ for ever.
@@ -149,19 +211,23 @@ impl Cluster {
             told.extend(known);
         }
         let patch = Patch::Merge(json!({ "status": told }));
-        match api.patch_status(&key.name, &PatchParams::default(), &patch).await {
+        let parameters = PatchParams::default();
+        let Ok(answer) = timeout(ANSWER, api.patch_status(&key.name, &parameters, &patch)).await else {
+            return Err(End::Failed("the API server does not answer".to_owned()));
+        };
+        match answer {
             Ok(_) => {
-                let status = serde_json::to_value(&status).unwrap_or_default();
-                self.seen().put_status(&key, status);
+                lock(round.refusals).end(&key);
+                self.seen().put_status(&key, serde_json::to_value(&status).unwrap_or_default());
                 Ok(())
             }
             // It is gone, or the API server does not take what we say of it, perhaps because there is no room in it (500):
             // no reason to leave out the others.
             Err(Error::Api(answer)) if !matches!(answer.code, 401 | 403 | 429 | 503) => {
-                tracing::debug!(resource = key.source(), code = answer.code, "a status was not taken");
+                lock(round.refusals).note(key, status.observed_generation, answer.code);
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => Err(End::Failed(reason(&error))),
         }
     }
 }

@@ -9,6 +9,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Error};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -68,18 +69,18 @@ pub(super) enum News {
     Away(Kind, String),
 }
 
-/// Tells what happens to all resources of a kind until nobody listens any more.
-pub(super) async fn follow(api: Api<Object>, kind: Kind, news: mpsc::Sender<News>) {
+/// Tells what happens to all resources of a kind until nobody listens any more. Lists and watches that fail are counted.
+pub(super) async fn follow(api: Api<Object>, kind: Kind, news: mpsc::Sender<News>, failures: Counter) {
     let mut patience = Patience::new();
     while !news.is_closed() {
-        follow_until_gone(api.clone(), kind, &news).await;
+        follow_until_gone(api.clone(), kind, &news, &failures).await;
         sleep(patience.next().unwrap_or(LONGEST)).await;
     }
 }
 
 /// The watcher reconnects, waits longer after each error, and lists again where the stream says that it fell behind.
 /// What it does not know is a watch that is refused with 410 before it begins: then this ends.
-async fn follow_until_gone(api: Api<Object>, kind: Kind, news: &mpsc::Sender<News>) {
+async fn follow_until_gone(api: Api<Object>, kind: Kind, news: &mpsc::Sender<News>, failures: &Counter) {
     let mut events = pin!(watcher(api, watcher::Config::default().page_size(PAGE)).backoff(Patience::new()));
     let mut listing = Vec::new();
     let mut is_away = false;
@@ -97,6 +98,7 @@ async fn follow_until_gone(api: Api<Object>, kind: Kind, news: &mpsc::Sender<New
             Ok(Event::Apply(object)) => News::Changed(kind, object),
             Ok(Event::Delete(object)) => News::Gone(kind, object),
             Err(error) => {
+                failures.inc();
                 let reason = watch_reason(kind, &error);
                 if !std::mem::replace(&mut is_away, true) {
                     tracing::warn!("{reason}; what was read last is served meanwhile, and it is tried again");

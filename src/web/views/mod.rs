@@ -203,7 +203,7 @@ pub fn problems(directory: &Path) -> Result<Vec<Problem>> {
     let default = Pages::new()?;
     let warning = |source: String, message| {
         let (severity, entity) = (Severity::Warning, String::new());
-        Problem { severity, source, entity, message }
+        Problem { severity, source, entity, message, awaits: false }
     };
     let mut problems = Vec::new();
     for (_, path) in folder::all(&directory.join("Resources/Views"))? {

@@ -1,6 +1,22 @@
 //! `/health` and `/health/ready`.
 
-use crate::harness::TestServer;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uitsmijter::store::Record;
+
+use crate::harness::fixtures;
+use crate::harness::server::{GLOBEX, TestServer};
+
+/// Something else in the place of a tenant's keys.
+#[derive(Serialize, Deserialize)]
+struct Foreign {
+    theirs: bool,
+}
+
+impl Record for Foreign {
+    const KIND: &'static str = "keys";
+}
 
 #[tokio::test]
 async fn a_server_with_store_tenants_and_keys_is_ready() {
@@ -24,6 +40,36 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
     server.get("/health").await.expect(200);
     assert_eq!(server.get("/health/ready").await.expect(503).json()["serving"], false);
     server.get("/.well-known/jwks.json").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_server_that_never_reached_its_store_is_not_ready() {
+    let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
+    store.go_away(true);
+    let answer = server.get("/health/ready").await.expect(503).json();
+    assert_eq!((&answer["store"], &answer["keys"]), (&false.into(), &true.into()), "{answer}");
+    store.go_away(false);
+    server.get("/health/ready").await.expect(200);
+    // From here on all replicas would leave at once, and what goes on from memory with them.
+    store.go_away(true);
+    let answer = server.get("/health/ready").await.expect(200).json();
+    assert_eq!((&answer["status"], &answer["store"]), (&"ready".into(), &false.into()), "{answer}");
+    server.get("/.well-known/jwks.json").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_row_of_one_tenant_that_cannot_be_read_keeps_no_other_from_being_served() {
+    let server = TestServer::start().await;
+    let snapshot = server.app.registry.current();
+    let first = server.app.store.within(&snapshot.tenants().next().expect("a tenant").name);
+    first
+        .put("set", &Foreign { theirs: true }, &[], server.app.clock.now() + Duration::from_secs(60))
+        .await
+        .expect("a store");
+    let answer = server.get("/health/ready").await.expect(200).json();
+    assert_eq!(answer["keys"], true, "{answer}");
+    server.get("/.well-known/jwks.json").await.expect(500);
+    server.get_at(GLOBEX, "/.well-known/jwks.json").await.expect(200);
 }
 
 #[tokio::test]

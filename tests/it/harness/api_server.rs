@@ -32,7 +32,9 @@ pub(crate) struct Mood {
     pub(crate) forgets: bool,
     /// Every request for a Secret is answered with this.
     pub(crate) refuses_secrets: Option<u16>,
-    /// Every status of a resource with this name is answered with this.
+    /// Every request whose method and path contain this is never answered.
+    pub(crate) hangs: Option<&'static str>,
+    /// Every status of a resource with this in its name is answered with this.
     pub(crate) refuses_status: Option<(&'static str, u16)>,
 }
 
@@ -122,7 +124,7 @@ async fn all(
     method: Method,
     Query(parameters): Parameters,
 ) -> Response {
-    shared.read(method, &plural, None, &parameters)
+    shared.read(method, &plural, None, &parameters).await
 }
 
 async fn of_namespace(
@@ -133,7 +135,7 @@ async fn of_namespace(
     body: Bytes,
 ) -> Response {
     if method != Method::POST {
-        return shared.read(method, &plural, Some(&namespace), &parameters);
+        return shared.read(method, &plural, Some(&namespace), &parameters).await;
     }
     let mut object: Value = serde_json::from_slice(&body).unwrap();
     object["metadata"]["namespace"] = namespace.as_str().into();
@@ -146,7 +148,7 @@ async fn one(
     method: Method,
     body: Bytes,
 ) -> Response {
-    shared.note(&method, &format!("{plural}/{name}"));
+    shared.note(&method, &format!("{plural}/{name}")).await;
     let key = (plural.clone(), namespace, name);
     match method {
         Method::PUT => Json(shared.put(&plural, serde_json::from_slice(&body).unwrap())).into_response(),
@@ -168,8 +170,8 @@ async fn status(
     method: Method,
     body: Bytes,
 ) -> Response {
-    shared.note(&method, &format!("{plural}/{name}/status"));
-    if let Some((_, code)) = shared.lock().mood.refuses_status.filter(|(refused, _)| *refused == name) {
+    shared.note(&method, &format!("{plural}/{name}/status")).await;
+    if let Some((_, code)) = shared.lock().mood.refuses_status.filter(|(refused, _)| name.contains(refused)) {
         return refuse(code);
     }
     let patch: Value = serde_json::from_slice(&body).unwrap();
@@ -191,8 +193,13 @@ fn refuse(code: u16) -> Response {
 }
 
 impl Shared {
-    fn note(&self, method: &Method, path: &str) {
-        self.lock().requests.push(format!("{method} {path}"));
+    async fn note(&self, method: &Method, path: &str) {
+        let request = format!("{method} {path}");
+        let hangs = self.lock().mood.hangs.is_some_and(|hangs| request.contains(hangs));
+        self.lock().requests.push(request);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn put(&self, plural: &str, mut object: Value) -> Value {
@@ -240,7 +247,7 @@ impl Shared {
         Json(object).into_response()
     }
 
-    fn read(
+    async fn read(
         &self,
         method: Method,
         plural: &str,
@@ -248,7 +255,7 @@ impl Shared {
         asked: &BTreeMap<String, String>,
     ) -> Response {
         let is_watch = asked.get("watch").is_some_and(|watch| watch == "true");
-        self.note(&method, &format!("{plural}?{}", if is_watch { "watch" } else { "list" }));
+        self.note(&method, &format!("{plural}?{}", if is_watch { "watch" } else { "list" })).await;
         let inner = self.lock();
         let refused = inner.mood.refuses_reads.or(inner.mood.refuses_watches.filter(|_| is_watch));
         if let Some(code) = refused {

@@ -82,6 +82,22 @@ async fn a_watch_that_fell_behind_begins_with_a_list_whichever_way_it_is_told() 
 }
 
 #[tokio::test]
+async fn a_tenant_that_was_made_anew_while_nobody_watched_is_as_young_as_that() {
+    let world = World::start_played().await;
+    world.apply(tenant("shop", "first", "one.example")).await;
+    world.apply(tenant("shop", "second", "one.example")).await;
+    world.expect_status(("Tenant", "shop", "second"), "Error", "already leads to").await;
+    world.api().feels(feeling(|mood| mood.refuses_reads = Some(503)));
+    world.api().end_watches();
+    world.delete("Tenant", "shop", "first").await;
+    world.apply(tenant("shop", "first", "one.example")).await;
+    // The deletion is forgotten: only a list tells what there is.
+    world.api().feels(feeling(|mood| mood.forgets = true));
+    world.expect_status(("Tenant", "shop", "first"), "Error", "already leads to tenant \"shop/second\"").await;
+    world.expect_status(("Tenant", "shop", "second"), "Ready", "").await;
+}
+
+#[tokio::test]
 async fn a_server_whose_api_server_is_away_at_the_start_says_so_and_is_ready_once_it_is_there() {
     let api = ApiServer::start().await;
     api.feels(feeling(|mood| mood.refuses_reads = Some(404)));
@@ -139,12 +155,7 @@ async fn a_status_is_written_by_one_replica_and_only_when_something_changed() {
     for number in 0..5 {
         world.apply(tenant("shop", &format!("t{number}"), &format!("h{number}.example"))).await;
     }
-    // Another server over the same store.
-    let registry = Registry::new(Default::default(), Vec::new());
-    let check = |_: &str| Ok(());
-    let loader = Arc::new(Loader::new(Folder::below(world.folder.path()), Arc::new(check), Vec::new()));
-    let app = world.server.app.clone();
-    world.replica(None, loader, registry, app).await;
+    world.second_replica().await;
     for number in 0..5 {
         world.expect_status(("Tenant", "shop", &format!("t{number}")), "Ready", "").await;
     }
@@ -155,6 +166,149 @@ async fn a_status_is_written_by_one_replica_and_only_when_something_changed() {
     world.expect_status(("Tenant", "shop", "t0"), "Error", "hosts is missing").await;
     sleep(Duration::from_secs(2)).await;
     assert_eq!(world.api().requests("PATCH"), 6);
+}
+
+#[tokio::test]
+async fn a_secret_that_nobody_answers_for_holds_up_no_change() {
+    let world = World::start_played().await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    world.apply(secret("shop", "till", json!({ "secret": "dGhlIGZpcnN0IHdvcmQK" }))).await;
+    world.apply(client_with("shop", "till", "shop/shop", json!({ "secretRef": { "name": "till" } }))).await;
+    world.expect_status(("Client", "shop", "till"), "Ready", "").await;
+    world.api().feels(feeling(|mood| mood.hangs = Some("GET secrets/")));
+    let asked = world.api().requests("GET secrets/till");
+    let end = Instant::now() + SOON;
+    while world.api().requests("GET secrets/till") == asked {
+        assert!(Instant::now() < end, "it is read again now and then");
+        sleep(TICK).await;
+    }
+    world.apply(tenant("shop", "other", "other.example")).await;
+    world.expect_host("other.example", 200).await;
+    // One that nobody has answered for yet is waited for, once and not for long.
+    world.apply(client_with("shop", "late", "shop/shop", json!({ "secretRef": { "name": "late" } }))).await;
+    world.expect_status(("Client", "shop", "late"), "Error", "cannot be read at the moment").await;
+    world.apply(tenant("shop", "third", "third.example")).await;
+    world.expect_host("third.example", 200).await;
+    assert!(world.registry.current().client("shop/shop", "till").unwrap().secret.is_some());
+}
+
+#[tokio::test]
+async fn a_server_whose_api_server_hangs_is_alive_and_says_what_it_waits_for() {
+    let api = ApiServer::start().await;
+    api.feels(feeling(|mood| mood.hangs = Some("clients?list")));
+    let world = World::start_with(Some(api), PathBuf::new(), None).await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    let end = Instant::now() + SOON;
+    loop {
+        let answer = world.server.get("/health/ready").await.expect(503).json();
+        if answer["waiting_for"] == "clients have not been listed yet" {
+            break;
+        }
+        assert!(Instant::now() < end, "{answer}");
+        sleep(Duration::from_millis(50)).await;
+    }
+    world.server.get("/health").await.expect(200);
+}
+
+/// How often a status was to be written, more than `before`, from the first time on.
+async fn patches_within_three_seconds(world: &World, before: usize) -> usize {
+    let end = Instant::now() + SOON;
+    while world.api().requests("PATCH") == before {
+        assert!(Instant::now() < end, "a status is to be written");
+        sleep(Duration::from_millis(50)).await;
+    }
+    sleep(Duration::from_secs(3)).await;
+    world.api().requests("PATCH") - before
+}
+
+#[tokio::test]
+async fn a_status_that_hangs_or_may_wait_is_written_later_and_not_in_a_hurry() {
+    let world = World::start_played().await;
+    for mood in [feeling(|mood| mood.refuses_status = Some(("", 429))), feeling(|mood| mood.hangs = Some("/status"))] {
+        world.api().feels(mood);
+        let before = world.api().requests("PATCH");
+        let name = format!("t{before}");
+        world.apply(tenant("shop", &name, &format!("{name}.example"))).await;
+        let asked = patches_within_three_seconds(&world, before).await;
+        assert!(asked < 8, "{asked} in three seconds");
+        world.api().feels(Mood::default());
+        world.expect_status(("Tenant", "shop", &name), "Ready", "").await;
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_the_api_server_does_not_take_is_tried_later_and_later() {
+    let world = World::start_played().await;
+    world.api().feels(feeling(|mood| mood.refuses_status = Some(("shop", 404))));
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    let asked = patches_within_three_seconds(&world, 0).await;
+    assert!(asked < 5, "asked {asked} times");
+    // Of a resource that changes it is tried at once.
+    world.api().feels(Mood::default());
+    world.apply(tenant("shop", "shop", "new.example")).await;
+    world.expect_status(("Tenant", "shop", "shop"), "Ready", "").await;
+}
+
+#[tokio::test]
+async fn the_status_is_written_by_another_replica_once_the_lease_of_the_first_is_over() {
+    let mut world = World::start_played().await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    world.expect_status(("Tenant", "shop", "shop"), "Ready", "").await;
+    world.tasks.shutdown().await;
+    world.second_replica().await;
+    world.apply(tenant("shop", "shop", "new.example")).await;
+    sleep(TICK * 6).await;
+    assert_eq!(world.status("Tenant", "shop", "shop").await["observedGeneration"], 1, "the first may still live");
+    world.server.clock.advance(Duration::from_secs(91));
+    expect_generation(&world, 2).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_stops_lets_another_write_the_status_at_once() {
+    let mut world = World::start_played().await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    world.expect_status(("Tenant", "shop", "shop"), "Ready", "").await;
+    world.tasks.shutdown().await;
+    world.statuses[0].resign().await.unwrap();
+    world.second_replica().await;
+    world.apply(tenant("shop", "shop", "new.example")).await;
+    expect_generation(&world, 2).await;
+    // Whoever is not the one that writes gives nothing away.
+    world.statuses[0].resign().await.unwrap();
+    world.apply(tenant("shop", "shop", "newer.example")).await;
+    expect_generation(&world, 3).await;
+}
+
+/// Waits until the status of the tenant `shop` is about this generation of it.
+async fn expect_generation(world: &World, generation: i64) {
+    let end = Instant::now() + SOON;
+    while world.status("Tenant", "shop", "shop").await["observedGeneration"] != generation {
+        assert!(Instant::now() < end, "the status is to be about generation {generation}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn metrics_tell_of_broken_documents_and_of_an_api_server_that_is_away() {
+    let world = World::start_played().await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    world.expect_status(("Tenant", "shop", "shop"), "Ready", "").await;
+    let metrics = world.server.get("/metrics").await.expect(200).body;
+    assert!(metrics.contains("uitsmijter_registry_problems{kind=\"tenant\"} 0"), "{metrics}");
+    assert!(metrics.contains("uitsmijter_cluster_failures_total 0"), "{metrics}");
+    world.apply(tenant_with("shop", "shop", json!({}))).await;
+    world.apply(client("shop", "till", "shop/none")).await;
+    world.expect_status(("Client", "shop", "till"), "Error", "").await;
+    let metrics = world.server.get("/metrics").await.expect(200).body;
+    assert!(metrics.contains("uitsmijter_registry_problems{kind=\"tenant\"} 1"), "{metrics}");
+    assert!(metrics.contains("uitsmijter_registry_problems{kind=\"client\"} 1"), "{metrics}");
+    world.api().feels(feeling(|mood| mood.refuses_reads = Some(503)));
+    world.api().end_watches();
+    let end = Instant::now() + SOON;
+    while world.server.get("/metrics").await.expect(200).body.contains("uitsmijter_cluster_failures_total 0") {
+        assert!(Instant::now() < end, "a failed watch is counted");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

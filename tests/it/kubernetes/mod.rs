@@ -48,6 +48,8 @@ struct World {
     kubeconfig: PathBuf,
     folder: TempDir,
     tasks: JoinSet<()>,
+    /// Who writes what is told of resources, replica by replica.
+    statuses: Vec<Arc<ResourceStatus>>,
     /// A real cluster is for one story at a time.
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -93,8 +95,9 @@ impl World {
         let config = Kubeconfig::read_from(&kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
         let kubectl = Client::try_from(config).unwrap();
+        let (tasks, statuses) = (JoinSet::new(), Vec::new());
         let mut world =
-            Self { api, server, loader, registry, kubectl, kubeconfig, folder, tasks: JoinSet::new(), _turn: None };
+            Self { api, server, loader, registry, kubectl, kubeconfig, folder, tasks, statuses, _turn: None };
         let (loader, registry, app) = (world.loader.clone(), world.registry.clone(), world.server.app.clone());
         world.replica(namespace, loader, registry, app).await;
         world
@@ -116,8 +119,19 @@ impl World {
             status_every: TICK,
         };
         let cluster = Cluster::connect(&settings).await.unwrap();
-        self.tasks.spawn(cluster.clone().follow(loader, registry.clone()));
-        self.tasks.spawn(cluster.publish(registry, Arc::new(ResourceStatus::new(app))));
+        self.tasks.spawn(cluster.clone().follow(loader, registry.clone(), app.metrics.clone()));
+        let status = Arc::new(ResourceStatus::new(app));
+        self.statuses.push(status.clone());
+        self.tasks.spawn(cluster.publish(registry, status));
+    }
+
+    /// A second server over the same store, with what it reads for itself.
+    async fn second_replica(&mut self) {
+        let registry = Registry::new(Default::default(), Vec::new());
+        let folder = Folder::below(self.folder.path());
+        let loader = Arc::new(Loader::new(folder, Arc::new(|_: &str| Ok(())), Vec::new()));
+        let app = self.server.app.clone();
+        self.replica(None, loader, registry, app).await;
     }
 
     fn api(&self) -> &ApiServer {

@@ -26,6 +26,12 @@ impl World {
 
     /// The answer to a review: whether it is allowed, and the sentence.
     async fn review(&self, operation: &str, object: Value, more: Value) -> (bool, String) {
+        let response = self.reviewed(operation, object, more).await;
+        (response["allowed"].as_bool().unwrap(), response["status"]["message"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The whole answer to a review.
+    async fn reviewed(&self, operation: &str, object: Value, more: Value) -> Value {
         let kind = object["kind"].as_str().unwrap_or("Tenant").to_owned();
         let resource = format!("{}s", kind.to_lowercase());
         let mut request = json!({
@@ -45,7 +51,7 @@ impl World {
         assert_eq!(answer["apiVersion"], "admission.k8s.io/v1", "{answer}");
         let response = &answer["response"];
         assert_eq!(response["uid"], "a-uid");
-        (response["allowed"].as_bool().unwrap(), response["status"]["message"].as_str().unwrap_or_default().to_owned())
+        response.clone()
     }
 
     async fn refused(&self, object: Value) -> String {
@@ -84,6 +90,41 @@ async fn what_check_would_refuse_is_refused_with_its_sentence() {
     let greedy = tenant_with("shop", "shop", json!({ "hosts": ["shop.example", "newer.example"] }));
     let (allowed, message) = world.review("UPDATE", greedy, json!({})).await;
     assert!(!allowed && message.contains("tenant new/newer would go"), "{message}");
+}
+
+#[tokio::test]
+async fn a_client_and_its_tenant_may_be_applied_together_in_any_order() {
+    let world = World::start_played().await;
+    world.expect_ready().await;
+    let response = world.reviewed("CREATE", client("shop", "till", "shop/shop"), json!({})).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    let warning = response["warnings"][0].as_str().unwrap_or_default();
+    assert!(warning.contains("tenantname \"shop/shop\" is not the name of a tenant"), "{response}");
+    world.allowed("CREATE", tenant("shop", "shop", "shop.example"), json!({})).await;
+    world.apply(client("shop", "till", "shop/shop")).await;
+    world.apply(tenant("shop", "shop", "shop.example")).await;
+    world.expect_status(("Client", "shop", "till"), "Ready", "").await;
+    // What is wrong with the client itself is refused all the same.
+    let broken = json!({ "grant_types": ["everything"] });
+    assert!(world.refused(client_with("shop", "other", "shop/later", broken)).await.contains("everything"));
+}
+
+#[tokio::test]
+async fn whoever_ends_a_conflict_robs_nobody_who_was_not_served() {
+    let world = World::start_played().await;
+    let claimed = || json!({ "hosts": ["own.example", "claimed.example"] });
+    world.apply(tenant_with("a", "first", claimed())).await;
+    world.apply(tenant("b", "second", "claimed.example")).await;
+    world.apply(tenant("c", "third", "claimed.example")).await;
+    let third = ("Tenant", "c", "third");
+    world.expect_status(third, "Error", "already leads to tenant \"a/first\"").await;
+    world.allowed("UPDATE", tenant("a", "first", "own.example"), json!({})).await;
+    world.apply(tenant("a", "first", "own.example")).await;
+    world.expect_status(third, "Error", "already leads to tenant \"b/second\"").await;
+    // From here on the second is served, and the first would rob it.
+    let (allowed, message) = world.review("UPDATE", tenant_with("a", "first", claimed()), json!({})).await;
+    assert!(!allowed && message.contains("tenant b/second would go"), "{message}");
+    assert!(!message.contains("c/third"), "{message}");
 }
 
 #[tokio::test]

@@ -1,0 +1,96 @@
+//! The same snapshot with a few documents replaced: one change among ten thousand must not cost all of them.
+//!
+//! Only where nothing else can depend on it. Everything else is put together anew (`building`), and what comes out here
+//! is what would come out there.
+
+use std::sync::Arc;
+
+use super::building::Id;
+use super::client::Client;
+use super::document::Document;
+use super::parsed::{Entity, Parsed};
+use super::snapshot::Snapshot;
+use super::tenant::Tenant;
+
+/// More changes than this at once are no exception.
+const FEW: usize = 64;
+
+impl Snapshot {
+    /// The snapshot of `documents`; `None` where all of it has to be put together anew.
+    pub(super) fn changed(
+        &self,
+        documents: &[Document],
+        check_script: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Option<Self> {
+        // Whoever was refused may be waiting for what a change gives free.
+        if self.is_contested || documents.len() != self.documents.len() {
+            return None;
+        }
+        let is_changed = |position: &usize| !documents[*position].is_same(&self.documents[*position]);
+        let changed: Vec<usize> = (0..documents.len()).filter(is_changed).take(FEW + 1).collect();
+        if changed.len() > FEW {
+            return None;
+        }
+        let mut next = self.clone();
+        for position in changed {
+            next.replace(position, &documents[position], check_script)?;
+        }
+        next.add_login_pages();
+        Some(next)
+    }
+
+    /// Puts `new` in the place of the document at `position`, if it declares the same thing, otherwise, and nothing is
+    /// wrong with either.
+    fn replace(
+        &mut self,
+        position: usize,
+        new: &Document,
+        check_script: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Option<()> {
+        let old = std::mem::replace(&mut self.documents[position], new.clone());
+        let before = self.parsed.remove(&old.digest())?;
+        let after = Arc::new(Parsed::read(new, check_script));
+        let is_plain = before.findings.0.is_empty() && after.findings.0.is_empty();
+        let is_there = (&old.source, old.line, &before.name) == (&new.source, new.line, &after.name);
+        if !is_plain || !is_there {
+            return None;
+        }
+        match (before.entity.as_ref()?, after.entity.as_ref()?) {
+            (Entity::Tenant(before), Entity::Tenant(after)) => self.replace_tenant(before, after)?,
+            (Entity::Client(before), Entity::Client(after)) => self.replace_client(before, after)?,
+            _ => return None,
+        }
+        let id = Id::first(after.kind?, after.name.clone()?, &new.source);
+        let mut served = self.served.get(&id)?.clone();
+        served.entity.clone_from(after.entity.as_ref()?);
+        self.served.insert(id, served);
+        self.parsed.insert(new.digest(), after);
+        Some(())
+    }
+
+    fn replace_tenant(&mut self, before: &Arc<Tenant>, after: &Arc<Tenant>) -> Option<()> {
+        let lets_in = |tenant: &Tenant| (tenant.namespace.clone(), tenant.allowed_client_namespaces.clone());
+        if lets_in(before) != lets_in(after) {
+            return None;
+        }
+        let position = self.tenants.iter().position(|tenant| Arc::ptr_eq(tenant, before))?;
+        self.hosts.remove(before);
+        self.by_name.remove(&*before.name);
+        self.add_tenant(after).ok()?;
+        // The last one is the new one, and goes where the old one was.
+        self.tenants.swap_remove(position);
+        Some(())
+    }
+
+    fn replace_client(&mut self, before: &Arc<Client>, after: &Arc<Client>) -> Option<()> {
+        if before.tenant != after.tenant {
+            return None;
+        }
+        self.remove_client(before);
+        self.add_client(after).ok()?;
+        let clients = self.clients_of.entry(after.tenant.clone());
+        let position = clients.iter().position(|client| Arc::ptr_eq(client, before))?;
+        clients.swap_remove(position);
+        Some(())
+    }
+}
