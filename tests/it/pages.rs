@@ -280,18 +280,14 @@ fn the_policy_allows_what_the_page_needs_and_nothing_else() {
         "com.example.app:/cb",
         "com.example.two://cb",
         "not a url; script-src *",
-        "https:",
     ];
     assert_eq!(
         policy(&login(), &targets),
         "default-src 'none'; style-src 'self'; img-src 'self' https://cdn.example:8443; frame-ancestors 'none'; base-uri 'none'; \
-         form-action 'self' https://app.example.com http://127.0.0.1:4000 http: com.example.app: com.example.two: https:"
+         form-action 'self' https: http: com.example.app: com.example.two:"
     );
     let form_post = policy(&Page::FormPost { action: "https://app.example.com/cb", fields: &[], nonce: "abc" }, &[]);
-    assert!(
-        form_post.contains("; script-src 'nonce-abc';")
-            && form_post.ends_with("form-action 'self' https://app.example.com")
-    );
+    assert!(form_post.contains("; script-src 'nonce-abc';") && form_post.ends_with("form-action 'self' https:"));
     let demo = Some(Demo { client_id: "c", username: "u", password: "p" });
     assert!(
         policy(&Page::Index { person: None, fields: &[], sessions: &[], demo }, &[])
