@@ -61,10 +61,12 @@ impl Locale {
             ranges().any(|(tag, weight)| weight == 0 && tag.len() == 2 && Self::from_tag(tag) == Some(*locale))
         };
         let refused: Vec<Locale> = Self::ALL.into_iter().filter(refuses).collect();
+        // §12.5.4: `*` stands for what no other range names.
+        let named: Vec<Locale> = ranges().filter_map(|(tag, _)| Self::from_tag(tag)).collect();
         let mut best = None;
         for (tag, weight) in ranges() {
             let locale = match tag {
-                "*" => Self::ALL.into_iter().find(|locale| !refused.contains(locale)),
+                "*" => Self::ALL.into_iter().find(|locale| !named.contains(locale)),
                 tag => Self::from_tag(tag).filter(|locale| !refused.contains(locale)),
             };
             // Among equals the first one wins, so only a greater weight replaces what was found.
@@ -185,6 +187,8 @@ mod tests {
             (None, Some("en;q=0, *"), "de"),
             (None, Some("*"), "en"),
             (None, Some("*;q=0.5, nl;q=0.6"), "nl"),
+            (None, Some("en;q=0.1, *;q=0.5"), "de"),
+            (None, Some("de;q=0.2, *;q=0.1, en;q=0.05"), "de"),
             (None, Some("de;q=0, de-AT"), "en"),
             (None, Some("de-AT;q=0, de;q=0.5"), "de"),
             (None, Some("fr;q=0"), "en"),
