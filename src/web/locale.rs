@@ -111,9 +111,12 @@ fn parse_weight(value: &str) -> Option<u16> {
     }
 }
 
+/// Sentences by language and key.
+pub type Words = HashMap<Locale, BTreeMap<String, String>>;
+
 /// The words of all languages, by key.
-#[derive(Debug)]
-pub struct Translations(HashMap<Locale, BTreeMap<String, String>>);
+#[derive(Clone, Debug)]
+pub struct Translations(Words);
 
 impl Translations {
     /// The translations that are part of the program.
@@ -133,6 +136,15 @@ impl Translations {
         Ok(Self(Locale::ALL.into_iter().map(words).collect::<anyhow::Result<_>>()?))
     }
 
+    /// These with others over them, key by key.
+    pub fn with(&self, others: &Words) -> Self {
+        let mut all = self.0.clone();
+        for (locale, sentences) in others {
+            all.entry(*locale).or_default().extend(sentences.clone());
+        }
+        Self(all)
+    }
+
     /// The sentence behind `key`: in `locale`, else in English, else `None`. Placeholders are still in it.
     pub fn get(&self, locale: Locale, key: &str) -> Option<&str> {
         [locale, Locale::English].iter().find_map(|locale| self.0.get(locale)?.get(key)).map(String::as_str)
@@ -142,6 +154,11 @@ impl Translations {
     pub fn keys(&self, locale: Locale) -> impl Iterator<Item = &str> {
         self.0.get(&locale).into_iter().flat_map(|words| words.keys()).map(String::as_str)
     }
+}
+
+/// The names of the `{name}` places of a sentence.
+pub fn places(sentence: &str) -> impl Iterator<Item = &str> {
+    sentence.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
 }
 
 /// Puts values into the `{name}` places of a sentence.
