@@ -132,7 +132,9 @@ mod tests {
     fn user(username: &str, parameters: &str) -> User {
         User {
             username: username.to_owned(),
-            password_hash: format!("$argon2id$v=19${parameters}$c2FsdHNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A"),
+            password_hash: format!(
+                "$argon2id$v=19${parameters}$c2FsdHNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A"
+            ),
             subject: None,
             role: "default".to_owned(),
             profile: serde_json::Map::new(),

@@ -79,9 +79,11 @@ impl Backend {
             Manners::Refuses => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Manners::Hangs => std::future::pending().await,
             Manners::Floods => {
-                let chunk = Bytes::from(vec![b' '; 64 * 1024]);
-                let chunks = futures_util::stream::iter((0..160).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
-                Body::from_stream(chunks).into_response()
+                // A good answer, if somebody reads it to its end.
+                let padding = std::iter::repeat_n(Bytes::from(vec![b'x'; 64 * 1024]), 160);
+                let (head, tail) = (br#"{"id":"u-1815","isDeleted":false,"padding":""#, br#""}"#);
+                let chunks = [Bytes::from_static(head)].into_iter().chain(padding).chain([Bytes::from_static(tail)]);
+                Body::from_stream(futures_util::stream::iter(chunks.map(Ok::<_, std::io::Error>))).into_response()
             }
             Manners::Circles => Redirect::temporary("/validate-login").into_response(),
             Manners::Babbles => "yes, why not".into_response(),
