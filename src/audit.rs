@@ -1,7 +1,8 @@
 //! What has to be found again later: who signed in, who failed, what was issued and what was ended, one line each.
 //!
 //! The lines have the target `uitsmijter::audit` and a member `event`. Address and request id stand in the span of the
-//! request. They carry no token, no code and no password; what strangers typed is cut short and escaped.
+//! request, and so does the client, where one sent the person. They carry no token, no code and no password; what
+//! strangers typed is cut short and escaped.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,9 +29,23 @@ pub fn throttled(tenant: &str, username: &str, address: Option<IpAddr>, wait: Du
     tracing::warn!(target: TARGET, event = "throttled", tenant, username, from, seconds, "has to wait");
 }
 
-/// A session ended because its person wanted it to, or because the login provider did (`by`).
-pub fn logout(tenant: &str, subject: &str, by: &str) {
-    tracing::info!(target: TARGET, event = "logout", tenant, subject, by, "signed out");
+/// What ends with a logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// One session, with what was granted in it.
+    Session,
+    /// All sessions of the person, and all that was ever granted.
+    Everywhere,
+}
+
+/// A session ended because its person wanted it to, or because the login provider did (`by`). What was granted in it ends
+/// along, in one step however much it is; so this line stands for all of that, and no `token_revoked` follows.
+pub fn logout(tenant: &str, subject: &str, by: &str, extent: Extent) {
+    let extent = match extent {
+        Extent::Session => "session",
+        Extent::Everywhere => "everywhere",
+    };
+    tracing::info!(target: TARGET, event = "logout", tenant, subject, by, extent, "signed out");
 }
 
 /// Tokens left the server. `jti` is the name of the access token.

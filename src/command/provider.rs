@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use uitsmijter::login::provider::script_of;
 use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
 use uitsmijter::login::{Credentials, Identity};
-use uitsmijter::settings::Settings;
+use uitsmijter::settings::{Log, LogLevel, Settings};
 
 /// What is asked, of whom.
 pub(crate) struct ProviderTest {
@@ -44,7 +44,8 @@ const REFUSED: u8 = 3;
 
 /// Runs the script and prints every step. The code is 0 for a person who may log in, 3 for one who may not.
 pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode> {
-    super::log::begin(&settings.log, None)?;
+    // What the script fetches is told at this level.
+    super::log::begin(&Log { level: LogLevel::Debug, ..settings.log }, None)?;
     super::install_cryptography();
     let snapshot = super::declared(settings)?.current();
     let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");

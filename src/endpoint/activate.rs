@@ -23,27 +23,32 @@ const PER_PERSON: Limit = Limit { attempts: 20, window: Duration::from_secs(10 *
 
 /// How many wrong codes all people of a tenant may try together: of 20⁸ codes, few enough to hit none.
 const OVERALL: Limit = Limit { attempts: 1000, window: Duration::from_secs(10 * 60) };
+
+/// What is left to each person when all together have tried too many: who has a device in front of them needs one or two.
+const PER_PERSON_THEN: Limit = Limit { attempts: 3, ..PER_PERSON };
 const EVERYBODY: &str = "activate";
 
 /// A person in front of the page: signed in, and in the browser in which the step began.
 struct Visit<'a> {
     issuer: &'a Issuer,
-    page: &'a PageContext,
-    id: &'a str,
+    page: PageContext,
     session: Session,
+    /// What every form carries.
+    fields: Vec<(&'a str, &'a str)>,
 }
 
 /// The page; with `user_code` in the address (`verification_uri_complete`), the question itself.
 pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
         let user_code = parameters.owned("user_code")?;
-        return steps::begin(&issuer, &cookies, "/activate", Resume::Activate { user_code }).await;
+        let ui_locales = parameters.owned("ui_locales")?;
+        return steps::begin(&issuer, &cookies, "/activate", Resume::Activate { user_code }, ui_locales).await;
     };
     let Some((step, user_code)) = find(&issuer, &cookies, id).await? else {
-        return steps::begin(&issuer, &cookies, "/activate", Resume::Activate { user_code: None }).await;
+        return steps::begin(&issuer, &cookies, "/activate", Resume::Activate { user_code: None }, None).await;
     };
     let Some(session) = session(&issuer, &cookies, &step).await? else { return Ok(to_login(id)) };
-    let visit = Visit { issuer: &issuer, page: &page, id, session };
+    let visit = Visit::new(&issuer, page, &step.record, id, session);
     match user_code {
         None => Ok(visit.ask(None, None)),
         Some(typed) => match visit.look_up(&typed).await? {
@@ -57,11 +62,12 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
 pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
     let typed = parameters.one("user_code")?.unwrap_or_default();
+    let page = page.with_ui_locales(parameters.one("ui_locales")?);
     let Some((step, _)) = find(&issuer, &cookies, id).await? else {
         return expired(&issuer, &cookies, &page).await;
     };
     let Some(session) = session(&issuer, &cookies, &step).await? else { return Ok(to_login(id)) };
-    let visit = Visit { issuer: &issuer, page: &page, id, session };
+    let visit = Visit::new(&issuer, page, &step.record, id, session);
     let waiting = match visit.look_up(typed).await? {
         Ok(waiting) => waiting,
         Err(error) => return Ok(visit.ask(Some(typed), Some(error))),
@@ -73,17 +79,23 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         Some(_) => return Err(OAuthError::invalid_request("decision must be allow or deny")),
     };
     if steps::take(&issuer, &cookies, id).await?.is_none() {
-        return expired(&issuer, &cookies, &page).await;
+        return expired(&issuer, &cookies, &visit.page).await;
     }
     visit.decide(waiting, allowed).await
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    fn new(issuer: &'a Issuer, page: PageContext, step: &'a Interaction, id: &'a str, session: Session) -> Self {
+        let ui_locales = step.ui_locales();
+        Self { issuer, page: page.with_ui_locales(ui_locales), session, fields: steps::fields(id, ui_locales) }
+    }
+
     /// The device of a code, as long as this person and everybody together have attempts left.
     async fn look_up(&self, typed: &str) -> Result<std::result::Result<Waiting, ActivateError>> {
         let (store, now) = (&self.issuer.store, self.issuer.now());
         let own = format!("{EVERYBODY}\n{}", self.session.identity.subject);
-        if !OVERALL.permits(store, EVERYBODY).await? || !PER_PERSON.take(store, &own, now).await? {
+        let limit = if OVERALL.permits(store, EVERYBODY).await? { PER_PERSON } else { PER_PERSON_THEN };
+        if !limit.take(store, &own, now).await? {
             return Ok(Err(ActivateError::TooManyAttempts));
         }
         if let Some(waiting) = device_code::find(self.issuer, typed).await? {
@@ -99,7 +111,7 @@ impl Visit<'_> {
             Some(ActivateError::TooManyAttempts) => StatusCode::TOO_MANY_REQUESTS,
             Some(ActivateError::UnknownCode | ActivateError::Expired) => StatusCode::BAD_REQUEST,
         };
-        self.page.respond(status, &Page::Activate { code, error, fields: &[("interaction", self.id)] })
+        self.page.respond(status, &Page::Activate { code, error, fields: &self.fields })
     }
 
     fn confirm(&self, waiting: &Waiting) -> Response {
@@ -109,7 +121,7 @@ impl Visit<'_> {
             client: &waiting.client.name,
             scopes: &scopes,
             name: Some(self.session.identity.display_name()),
-            fields: &[("interaction", self.id)],
+            fields: &self.fields,
         };
         self.page.respond(StatusCode::OK, &question)
     }
@@ -150,7 +162,7 @@ fn to_login(id: &str) -> Response {
 async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
     let resume = Resume::Activate { user_code: None };
-    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: None, consented: None }).await?;
+    let id = steps::store(issuer, &Interaction::new(browser, resume, None)).await?;
     let again = Page::Activate { code: None, error: Some(ActivateError::Expired), fields: &[("interaction", &id)] };
     Ok((set_cookie, page.respond(StatusCode::BAD_REQUEST, &again)).into_response())
 }

@@ -1,7 +1,8 @@
 //! `GET POST /authorize`: RFC 6749 §3.1, OIDC Core §3.1.2. The way in and the way out: every page returns here.
 
+use axum::Extension;
 use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::grant::authorization_code;
 use crate::issuer::Issuer;
@@ -11,10 +12,12 @@ use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::authorization::{AuthorizationRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::parameters::Parameters;
 use crate::protocol::scope::Scope;
 use crate::token::id_token;
 use crate::web::callback::Callback;
 use crate::web::cookies::Cookies;
+use crate::web::error::UiLocales;
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::steps;
@@ -56,6 +59,7 @@ pub async fn get(
         let (pending, done) = resume(&issuer, &cookies, id).await?;
         let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;
         let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
+        let page = page.with_ui_locales(request.ui_locales.as_deref());
         return answer(&issuer, &cookies, &page, callback, request, done).await;
     }
     let callback = Callback::from_parameters(&issuer, &parameters)?;
@@ -74,6 +78,18 @@ pub async fn post(
     page: PageContext,
     headers: HeaderMap,
     Form(parameters): Form,
+) -> Response {
+    let wished = parameters.owned("ui_locales").ok().flatten();
+    let page = page.with_ui_locales(wished.as_deref());
+    (Extension(UiLocales(wished)), round(issuer, cookies, page, headers, parameters).await).into_response()
+}
+
+async fn round(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    parameters: Parameters,
 ) -> Result<Response> {
     let callback = Callback::from_parameters(&issuer, &parameters)?;
     check_referrer(&callback, &headers)?;
@@ -82,7 +98,7 @@ pub async fn post(
         Ok(request)
     });
     match checked {
-        Ok(request) => steps::begin(&issuer, &cookies, "/authorize", pending(callback, request)).await,
+        Ok(request) => steps::begin(&issuer, &cookies, "/authorize", pending(callback, request), None).await,
         Err(error) => Ok(callback.error(&page, error)),
     }
 }
@@ -107,7 +123,7 @@ async fn answer(
     done: Done,
 ) -> Result<Response> {
     match decide(issuer, cookies, &callback, &request, &done).await {
-        Ok(Step::Login) => steps::begin(issuer, cookies, "/login", pending(callback, request)).await,
+        Ok(Step::Login) => steps::begin(issuer, cookies, "/login", pending(callback, request), None).await,
         Ok(Step::Consent) => {
             steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
         }

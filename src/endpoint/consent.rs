@@ -63,7 +63,8 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
         }
         "deny" => {
             steps::take(&issuer, &cookies, id).await?.ok_or_else(gone)?;
-            let PendingAuthorization { client_id, redirect_uri, state, response_mode, .. } = question.pending;
+            let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = question.pending;
+            let page = page.with_ui_locales(request.ui_locales.as_deref());
             let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
             Ok(callback.error(&page, OAuthError::access_denied("the person did not consent")))
         }

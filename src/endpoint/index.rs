@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app::App;
-use crate::audit;
+use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
@@ -59,22 +59,24 @@ pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> R
         return Err(OAuthError::invalid_request("this page is too old, open it again"));
     }
     let subject = &session.identity.subject;
-    let own = match parameters.one("session")? {
+    let (own, extent) = match parameters.one("session")? {
         Some(sid) => {
             let open = Session::of(&issuer.store, subject).await?;
-            if open.iter().any(|other| other.sid == sid) {
-                sign_out::named(&issuer, sid).await?;
+            // Ended meanwhile, or not theirs: the page shows what there is.
+            if !open.iter().any(|other| other.sid == sid) {
+                return Ok(Redirect::to("/").into_response());
             }
-            sid == session.sid
+            sign_out::named(&issuer, sid).await?;
+            (sid == session.sid, Extent::Session)
         }
         None if parameters.one("everywhere")?.is_some() => {
             sign_out::everywhere(&issuer, subject).await?;
-            true
+            (true, Extent::Everywhere)
         }
         None => return Err(OAuthError::invalid_request("session or everywhere is missing")),
     };
     issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-    audit::logout(&issuer.tenant.name, subject, "person");
+    audit::logout(&issuer.tenant.name, subject, "person", extent);
     let removal = SetCookies(if own { cookies.end_session() } else { Vec::new() });
     Ok((removal, [("cache-control", "no-store")], Redirect::to("/")).into_response())
 }

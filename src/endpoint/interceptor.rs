@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::audit;
+use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
@@ -47,7 +47,13 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
             let token = app.passes.of(&issuer, &cookie, &session, &original.origin()).await?;
             Ok((prolonged, pass(&session, &token)?).into_response())
         }
-        None => Ok(sign_in_first(&original, &login, &parts.headers)),
+        None => {
+            // Whoever comes from there is turned away at the login page; only the operator can mend it.
+            if !Cookies::of(&app, &parts.headers, false, Some(login.host())).reaches(host) {
+                tracing::error!(host, "interceptor.cookie does not cover an application; nobody can enter it");
+            }
+            Ok(sign_in_first(&original, &login, &parts.headers))
+        }
     }
 }
 
@@ -125,7 +131,7 @@ async fn stay(
         Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
         Ok(false) => {
             sign_out::session(issuer, cookie, &claimed).await?;
-            audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider");
+            audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider", Extent::Session);
             Ok(None)
         }
         Err(error) => {

@@ -8,7 +8,7 @@ use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
 use crate::login::{Credentials, Identity};
-use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::sign_in::{SignIn, sign_in};
 use crate::sign_out;
@@ -25,7 +25,8 @@ const MAX_HOSTS: usize = 50;
 /// The login page for a pending step; without one, the sign-in leads to the index page or to `for`.
 pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
-        return arrive(&issuer, &cookies, destination(&issuer, &parameters)?).await;
+        let ui_locales = parameters.owned("ui_locales")?;
+        return arrive(&issuer, &cookies, destination(&issuer, &parameters)?, ui_locales).await;
     };
     Ok(match steps::find(&issuer, &cookies, id).await? {
         Some(interaction) => show(
@@ -34,7 +35,7 @@ pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(param
             StatusCode::OK,
             Asked { id, interaction: &interaction.record, username: None, error: None },
         ),
-        None => expired(&issuer, &cookies, &page).await?,
+        None => expired(&issuer, &cookies, &page, None).await?,
     })
 }
 
@@ -47,9 +48,13 @@ pub async fn post(
     Form(parameters): Form,
 ) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
+    let ui_locales = parameters.one("ui_locales")?;
     let Some(found) = steps::find(&issuer, &cookies, id).await? else {
-        return expired(&issuer, &cookies, &page).await;
+        return expired(&issuer, &cookies, &page, ui_locales).await;
     };
+    if let Resume::Authorize(pending) = &found.record.resume {
+        tracing::Span::current().record("client", &*pending.client_id);
+    }
     let username = parameters.one("username")?.unwrap_or_default();
     let password = Zeroizing::new(parameters.text("password")?.unwrap_or_default().to_owned());
     let grant_type = found.record.resume.grant_type();
@@ -65,7 +70,7 @@ pub async fn post(
             let sid = sid(&issuer, previous.as_ref(), &identity);
             let to = Interaction { signed_in: Some(sid.clone()), ..found.record.clone() };
             if !steps::update(&issuer, id, &found, &to).await? {
-                return expired(&issuer, &cookies, &page).await;
+                return expired(&issuer, &cookies, &page, ui_locales).await;
             }
             let came = Came { browser: browser_hint(&headers), application: application(&to.resume) };
             let cookies = begin_session(&issuer, &cookies, previous, Beginning { sid, identity, came }).await?;
@@ -155,7 +160,7 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
     };
     let client = pending.and_then(|pending| issuer.client(&pending.client_id));
     let hint = pending.and_then(|pending| pending.request.login_hint.as_deref());
-    let ui_locales = pending.and_then(|pending| pending.request.ui_locales.as_deref());
+    let ui_locales = asked.interaction.ui_locales();
     let host = application(&asked.interaction.resume);
     let target: Vec<&str> = match &asked.interaction.resume {
         Resume::Authorize(pending) => vec![&pending.redirect_uri],
@@ -166,35 +171,38 @@ fn show(issuer: &Issuer, page: &PageContext, status: StatusCode, asked: Asked<'_
         username: asked.username.filter(|name| !name.is_empty()).or(hint),
         error: asked.error,
         client: client.as_ref().map(|client| client.name.as_str()).or(host.as_deref()),
-        fields: &[("interaction", asked.id)],
+        fields: &steps::fields(asked.id, ui_locales),
     };
     page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target)
 }
 
 /// The form was too old or came from another browser: a new one that leads to the index page.
-async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
+async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext, ui_locales: Option<&str>) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume: Resume::Home, signed_in: None, consented: None };
+    let interaction = Interaction::new(browser, Resume::Home, ui_locales.map(str::to_owned));
     let id = steps::store(issuer, &interaction).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
     Ok((set_cookie, show(issuer, page, StatusCode::BAD_REQUEST, asked)).into_response())
 }
 
 /// Without an application that asked: a person from behind the interceptor who is signed in already goes back at once.
-async fn arrive(issuer: &Issuer, cookies: &Cookies, resume: Resume) -> Result<Response> {
-    let Resume::Location(target) = &resume else { return steps::begin(issuer, cookies, "/login", resume).await };
+async fn arrive(issuer: &Issuer, cookies: &Cookies, resume: Resume, ui_locales: Option<String>) -> Result<Response> {
+    let Resume::Location(target) = &resume else {
+        return steps::begin(issuer, cookies, "/login", resume, ui_locales).await;
+    };
     let url = url::Url::parse(target)?;
     // Otherwise the cookie would not arrive there, and the browser would be sent round in circles.
     if !url.host_str().is_some_and(|host| cookies.reaches(host)) {
-        tracing::error!(host = url.host_str(), "interceptor.cookie does not cover an application; nobody can enter it");
-        return Err(OAuthError::new(ErrorCode::ServerError, "the session's cookie does not reach this application"));
+        return Err(OAuthError::invalid_request(
+            "a sign-in here does not reach that application: interceptor.cookie does not cover its host",
+        ));
     }
     let arrives = !cookies.secure() || url.scheme() == "https";
     let silent = issuer.tenant.silent_login && arrives;
     if silent && cookies.session(issuer).await?.is_some() {
         return Ok(Redirect::to(target).into_response());
     }
-    steps::begin(issuer, cookies, "/login", resume).await
+    steps::begin(issuer, cookies, "/login", resume, ui_locales).await
 }
 
 /// The host of the application behind the interceptor that is waited for.

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
-use crate::audit;
+use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, Resume};
 use crate::login::session::Session;
@@ -81,9 +81,12 @@ async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest>
     let state = parameters.owned("state")?;
     // §3: whose address it would be is told by nothing. The person may sign out all the same, and stays here.
     let Some(client_id) = client_id else { return Ok(LogoutRequest { hint, post_logout_redirect_uri: None, state }) };
+    let client = issuer.client(&client_id);
+    if let Some(client) = &client {
+        tracing::Span::current().record("client", &*client.ident);
+    }
     let post_logout_redirect_uri = parameters.owned("post_logout_redirect_uri")?;
     if let Some(uri) = &post_logout_redirect_uri {
-        let client = issuer.client(&client_id);
         let registered = client.is_some_and(|client| client.post_logout_redirect_uris.contains(uri));
         if !registered {
             return Err(OAuthError::invalid_request("post_logout_redirect_uri is not registered for this client"));
@@ -111,10 +114,9 @@ async fn confirm(
     let targets: Vec<String> = post_logout_redirect_uri.iter().cloned().collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     let resume = Resume::Logout { post_logout_redirect_uri, state };
-    let id = steps::store(issuer, &Interaction { browser, resume, signed_in: None, consented: None }).await?;
-    let fields = [("interaction", &*id), ("ui_locales", ui_locales.unwrap_or_default())];
-    let fields = &fields[..1 + usize::from(ui_locales.is_some())];
-    let question = Page::Logout { name: Some(session.identity.display_name()), fields };
+    let id = steps::store(issuer, &Interaction::new(browser, resume, None)).await?;
+    let fields = steps::fields(&id, ui_locales);
+    let question = Page::Logout { name: Some(session.identity.display_name()), fields: &fields };
     Ok((set_cookie, page.respond_towards(StatusCode::OK, &question, &targets)).into_response())
 }
 
@@ -130,7 +132,7 @@ async fn sign_out(
     if let Some((cookie, session)) = session {
         sign_out::session(issuer, &cookie, &session).await?;
         issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-        audit::logout(&issuer.tenant.name, &session.identity.subject, "person");
+        audit::logout(&issuer.tenant.name, &session.identity.subject, "person", Extent::Session);
     }
     let removal = SetCookies(cookies.end_session());
     // Registered, so it parses; if it did not, the person still is signed out.

@@ -25,6 +25,24 @@ pub struct Interaction {
     /// The session whose person agreed on the consent page to this very request.
     #[serde(default)]
     pub consented: Option<String>,
+    /// The languages that were wished for where the step began, if no authorization request carries them.
+    #[serde(default)]
+    pub ui_locales: Option<String>,
+}
+
+impl Interaction {
+    /// A step that begins.
+    pub fn new(browser: String, resume: Resume, ui_locales: Option<String>) -> Self {
+        Self { browser, resume, signed_in: None, consented: None, ui_locales }
+    }
+
+    /// The languages that its pages should speak (OIDC Core §3.1.2.1).
+    pub fn ui_locales(&self) -> Option<&str> {
+        match &self.resume {
+            Resume::Authorize(pending) => pending.request.ui_locales.as_deref(),
+            _ => self.ui_locales.as_deref(),
+        }
+    }
 }
 
 impl Record for Interaction {

@@ -97,6 +97,12 @@ pub(super) fn verify(hash: &str, password: &str) -> Result<bool, String> {
     }
 }
 
+/// What decides how long `hash` takes to verify: memory, passes and lanes; `None` for what is no hash.
+pub(super) fn cost(hash: &str) -> Option<(u32, u32, u32)> {
+    let params = Params::try_from(&parse(hash).ok()?).ok()?;
+    Some((params.m_cost(), params.t_cost(), params.p_cost()))
+}
+
 fn parse(hash: &str) -> Result<PasswordHash, String> {
     let parsed = PasswordHash::new(hash).map_err(|error| format!("not a password hash in PHC form: {error}"))?;
     argon2::Algorithm::try_from(parsed.algorithm.as_str())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 
-use super::password::PasswordChecker;
+use super::password::{PasswordChecker, cost};
 use super::script::{Script, ScriptError, ScriptLimits, ScriptPool};
 use super::{Credentials, Identity};
 use crate::protocol::error::Unavailable;
@@ -27,7 +27,7 @@ impl LoginProvider {
 
     /// The person whose credentials these are; `None`: nobody, without saying why.
     ///
-    /// Errors: [`Unavailable`] when too many scripts are under way to ask at all.
+    /// Errors: [`Unavailable`] when nobody could be asked: that is not a no, and must not count as a wrong password.
     pub async fn login(&self, tenant: &Tenant, credentials: Credentials) -> Result<Option<Identity>> {
         let Some(script) = script_of(tenant) else { return Ok(self.login_listed(tenant, &credentials).await) };
         let listed = (!tenant.users.is_empty()).then(|| credentials.clone());
@@ -35,7 +35,7 @@ impl LoginProvider {
             (Ok(identity), _) => Ok(identity),
             // The script has a `UserValidationProvider` alone: the tenant's own list says who may come in.
             (Err(ScriptError::MissingClass(_)), Some(credentials)) => Ok(self.login_listed(tenant, &credentials).await),
-            (Err(error @ ScriptError::PoolExhausted), _) => Err(unavailable(tenant, &error)),
+            (Err(error), _) if error.is_outage() => Err(unavailable(tenant, &error)),
             (Err(error), _) => {
                 tracing::warn!(tenant = &*tenant.name, cause = %error, "the login script gave no answer; nobody is signed in");
                 Ok(None)
@@ -51,9 +51,7 @@ impl LoginProvider {
         match self.scripts.is_valid(&script, username).await {
             Ok(Some(valid)) => Ok(valid),
             Ok(None) => Ok(self.is_listed(tenant, username)),
-            Err(error @ (ScriptError::PoolExhausted | ScriptError::Timeout(_) | ScriptError::Busy(_))) => {
-                Err(unavailable(tenant, &error))
-            }
+            Err(error) if error.is_outage() => Err(unavailable(tenant, &error)),
             Err(error) => {
                 tracing::warn!(tenant = &*tenant.name, cause = %error, "the validation script gave no answer; the person may not stay");
                 Ok(false)
@@ -69,9 +67,15 @@ impl LoginProvider {
     /// Compares with the tenant's own list; takes as long for a name that is not on it.
     async fn login_listed(&self, tenant: &Tenant, credentials: &Credentials) -> Option<Identity> {
         let user = find(tenant, &credentials.username);
-        // The operator chose what a hash costs, so a stranger is compared with the hash of somebody who is on the list.
-        let hash = user.or(tenant.users.first()).map(|user| user.password_hash.as_str());
-        let proven = self.passwords.verify(hash, &credentials.password).await;
+        let compared = of_every_cost(&tenant.users, user);
+        if compared.is_empty() {
+            self.passwords.verify(None, &credentials.password).await;
+        }
+        let mut proven = false;
+        for other in compared {
+            let matches = self.passwords.verify(Some(&other.password_hash), &credentials.password).await;
+            proven |= matches && user.is_some_and(|user| std::ptr::eq(user, other));
+        }
         user.filter(|_| proven).map(identity)
     }
 
@@ -91,6 +95,18 @@ pub fn script_of(tenant: &Tenant) -> Option<Script<'_>> {
     tenant.script.clone().map(|source| Script { tenant: &tenant.name, source, fetch_hosts })
 }
 
+/// People whose hashes together cost the same for every name: of each cost that is on the list one, and `user` among
+/// them. Nearly always that is one hash; where an operator wrote several kinds, the time would tell who is listed.
+fn of_every_cost<'a>(users: &'a [User], user: Option<&'a User>) -> Vec<&'a User> {
+    let mut chosen: Vec<&User> = user.into_iter().collect();
+    for other in users {
+        if chosen.iter().all(|one| cost(&one.password_hash) != cost(&other.password_hash)) {
+            chosen.push(other);
+        }
+    }
+    chosen
+}
+
 fn find<'a>(tenant: &'a Tenant, username: &str) -> Option<&'a User> {
     tenant.users.iter().find(|user| user.username == username)
 }
@@ -107,4 +123,41 @@ fn identity(user: &User) -> Identity {
 
 fn unavailable(tenant: &Tenant, error: &ScriptError) -> anyhow::Error {
     anyhow!("tenant {}: {error}", tenant.name).context(Unavailable("the login provider"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(username: &str, parameters: &str) -> User {
+        User {
+            username: username.to_owned(),
+            password_hash: format!(
+                "$argon2id$v=19${parameters}$c2FsdHNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A"
+            ),
+            subject: None,
+            role: "default".to_owned(),
+            profile: serde_json::Map::new(),
+            scopes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_name_costs_the_same_whoever_is_listed_first() {
+        let (cheap, dear) = ("m=8192,t=1,p=1", "m=65536,t=3,p=1");
+        let users = [user("ada", cheap), user("bob", dear), user("eve", cheap)];
+        let work = |name: &str| {
+            let known = users.iter().find(|user| user.username == name);
+            let compared = of_every_cost(&users, known);
+            assert!(known.is_none_or(|known| compared.iter().any(|one| std::ptr::eq(*one, known))), "{name}");
+            let mut costs: Vec<_> = compared.iter().map(|user| cost(&user.password_hash)).collect();
+            costs.sort();
+            costs
+        };
+        let all = [Some((8192, 1, 1)), Some((65536, 3, 1))];
+        for name in ["ada", "bob", "eve", "nobody", ""] {
+            assert_eq!(work(name), all, "{name}");
+        }
+        assert_eq!(of_every_cost(&users[..1], None).len(), 1);
+    }
 }

@@ -123,7 +123,7 @@ pub struct Interceptor {
     pub enabled: bool,
     /// The host of its login page.
     pub domain: Option<String>,
-    /// The domain of its cookie.
+    /// The domain of its cookie; of an enabled one that names none, the host of the login page.
     pub cookie: Option<String>,
 }
 

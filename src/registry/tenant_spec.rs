@@ -8,7 +8,7 @@ use yaml_serde::Value as Yaml;
 use super::document::{Findings, Title};
 use super::known_keys::unknown_keys;
 use super::secrets::{SecretRef, Secrets};
-use super::tenant::{AMAZON, Informations, Interceptor, SigningOverrides, Templates, Tenant};
+use super::tenant::{AMAZON, Informations, Interceptor, SigningOverrides, Templates, Tenant, bare_host};
 use super::tenant_check::{
     check_bucket, checked_hosts, checked_issuer, checked_look, checked_store, checked_users, is_tenant_name,
 };
@@ -200,7 +200,7 @@ impl TenantSpec {
             }
             _ => {}
         }
-        let interceptor = self.interceptor.unwrap_or_default();
+        let interceptor = self.interceptor.unwrap_or_default().read();
         let informations = self.informations.unwrap_or_default();
         let signing = self.signing.unwrap_or_default();
         Tenant {
@@ -211,11 +211,7 @@ impl TenantSpec {
             script: script.map(Into::into),
             fetch_hosts: self.fetch_hosts.map(List::texts),
             users,
-            interceptor: Interceptor {
-                enabled: interceptor.enabled.is_none_or(|Flag(enabled)| enabled),
-                domain: text(interceptor.domain),
-                cookie: text(interceptor.cookie),
-            },
+            interceptor,
             informations: Informations {
                 imprint_url: text(informations.imprint_url),
                 privacy_url: text(informations.privacy_url),
@@ -233,6 +229,16 @@ impl TenantSpec {
             },
             allowed_client_namespaces: self.allowed_client_namespaces.texts(),
         }
+    }
+}
+
+impl InterceptorSpec {
+    /// The cookie is for the login page's domain and what is below it, unless another one is written.
+    fn read(self) -> Interceptor {
+        let enabled = self.enabled.is_none_or(|Flag(enabled)| enabled);
+        let domain = text(self.domain);
+        let cookie = text(self.cookie).or_else(|| domain.as_deref().filter(|_| enabled).map(bare_host));
+        Interceptor { enabled, domain, cookie }
     }
 }
 

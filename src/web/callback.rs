@@ -9,6 +9,7 @@ use url::Url;
 use super::error::log;
 use super::page_context::PageContext;
 use super::pages::Page;
+use crate::audit;
 use crate::issuer::Issuer;
 use crate::protocol::authorization::ResponseMode;
 use crate::protocol::error::{OAuthError, Result};
@@ -50,11 +51,14 @@ impl Callback {
         response_mode: ResponseMode,
     ) -> Result<Self> {
         // 400 and not 401: nobody tried to authenticate here.
-        let client =
-            issuer.client(client_id).ok_or_else(|| OAuthError::invalid_request("client_id is not known here"))?;
+        let refuse = |reason: &'static str| {
+            audit::client_refused(&issuer.tenant.name, client_id, reason);
+            Err(OAuthError::invalid_request(reason))
+        };
+        let Some(client) = issuer.client(client_id) else { return refuse("client_id is not known here") };
         tracing::Span::current().record("client", &*client.ident);
         if !client.redirect_uris.iter().any(|registered| registered.matches(&redirect_uri)) {
-            return Err(OAuthError::invalid_request("redirect_uri is not registered for this client"));
+            return refuse("redirect_uri is not registered for this client");
         }
         Ok(Self { client, redirect_uri, state, response_mode, issuer_url: issuer.url.clone() })
     }

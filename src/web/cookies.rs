@@ -27,8 +27,9 @@ pub const BROWSER: &str = "uitsmijter-browser";
 /// neighbour below the same domain cannot plant its own and have somebody finish a step that it began.
 pub const SECURE_BROWSER: &str = "__Host-uitsmijter-browser";
 
-/// Most values of one name that are looked at: the host's own, the domain's, and one more.
-const MOST: usize = 3;
+/// Most values of one name that are looked at. Neighbours below the same domain can plant as many as there are paths,
+/// and all stand before ours; this is more than somebody does by mistake, and still costs a request little.
+const MOST: usize = 16;
 
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]

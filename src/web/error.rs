@@ -59,12 +59,20 @@ pub(super) fn log(error: &OAuthError) {
     }
 }
 
+/// The languages that the body of a request wished for, kept beside the response: the layer sees the address alone.
+#[derive(Clone)]
+pub struct UiLocales(pub Option<String>);
+
 /// The layer over people's routes: every error becomes a page in the person's language and the tenant's look.
 pub async fn draw_pages(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let context = PageContext::of(&app, &parts);
     let response = next.run(Request::from_parts(parts, body)).await;
     let Some(said) = response.extensions().get::<Said>().cloned() else { return response };
+    let context = match response.extensions().get::<UiLocales>() {
+        Some(UiLocales(wished)) => context.with_ui_locales(wished.as_deref()),
+        None => context,
+    };
     let page = Page::Error { code: said.code, description: &said.description, request_id: context.request_id() };
     let mut drawn = context.respond(response.status(), &page);
     for name in [header::RETRY_AFTER, header::SET_COOKIE, header::ALLOW] {

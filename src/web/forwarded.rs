@@ -95,18 +95,23 @@ pub fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
 
 /// The person's address: behind trusted proxies the last one that they did not add themselves.
 pub fn client_address(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
-    let peer = peer(&parts.extensions)?;
-    let chain = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        chain.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    let mut address = peer;
+    let mut address = peer(&parts.extensions)?;
+    let chain = parts.headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
+    let hops: Vec<Option<IpAddr>> = chain.flat_map(|value| value.split(',')).map(hop).collect();
     for hop in hops.into_iter().rev() {
-        if !is_trusted(Some(address), settings) {
-            break;
-        }
+        // What cannot be read hides who spoke to that proxy, and what stands before it is anybody's word.
+        let Some(hop) = hop.filter(|_| is_trusted(Some(address), settings)) else { break };
         address = hop;
     }
     Some(address)
+}
+
+/// One member of `X-Forwarded-For`: an address, of some proxies with the port.
+fn hop(written: &str) -> Option<IpAddr> {
+    let written = written.trim();
+    let bracketed = || written.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || written.parse::<SocketAddr>().ok().map(|address| address.ip());
+    written.parse().ok().or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]

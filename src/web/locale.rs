@@ -61,10 +61,12 @@ impl Locale {
             ranges().any(|(tag, weight)| weight == 0 && tag.len() == 2 && Self::from_tag(tag) == Some(*locale))
         };
         let refused: Vec<Locale> = Self::ALL.into_iter().filter(refuses).collect();
+        // §12.5.4: `*` stands for what no other range names.
+        let named: Vec<Locale> = ranges().filter_map(|(tag, _)| Self::from_tag(tag)).collect();
         let mut best = None;
         for (tag, weight) in ranges() {
             let locale = match tag {
-                "*" => Self::ALL.into_iter().find(|locale| !refused.contains(locale)),
+                "*" => Self::ALL.into_iter().find(|locale| !named.contains(locale)),
                 tag => Self::from_tag(tag).filter(|locale| !refused.contains(locale)),
             };
             // Among equals the first one wins, so only a greater weight replaces what was found.
@@ -109,9 +111,12 @@ fn parse_weight(value: &str) -> Option<u16> {
     }
 }
 
+/// Sentences by language and key.
+pub type Words = HashMap<Locale, BTreeMap<String, String>>;
+
 /// The words of all languages, by key.
-#[derive(Debug)]
-pub struct Translations(HashMap<Locale, BTreeMap<String, String>>);
+#[derive(Clone, Debug)]
+pub struct Translations(Words);
 
 impl Translations {
     /// The translations that are part of the program.
@@ -131,6 +136,15 @@ impl Translations {
         Ok(Self(Locale::ALL.into_iter().map(words).collect::<anyhow::Result<_>>()?))
     }
 
+    /// These with others over them, key by key.
+    pub fn with(&self, others: &Words) -> Self {
+        let mut all = self.0.clone();
+        for (locale, sentences) in others {
+            all.entry(*locale).or_default().extend(sentences.clone());
+        }
+        Self(all)
+    }
+
     /// The sentence behind `key`: in `locale`, else in English, else `None`. Placeholders are still in it.
     pub fn get(&self, locale: Locale, key: &str) -> Option<&str> {
         [locale, Locale::English].iter().find_map(|locale| self.0.get(locale)?.get(key)).map(String::as_str)
@@ -140,6 +154,11 @@ impl Translations {
     pub fn keys(&self, locale: Locale) -> impl Iterator<Item = &str> {
         self.0.get(&locale).into_iter().flat_map(|words| words.keys()).map(String::as_str)
     }
+}
+
+/// The names of the `{name}` places of a sentence.
+pub fn places(sentence: &str) -> impl Iterator<Item = &str> {
+    sentence.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
 }
 
 /// Puts values into the `{name}` places of a sentence.
@@ -185,6 +204,8 @@ mod tests {
             (None, Some("en;q=0, *"), "de"),
             (None, Some("*"), "en"),
             (None, Some("*;q=0.5, nl;q=0.6"), "nl"),
+            (None, Some("en;q=0.1, *;q=0.5"), "de"),
+            (None, Some("de;q=0.2, *;q=0.1, en;q=0.05"), "de"),
             (None, Some("de;q=0, de-AT"), "en"),
             (None, Some("de-AT;q=0, de;q=0.5"), "de"),
             (None, Some("fr;q=0"), "en"),

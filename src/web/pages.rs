@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use prometheus_client::metrics::counter::Counter;
@@ -14,7 +15,7 @@ pub use crate::web::page::{ActivateError, Demo, Fields, LoginError, OpenSession,
 pub use crate::web::page_policy::content_security_policy;
 
 use crate::web::assets;
-use crate::web::locale::{Locale, Translations, fill};
+use crate::web::locale::{Locale, Translations, Words, fill};
 use crate::web::look::Look;
 use crate::web::template_shape;
 
@@ -54,7 +55,8 @@ pub struct View<'a> {
 /// The templates of one tenant, or the default ones. Cheap to clone.
 #[derive(Clone)]
 pub struct Pages {
-    translations: Arc<Translations>,
+    /// Shared with all clones, and with what they were given templates.
+    translations: Arc<ArcSwap<Translations>>,
     default: Arc<Environment<'static>>,
     tenant: Option<Arc<(Owner, Environment<'static>)>>,
 }
@@ -90,11 +92,19 @@ struct LookVariables<'a> {
 impl Pages {
     /// The default pages. An error here is a mistake in the program's own templates.
     pub fn new() -> anyhow::Result<Self> {
-        let translations = Arc::new(Translations::embedded()?);
+        let translations = Arc::new(ArcSwap::from_pointee(Translations::embedded()?));
         let mut default = environment(&translations)?;
         // A misspelt variable in our own templates is an error that a test finds; in a tenant's it is an empty place.
         default.set_undefined_behavior(UndefinedBehavior::Strict);
         Ok(Self { translations, default: Arc::new(default), tenant: None })
+    }
+
+    /// Speaks with these sentences over those of the program from here on, everybody's templates included.
+    ///
+    /// Errors: a mistake in the program's own translations.
+    pub fn speak(&self, words: &Words) -> anyhow::Result<()> {
+        self.translations.store(Arc::new(Translations::embedded()?.with(words)));
+        Ok(())
     }
 
     /// These pages with an owner's own templates (file name, such as `login.html`, and source) over the default ones. Of
@@ -161,7 +171,7 @@ fn draw(environment: &Environment<'_>, name: &str, variables: &Value) -> Result<
 }
 
 /// An environment with the default templates, which escapes always, ends always, and reads nothing from outside.
-fn environment(translations: &Arc<Translations>) -> anyhow::Result<Environment<'static>> {
+fn environment(translations: &Arc<ArcSwap<Translations>>) -> anyhow::Result<Environment<'static>> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(write_value);
@@ -179,7 +189,7 @@ fn environment(translations: &Arc<Translations>) -> anyhow::Result<Environment<'
     });
     let translations = translations.clone();
     environment.add_function("t", move |state: &State<'_, '_>, key: &str, values: Kwargs| {
-        translate(&translations, state, key, &values)
+        translate(&translations.load(), state, key, &values)
     });
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).with_context(|| format!("the default template {name} is broken"))?;

@@ -8,9 +8,18 @@ use crate::login::interaction::{Interaction, LIFETIME, Resume};
 use crate::protocol::error::Result;
 use crate::store::Loaded;
 
-/// Stores what is interrupted and sends the browser to `path?interaction=<id>`.
-pub async fn begin(issuer: &Issuer, cookies: &Cookies, path: &str, resume: Resume) -> Result<Response> {
-    go_on(issuer, cookies, path, resume, None).await
+/// Stores what is interrupted, with the languages that were wished for, and sends the browser to
+/// `path?interaction=<id>`.
+pub async fn begin(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    path: &str,
+    resume: Resume,
+    ui_locales: Option<String>,
+) -> Result<Response> {
+    let (browser, set_cookie) = cookies.browser(issuer);
+    let id = store(issuer, &Interaction::new(browser, resume, ui_locales)).await?;
+    Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
 }
 
 /// Like [`begin`], for a step that follows another one in which credentials may have been entered (in the session
@@ -23,9 +32,14 @@ pub async fn go_on(
     signed_in: Option<String>,
 ) -> Result<Response> {
     let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { browser, resume, signed_in, consented: None };
+    let interaction = Interaction { signed_in, ..Interaction::new(browser, resume, None) };
     let id = store(issuer, &interaction).await?;
     Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
+}
+
+/// What the form of a step carries: its id, and the wish for languages, which is all that is known when it is too old.
+pub fn fields<'a>(id: &'a str, ui_locales: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
+    [("interaction", id)].into_iter().chain(ui_locales.map(|wish| ("ui_locales", wish))).collect()
 }
 
 /// Stores a step and gives its id.

@@ -15,6 +15,7 @@ mod desk;
 mod errand;
 mod hangup;
 mod installation;
+mod moved_on;
 mod oauth2_proxy;
 mod openid_client;
 mod pages;

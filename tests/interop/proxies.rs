@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
+use crate::calendar::Calendar;
 use crate::configuration::{Document, PASSWORD, SUBJECT, USERNAME, tenant_with};
 use crate::person::{Arrival, Browser};
 use crate::server::{Server, free_port, http_client};
@@ -97,6 +98,7 @@ pub(crate) async fn upstream() -> u16 {
             "url": request.uri().to_string(),
             "authorization": text("authorization"),
             "user": text("x-user-ident"),
+            "cookie": text("cookie"),
         }))
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -106,18 +108,33 @@ pub(crate) async fn upstream() -> u16 {
     port
 }
 
-/// The tenant whose people sign in at `login.acme.test`, and another one.
-async fn server() -> (Server, u16) {
-    let port = free_port();
+/// The tenant whose people sign in at `login.acme.test`, and another one; in a time of its own.
+struct Protection {
+    port: u16,
+    calendar: Calendar,
+    _server: Server,
+}
+
+async fn server() -> Protection {
+    let (port, calendar) = (free_port(), Calendar::new());
     let interceptor = format!("interceptor: {{domain: \"login.acme.test:{port}\", cookie: acme.test}}");
     let acme = tenant_with("\"*.acme.test\"", &[&interceptor]);
     let globex = acme.yaml.replace("acme.test", "globex.test").replace("name: interop", "name: globex");
     let globex = Document { folder: "Tenants", name: "globex", yaml: globex };
-    (Server::start_at(port, &[acme, globex]).await, port)
+    let server = Server::start_documents(port, &[acme, globex], &calendar.environment()).await;
+    Protection { port, calendar, _server: server }
+}
+
+/// Whether applications behind a proxy get to see the cookie of the session.
+#[derive(PartialEq)]
+enum Session {
+    Withheld,
+    /// This proxy cannot take one cookie out of many.
+    PassedOn,
 }
 
 /// The whole story, the same for every proxy.
-async fn protects(proxy: &Proxy) {
+async fn protects(proxy: &Proxy, calendar: &Calendar, session: Session) {
     let http = client();
     let shop = proxy.url("shop.acme.test", "/cart/a%20b?item=1&more=x%2Fy");
     let mut browser = Browser::with(http.clone());
@@ -145,6 +162,24 @@ async fn protects(proxy: &Proxy) {
         let answer = ask("shop.globex.test").header(name, value).send().await.expect("an answer");
         assert_ne!(answer.status(), StatusCode::OK, "{name}");
     }
+    // The session is nothing that an application needs, and other cookies are.
+    let session_cookie = browser.cookie_header();
+    let value = session_cookie.split("; ").find_map(|pair| pair.strip_prefix("uitsmijter-sso=")).expect("a session");
+    for own in [format!("a=1; uitsmijter-sso={value}; b=2"), format!("uitsmijter-sso={value}; a=1; b=2")] {
+        let told = http.get(proxy.url("shop.acme.test", "/")).header("cookie", own).send().await.expect("an answer");
+        let seen: Value = told.json().await.expect("JSON");
+        let cookies = seen["cookie"].as_str().expect("cookies");
+        assert!(cookies.contains("a=1") && cookies.contains("b=2"), "{cookies}");
+        assert!(session == Session::PassedOn || !cookies.contains(value), "{cookies}");
+    }
+    // A session in use is prolonged now and then, and the browser hears of it.
+    calendar.pass(Duration::from_secs(6 * 60));
+    let prolonged = ask("shop.acme.test").send().await.expect("an answer");
+    assert_eq!(prolonged.status(), StatusCode::OK);
+    let cookie = prolonged.headers().get("set-cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    assert!(cookie.starts_with(&format!("uitsmijter-sso={value};")) && cookie.contains("Max-Age="), "{cookie:?}");
+    let again = ask("shop.acme.test").send().await.expect("an answer");
+    assert!(again.status() == StatusCode::OK && !again.headers().contains_key("set-cookie"), "{again:?}");
     // A program gets no page, and a form is not repeated at the login page.
     let program = http.get(shop.clone()).header("accept", "application/json").send().await.expect("an answer");
     assert_eq!(program.status(), StatusCode::UNAUTHORIZED);
@@ -153,7 +188,10 @@ async fn protects(proxy: &Proxy) {
 
     let question = browser.open(logout).await.page();
     browser.submit(&question, &[]).await.page();
-    browser.open(shop).await.left();
+    browser.open(shop.clone()).await.left();
+    // Also for whoever kept the cookie.
+    let replayed = http.get(shop).header("cookie", session_cookie).header("accept", "text/html").send().await;
+    assert!(replayed.expect("an answer").status().is_redirection());
 }
 
 fn seen(arrival: Arrival) -> Value {
@@ -171,46 +209,47 @@ fn claims(seen: &Value) -> Value {
 
 #[tokio::test]
 async fn nginx_protects_an_application_by_auth_request() {
-    let (_server, port) = server().await;
-    let proxy = Proxy::start("nginx", &["nginx.conf"], &["-c"], port, upstream().await).await;
-    protects(&proxy).await;
+    let protection = server().await;
+    let proxy = Proxy::start("nginx", &["nginx.conf"], &["-c"], protection.port, upstream().await).await;
+    protects(&proxy, &protection.calendar, Session::Withheld).await;
 }
 
 #[tokio::test]
 async fn caddy_protects_an_application_by_forward_auth() {
-    let (_server, port) = server().await;
+    let protection = server().await;
     let arguments = ["run", "--adapter", "caddyfile", "--config"];
-    let proxy = Proxy::start("caddy", &["Caddyfile"], &arguments, port, upstream().await).await;
-    protects(&proxy).await;
+    let proxy = Proxy::start("caddy", &["Caddyfile"], &arguments, protection.port, upstream().await).await;
+    protects(&proxy, &protection.calendar, Session::Withheld).await;
 }
 
 #[tokio::test]
 async fn haproxy_protects_an_application_by_a_few_lines_of_lua() {
-    let (_server, port) = server().await;
+    let protection = server().await;
     let files = ["haproxy.cfg", "forward_auth.lua"];
-    let proxy = Proxy::start("haproxy", &files, &["-db", "-f"], port, upstream().await).await;
-    protects(&proxy).await;
+    let proxy = Proxy::start("haproxy", &files, &["-db", "-f"], protection.port, upstream().await).await;
+    protects(&proxy, &protection.calendar, Session::Withheld).await;
 }
 
 #[tokio::test]
 async fn traefik_protects_an_application_by_the_middleware_of_the_chart() {
-    let (_server, port) = server().await;
+    let protection = server().await;
     let files = ["traefik.yaml", "traefik-routes.yaml"];
-    let proxy = Proxy::start("traefik", &files, &["--configFile"], port, upstream().await).await;
-    protects(&proxy).await;
+    let proxy = Proxy::start("traefik", &files, &["--configFile"], protection.port, upstream().await).await;
+    protects(&proxy, &protection.calendar, Session::PassedOn).await;
 }
 
 #[tokio::test]
 async fn envoy_protects_an_application_by_ext_authz() {
-    let (_server, port) = server().await;
+    let protection = server().await;
     let arguments = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "error", "--config-path"];
-    let proxy = Proxy::start("envoy", &["envoy.yaml"], &arguments, port, upstream().await).await;
-    protects(&proxy).await;
+    let proxy = Proxy::start("envoy", &["envoy.yaml"], &arguments, protection.port, upstream().await).await;
+    protects(&proxy, &protection.calendar, Session::Withheld).await;
 }
 
 #[tokio::test]
 async fn without_a_proxy_that_names_a_url_nothing_passes() {
-    let (_server, port) = server().await;
-    let asked = http_client().get(format!("http://127.0.0.1:{port}/interceptor")).send().await.expect("an answer");
+    let protection = server().await;
+    let asked =
+        http_client().get(format!("http://127.0.0.1:{}/interceptor", protection.port)).send().await.expect("an answer");
     assert_eq!(asked.status(), StatusCode::FORBIDDEN);
 }

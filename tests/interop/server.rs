@@ -42,7 +42,8 @@ impl Server {
         Self::start_documents(port, documents, &[]).await
     }
 
-    async fn start_documents(port: u16, documents: &[Document], environment: &[(&str, String)]) -> Self {
+    /// The same at a port that the documents name, with this in its environment besides.
+    pub(crate) async fn start_documents(port: u16, documents: &[Document], environment: &[(&str, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for document in documents {
             write(directory.path(), document);

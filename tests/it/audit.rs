@@ -2,16 +2,21 @@
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Once;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::harness::fixtures::{PASSWORD, SECRET};
 use crate::harness::relying_party::VERIFIER;
-use crate::harness::{Browser, RelyingParty, TestServer};
+use crate::harness::server::form;
+use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
 thread_local! {
     /// What this thread's test logs, once somebody wants to know.
@@ -80,6 +85,94 @@ async fn the_life_of_a_sign_in_is_written_down_without_a_secret() {
     for secret in [PASSWORD, SECRET, VERIFIER, "a wrong password", "wrong secret", &code, &access, &refresh, &hint] {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
+}
+
+/// The audit lines since [`listen`].
+fn events() -> Vec<Value> {
+    let text = text();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    lines.filter(|line| line["target"] == "uitsmijter::audit").collect()
+}
+
+/// Sends a request that came over this many proxies, as the last of them tells it.
+async fn send(server: &TestServer, mut request: Request<Body>, peer: [u8; 4], forwarded_for: &str) -> Answer {
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 4711))));
+    if !forwarded_for.is_empty() {
+        request.headers_mut().insert("x-forwarded-for", forwarded_for.parse().expect("a header"));
+    }
+    server.send(request).await
+}
+
+#[tokio::test]
+async fn an_audit_line_names_the_client_and_the_address_that_no_stranger_can_choose() {
+    listen();
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&spa.authorize_path(&[])).await;
+    let interaction = page.hidden("interaction");
+    let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let proxy = [10, 0, 0, 1];
+    let stories = [
+        ([203, 0, 113, 9], "", "203.0.113.9"),
+        ([203, 0, 113, 9], "198.51.100.1", "203.0.113.9"),
+        (proxy, "203.0.113.9", "203.0.113.9"),
+        (proxy, "1.2.3.4, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        (proxy, "1.2.3.4, 203.0.113.9:5555", "203.0.113.9"),
+        (proxy, "1.2.3.4, [2001:db8::7]:5555", "2001:db8::7"),
+        (proxy, "1.2.3.4,[2001:db8::7]", "2001:db8::7"),
+        (proxy, "1.2.3.4, ::ffff:203.0.113.9", "203.0.113.9"),
+        (proxy, "1.2.3.4, unknown", "10.0.0.1"),
+        (proxy, "1.2.3.4, _hidden, 10.0.0.2", "10.0.0.2"),
+        (proxy, "1.2.3.4,", "10.0.0.1"),
+    ];
+    for (number, (peer, forwarded_for, address)) in stories.into_iter().enumerate() {
+        LINES.set(Some(Vec::new()));
+        let username = format!("name{number}");
+        let fields = [("username", &*username), ("password", "wrong"), ("interaction", &*interaction)];
+        let mut request = form("/login", &fields);
+        request.headers_mut().insert("cookie", cookies.join("; ").parse().expect("a header"));
+        send(&server, request, peer, forwarded_for).await.expect_page(403);
+        let events = events();
+        assert_eq!(events.len(), 1, "{forwarded_for}");
+        let told = (&events[0]["event"], &events[0]["span"]["address"], &events[0]["span"]["client"]);
+        assert_eq!(told, (&"login_failure".into(), &address.into(), &"spa".into()), "{forwarded_for}");
+    }
+
+    LINES.set(Some(Vec::new()));
+    let back = browser.sign_in(&page).await;
+    let tokens = spa.redeem(&spa.code_of(&back)).await.expect(200);
+    browser.get(&format!("/logout?id_token_hint={}", tokens.member("id_token"))).await.expect_page(200);
+    for event in events() {
+        assert_eq!(event["span"]["client"], "spa", "{event}");
+    }
+    LINES.set(Some(Vec::new()));
+    server.get("/authorize?client_id=nobody&redirect_uri=https%3A%2F%2Fevil.example%2F").await.expect_page(400);
+    server.get("/authorize?client_id=spa&redirect_uri=https%3A%2F%2Fevil.example%2F").await.expect_page(400);
+    let refused: Vec<Value> = events();
+    assert!(refused.iter().all(|event| event["event"] == "client_refused"), "{refused:#?}");
+    assert_eq!((&refused[0]["client"], &refused[1]["client"]), (&"nobody".into(), &"spa".into()));
+}
+
+#[tokio::test]
+async fn a_logout_is_written_down_once_something_ended_and_says_how_much() {
+    listen();
+    let server = TestServer::start().await;
+    let (mut laptop, mut phone) = (Browser::new(&server), Browser::new(&server));
+    for browser in [&mut laptop, &mut phone] {
+        let page = browser.visit("/login").await;
+        browser.sign_in(&page).await;
+    }
+    LINES.set(Some(Vec::new()));
+    let token = phone.get("/").await.hidden("token");
+    phone.post("/", &[("token", &token), ("session", "somebody-elses")]).await.expect(303);
+    assert!(phone.session().is_some());
+    phone.post("/", &[("token", &token), ("everywhere", "1")]).await.expect(303);
+    let events = events();
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!((&events[0]["event"], &events[0]["extent"]), (&"logout".into(), &"everywhere".into()));
+    let metrics = server.app.metrics.encode().expect("metrics");
+    assert!(metrics.contains("uitsmijter_logout_total{tenant=\"acme\"} 1"), "{metrics}");
 }
 
 #[tokio::test]

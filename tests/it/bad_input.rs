@@ -184,9 +184,32 @@ fn check(answer: &Answer, page: bool, what: &str) {
     }
 }
 
-/// Whether `location` is `uri`, perhaps with a port or a query.
+/// Whether a browser goes from `location` to `uri`, perhaps with another port or a query, or to something below it.
 fn is_at(location: &str, uri: &str) -> bool {
-    location.strip_prefix(uri).is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/', ':']))
+    let (Ok(location), Ok(uri)) = (url::Url::parse(location), url::Url::parse(uri)) else { return false };
+    let plain = location.username().is_empty() && location.password().is_none();
+    let below = location.path().strip_prefix(uri.path().trim_end_matches('/'));
+    plain
+        && (location.scheme(), location.host()) == (uri.scheme(), uri.host())
+        && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[test]
+fn a_place_is_told_apart_from_those_that_look_like_it() {
+    let uri = "http://127.0.0.1/cb";
+    for place in ["http://127.0.0.1/cb", "http://127.0.0.1:5000/cb?code=1", "http://127.0.0.1/cb/x"] {
+        assert!(is_at(place, uri), "{place}");
+    }
+    for place in [
+        "http://127.0.0.1:x@evil.example/cb",
+        "http://127.0.0.1/cb/../../evil",
+        "http://127.0.0.1.evil.example/cb",
+        "http://127.0.0.1/cbx",
+        "https://127.0.0.1/cb",
+        "//127.0.0.1/cb",
+    ] {
+        assert!(!is_at(place, uri), "{place}");
+    }
 }
 
 /// Right requests to all endpoints that take parameters, and the watched server they are right for.

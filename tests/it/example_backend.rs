@@ -79,9 +79,11 @@ impl Backend {
             Manners::Refuses => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Manners::Hangs => std::future::pending().await,
             Manners::Floods => {
-                let chunk = Bytes::from(vec![b' '; 64 * 1024]);
-                let chunks = futures_util::stream::iter((0..160).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
-                Body::from_stream(chunks).into_response()
+                // A good answer, if somebody reads it to its end.
+                let padding = std::iter::repeat_n(Bytes::from(vec![b'x'; 64 * 1024]), 160);
+                let (head, tail) = (br#"{"id":"u-1815","isDeleted":false,"padding":""#, br#""}"#);
+                let chunks = [Bytes::from_static(head)].into_iter().chain(padding).chain([Bytes::from_static(tail)]);
+                Body::from_stream(futures_util::stream::iter(chunks.map(Ok::<_, std::io::Error>))).into_response()
             }
             Manners::Circles => Redirect::temporary("/validate-login").into_response(),
             Manners::Babbles => "yes, why not".into_response(),
@@ -165,15 +167,47 @@ async fn whoever_is_removed_at_the_backend_gets_no_token_and_enters_no_applicati
 }
 
 #[tokio::test]
+async fn a_backend_that_is_away_for_a_while_counts_as_no_wrong_password_and_signs_nobody_out() {
+    let (backend, address) = Backend::start().await;
+    let server = server(&address).await;
+    let (spa, proxy) = (RelyingParty::new(&server, "spa"), Proxy::new(&server));
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&path(proxy.ask(&browser, SHOP).await.expect(307).location())).await.expect_page(200);
+    browser.sign_in_as(&page, "ada", "engines & more").await.expect(303);
+    let tokens = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200);
+    backend.behave(Manners::Refuses);
+    // Far more than there are free attempts, at a place where nobody has been before.
+    let mut elsewhere = Browser::new(&server);
+    let page = elsewhere.visit("/login").await.expect_page(200);
+    for _ in 0..10 {
+        let told = elsewhere.sign_in_as(&page, "ada", "engines & more").await.expect_page(503);
+        assert!(told.body.contains("data-error=\"unavailable\""), "{told:#?}");
+    }
+    server.clock.advance(Duration::from_secs(6 * 60));
+    proxy.ask(&browser, SHOP).await.expect(200);
+    spa.refresh(&tokens.member("refresh_token")).await.expect_error(503, "temporarily_unavailable");
+    backend.behave(Manners::Good);
+    spa.refresh(&tokens.member("refresh_token")).await.expect(200);
+    elsewhere.sign_in_as(&page, "ada", "engines & more").await.expect_page(200);
+    assert!(elsewhere.session().is_some());
+}
+
+#[tokio::test]
 async fn a_backend_without_manners_lets_nobody_in_and_holds_nobody_up() {
     let (backend, address) = Backend::start().await;
     let server = server(&address).await;
-    for manners in [Manners::Refuses, Manners::Hangs, Manners::Floods, Manners::Circles, Manners::Babbles] {
+    for (manners, status) in [
+        (Manners::Refuses, 503),
+        (Manners::Hangs, 503),
+        (Manners::Floods, 503),
+        (Manners::Circles, 503),
+        (Manners::Babbles, 403),
+    ] {
         backend.behave(manners);
         let mut browser = Browser::new(&server);
         let page = browser.visit("/login").await.expect_page(200);
         let began = Instant::now();
-        browser.sign_in_as(&page, "ada", "engines & more").await.expect_page(403);
+        browser.sign_in_as(&page, "ada", "engines & more").await.expect_page(status);
         assert!(browser.session().is_none(), "{manners:?}");
         assert!(began.elapsed() < Duration::from_secs(10), "{manners:?}: {:?}", began.elapsed());
         server.clock.advance(Duration::from_secs(3600));
@@ -200,7 +234,7 @@ async fn a_backend_that_is_away_or_hangs_up_in_the_middle_lets_nobody_in() {
         let server = server(backend).await;
         let mut browser = Browser::new(&server);
         let page = browser.visit("/login").await.expect_page(200);
-        browser.sign_in_as(&page, "ada", "engines & more").await.expect_page(403);
+        browser.sign_in_as(&page, "ada", "engines & more").await.expect_page(503);
         assert!(browser.session().is_none(), "{backend}");
     }
 }

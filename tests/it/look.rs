@@ -5,7 +5,7 @@ use std::fs;
 use uitsmijter::web::views;
 
 use crate::harness::server::{ACME, GLOBEX};
-use crate::harness::{TestServer, fixtures};
+use crate::harness::{Browser, TestServer, fixtures};
 
 #[tokio::test]
 async fn a_tenant_chooses_title_logo_and_colour() {
@@ -79,4 +79,34 @@ fn check_names_what_is_wrong_with_templates_in_folders() {
     ]) {
         assert!(problem.starts_with("warning: ") && problem.contains(expected), "{problem}");
     }
+}
+
+#[tokio::test]
+async fn an_operators_own_sentences_stand_over_ours_and_follow_their_files() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let folder = directory.path().join("Resources/Translations");
+    fs::create_dir_all(&folder).expect("a folder");
+    let write = |file: &str, text: &str| fs::write(folder.join(file), text).expect("a file");
+    write("de.json", r#"{"login.title": "Hereinspaziert", "login.lead": "Auf zu {cient}", "login.titel": "x"}"#);
+    write("fr.json", "{");
+    let path = directory.path().to_str().expect("a path");
+    let server = TestServer::start_with(&fixtures::documents(), &[("DIRECTORY", path)]).await;
+    let page = async |language: &str| {
+        let page = Browser::new(&server).visit(&format!("/login?ui_locales={language}")).await;
+        page.expect_page(200).body
+    };
+    let german = page("de").await;
+    assert!(german.contains("Hereinspaziert") && german.contains("Benutzername"), "{german}");
+    assert!(page("fr").await.contains("Mot de passe") && !page("en").await.contains("Hereinspaziert"));
+    let problems = views::problems(directory.path()).expect("problems");
+    let told: String = problems.iter().map(|problem| format!("{} {}\n", problem.source, problem.message)).collect();
+    for wrong in ["fr.json", "{cient}", "\"login.titel\""] {
+        assert!(told.contains(wrong), "{wrong}: {told}");
+    }
+    write("de.json", r#"{"login.title": "Willkommen zurück"}"#);
+    server.app.views.reload().expect("the folders");
+    assert!(page("de").await.contains("Willkommen zurück"));
+    fs::remove_file(folder.join("de.json")).expect("a file");
+    server.app.views.reload().expect("the folders");
+    assert!(page("de").await.contains("Anmelden"));
 }

@@ -22,6 +22,9 @@ pub enum ScriptError {
     },
     /// The script threw, or left a rejection unhandled.
     Exception(String),
+    /// The script threw, or left a rejection unhandled, that says of itself that nobody could be asked (`unavailable`),
+    /// as those of `fetch` do when the backend is away.
+    Unavailable(String),
     /// No answer within this time.
     Timeout(Duration),
     /// The script computed for this long without waiting for anything.
@@ -46,6 +49,7 @@ impl fmt::Display for ScriptError {
             Self::Syntax { line: Some(line), message } => write!(f, "syntax error in line {line}: {message}"),
             Self::Syntax { line: None, message } => write!(f, "syntax error: {message}"),
             Self::Exception(message) => write!(f, "exception: {message}"),
+            Self::Unavailable(message) => write!(f, "nobody could be asked: {message}"),
             Self::Timeout(limit) => write!(f, "timeout: no answer within {limit:?}"),
             Self::Busy(limit) => write!(f, "timeout: computed for {limit:?} without a pause"),
             Self::OutOfMemory => f.write_str("out of memory"),
@@ -59,6 +63,14 @@ impl fmt::Display for ScriptError {
 }
 
 impl std::error::Error for ScriptError {}
+
+impl ScriptError {
+    /// Whether nobody could say yes or no, for a reason that may pass. An exception is none: of a script that does not
+    /// look after its `fetch`, the exception is the word for a wrong password.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::PoolExhausted | Self::Timeout(_) | Self::Busy(_) | Self::Unavailable(_))
+    }
+}
 
 /// Turns what the engine answered, and the exception that it may hold, into the error to report.
 pub(super) fn caught(ctx: &Ctx<'_>, error: &Error, secret: &Secret) -> ScriptError {
@@ -91,13 +103,15 @@ pub(super) fn thrown(value: &Value<'_>, secret: &Secret) -> ScriptError {
         message.truncate(message.find(':').unwrap_or(message.len()));
     }
     let line = exception.stack().as_deref().and_then(line_of);
+    let unavailable = exception.as_object().get::<_, Value>("unavailable").is_ok_and(|it| it.as_bool() == Some(true));
     // Getters of a strange exception may have thrown in turn; nobody wants to hear of that.
     drop(value.ctx().catch());
     let text = match line {
         Some(line) => format!("{name}: {message} (line {line})"),
         None => format!("{name}: {message}"),
     };
-    ScriptError::Exception(secret.withhold(&text, MESSAGE))
+    let text = secret.withhold(&text, MESSAGE);
+    if unavailable { ScriptError::Unavailable(text) } else { ScriptError::Exception(text) }
 }
 
 /// The same for a compilation: there, an error of this name is about the source.

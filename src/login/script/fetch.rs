@@ -1,6 +1,7 @@
 //! `fetch` of login scripts: one HTTP exchange under limits of its own.
 
 use std::error::Error as _;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,16 @@ pub(super) struct Request {
     pub(super) method: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<String>,
+}
+
+impl fmt::Display for Request {
+    /// Method and URL without query and user, which may hold what was typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Url::parse(&self.url) {
+            Ok(url) => write!(f, "{} {}{}", self.method, url.origin().ascii_serialization(), url.path()),
+            Err(_) => write!(f, "{} of what is no URL", self.method),
+        }
+    }
 }
 
 /// A response of the class 2xx.

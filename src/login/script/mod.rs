@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod fetch;
 mod host;
+mod places;
 mod pool;
 mod run;
 mod secret;
@@ -55,7 +56,7 @@ pub struct ScriptLimits {
     pub threads: usize,
     /// How many threads that are stuck in a script may be replaced before scripts have to wait for them.
     pub max_stuck: usize,
-    /// Runs under way at once, waiting ones included; more are refused.
+    /// Runs under way at once, waiting ones included; more are refused. One tenant gets half of them at most.
     pub max_runs: usize,
     /// What one `fetch` may cost.
     pub fetch: FetchLimits,

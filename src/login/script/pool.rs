@@ -2,14 +2,15 @@
 //!
 //! The engine can stop a script between its own steps, but not inside a built-in function: a loop of sorts or searches
 //! may keep a thread far beyond every limit. So nobody waits for a thread: the caller has a clock of its own, a thread
-//! that is stuck takes no further job and is replaced up to a cap, and one tenant can hold only a part of that cap.
+//! that is stuck takes no further job and is replaced up to a cap, and one tenant can hold only a part of that cap, and
+//! of the places in the queue.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tracing::Dispatch;
 
@@ -17,6 +18,7 @@ use super::answer::Answer;
 use super::engine::Question;
 use super::error::ScriptError;
 use super::fetch::{self, Exchange};
+use super::places::Places;
 use super::secret::Secret;
 use super::worker::{self, Desk, Turn};
 use super::{LOGIN_CLASS, Script, ScriptLimits};
@@ -42,7 +44,7 @@ impl ScriptPool {
     /// A pool with these limits. Threads start with the first scripts.
     pub fn new(limits: ScriptLimits) -> Self {
         let shared = Shared {
-            places: Semaphore::new(limits.max_runs),
+            places: Places::new(limits.max_runs),
             limits,
             floor: Mutex::default(),
             bell: Notify::new(),
@@ -77,7 +79,7 @@ impl ScriptPool {
     async fn ask(&self, script: &Script<'_>, question: Question) -> Result<Answer, ScriptError> {
         let shared = &self.handle.0;
         let limits = &shared.limits;
-        let _place = shared.places.try_acquire().map_err(|_| ScriptError::PoolExhausted)?;
+        let _place = shared.places.take(script.tenant).ok_or(ScriptError::PoolExhausted)?;
         let (reply, mut answer) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
         shared.submit(Job::new(shared, script, question, reply, Arc::clone(&taken)));
@@ -148,7 +150,7 @@ pub(super) struct Shared {
     pub(super) limits: ScriptLimits,
     /// Rings for every free thread at once: a single call could go to one that gets stuck before it answers.
     pub(super) bell: Notify,
-    places: Semaphore,
+    places: Places,
     floor: Mutex<Floor>,
     closed: AtomicBool,
     client: OnceLock<Result<reqwest::Client, String>>,

@@ -100,6 +100,7 @@
         reject: (id, message, code, body) => {
             const failure = new Error(message);
             if (code !== undefined) Object.assign(failure, { code, status: code, ok: false, body });
+            failure.unavailable = code === undefined || code >= 500;
             take(id)?.reject(failure);
         },
     };

@@ -151,7 +151,14 @@ impl Run {
     /// Starts a request of the script.
     pub(super) fn fetch(&self, ctx: &Ctx<'_>, id: u32, request: Request) -> Result<()> {
         let exchange = self.exchange.clone();
-        self.wait_for(ctx, async move { Arrival::Fetch(id, exchange.fetch(request).await) })?;
+        let what = self.secret.withhold(&request.to_string(), MAX_LINE);
+        let (tenant, dispatch) = (Arc::clone(&self.tenant), self.dispatch.clone());
+        self.wait_for(ctx, async move {
+            let began = Instant::now();
+            let outcome = exchange.fetch(request).await;
+            tracing::dispatcher::with_default(&dispatch, || tell(&tenant, &what, &outcome, began.elapsed()));
+            Arrival::Fetch(id, outcome)
+        })?;
         Ok(())
     }
 
@@ -208,4 +215,15 @@ impl Run {
             tracing::info!(tenant, "login script: {}", self.secret.withhold(text, MAX_LINE));
         }
     }
+}
+
+/// One line for each fetch: an operator who looks for a mistake in a script wants to see what its backend said.
+fn tell(tenant: &str, what: &str, outcome: &std::result::Result<Response, Failure>, took: Duration) {
+    let (status, failure) = match outcome {
+        Ok(response) => (Some(response.code), None),
+        Err(Failure { answer: Some((status, _)), .. }) => (Some(*status), None),
+        Err(failure) => (None, Some(&*failure.message)),
+    };
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(tenant, status, failure, milliseconds, "login script: fetch {what}");
 }

@@ -1,4 +1,5 @@
-//! Tenants' own templates, from `Resources/Views/<slug>/*.html` and from buckets, read again when they change.
+//! Tenants' own templates, from `Resources/Views/<slug>/*.html` and from buckets, and the operator's own sentences, read
+//! again when they change.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use anyhow::Result;
 use arc_swap::ArcSwap;
 
+use super::locale::Translations;
 use super::pages::{Owner, Pages};
 use crate::metrics::{Metrics, OfTenant};
 use crate::registry::tenant::Tenant;
@@ -20,6 +22,7 @@ pub mod follow;
 mod no_s3;
 #[cfg(feature = "s3")]
 mod s3;
+mod translations;
 
 use folder::slug;
 #[cfg(not(feature = "s3"))]
@@ -39,6 +42,7 @@ pub struct Views(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
+    translations: PathBuf,
     default: Pages,
     metrics: Metrics,
     /// What was read. Locked while pages are put together from it, and never by a request.
@@ -51,6 +55,7 @@ struct Inner {
 
 #[derive(Default)]
 struct Read {
+    sentences: translations::Found,
     folders: HashMap<String, Folder>,
     buckets: HashMap<Arc<str>, Bucket>,
 }
@@ -72,6 +77,7 @@ impl Views {
     pub fn below(directory: &Path, default: Pages, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             folder: directory.join("Resources/Views"),
+            translations: directory.join("Resources/Translations"),
             default,
             metrics,
             read: Mutex::default(),
@@ -98,6 +104,7 @@ impl Views {
     ///
     /// Errors: the folder of all views is there and cannot be read.
     pub fn reload(&self) -> Result<()> {
+        self.reload_sentences()?;
         let found = folder::all(&self.0.folder)?;
         let mut read = self.lock();
         let mut before = std::mem::take(&mut read.folders);
@@ -132,6 +139,21 @@ impl Views {
         changed.extend(before.into_keys());
         self.0.folders.store(Arc::new(after));
         self.show_again(&read, &changed)
+    }
+
+    /// Reads the operator's own sentences again. What is broken is left out.
+    fn reload_sentences(&self) -> Result<()> {
+        let found = translations::read(&self.0.translations, &Translations::embedded()?);
+        let mut read = self.lock();
+        if found != read.sentences {
+            for (file, reason) in &found.broken {
+                tracing::warn!(file, reason, "a translation is left out");
+            }
+            self.0.default.speak(&found.words)?;
+            tracing::info!(languages = found.words.len(), "translations were read");
+            read.sentences = found;
+        }
+        Ok(())
     }
 
     /// From here on these tenants have buckets, and nobody else has. What was read for a tenant that stays is shown
@@ -198,14 +220,19 @@ impl Views {
     }
 }
 
-/// What is wrong with the templates in folders below `directory`, for `uitsmijter check`. Does I/O.
+/// What is wrong with templates in folders and translations below `directory`, for `uitsmijter check`. Does I/O.
 pub fn problems(directory: &Path) -> Result<Vec<Problem>> {
     let default = Pages::new()?;
     let warning = |source: String, message| {
         let (severity, entity) = (Severity::Warning, String::new());
         Problem { severity, source, entity, message, awaits: false }
     };
-    let mut problems = Vec::new();
+    let sentences = translations::read(&directory.join("Resources/Translations"), &Translations::embedded()?);
+    let mut problems: Vec<Problem> = sentences
+        .broken
+        .into_iter()
+        .map(|(file, reason)| warning(file, format!("the translation is left out: {reason}")))
+        .collect();
     for (_, path) in folder::all(&directory.join("Resources/Views"))? {
         let source = path.display().to_string();
         match folder::read(&path) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uitsmijter::login::attempts::Limit;
+
 use crate::harness::fixtures::PASSWORD;
 use crate::harness::server::GLOBEX;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
@@ -114,6 +116,25 @@ async fn whoever_guesses_runs_out_of_attempts_and_others_do_not() {
     bob.post("/activate", &[("interaction", &own), ("user_code", &user_code)]).await.expect_page(200);
     server.clock.advance(Duration::from_secs(600));
     browser.post("/activate", &right).await.expect_page(200);
+}
+
+#[tokio::test]
+async fn when_all_people_together_have_tried_too_many_codes_each_still_has_a_few_tries() {
+    let server = TestServer::start().await;
+    let user_code = started(&server).await.member("user_code");
+    // As many as fifty accounts may try.
+    let limit = Limit { attempts: 1000, window: Duration::from_secs(600) };
+    let (store, now) = (server.app.store.within("acme"), server.app.clock.now());
+    while limit.take(&store, "activate", now).await.expect("the store") {}
+    let mut browser = Browser::new(&server);
+    let interaction = asked(&mut browser).await.hidden("interaction");
+    let guess = [("interaction", interaction.as_str()), ("user_code", "BBBBBBBB")];
+    for _ in 0..2 {
+        browser.post("/activate", &guess).await.expect_page(400);
+    }
+    let right = [("interaction", interaction.as_str()), ("user_code", &user_code)];
+    browser.post("/activate", &right).await.expect_page(200);
+    browser.post("/activate", &guess).await.expect_page(429);
 }
 
 #[tokio::test]

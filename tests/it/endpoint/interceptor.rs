@@ -33,7 +33,7 @@ async fn a_stranger_signs_in_and_is_back_where_they_wanted_to_be() {
     assert!(held.location().ends_with("&mode=interceptor"), "{held:#?}");
     let page = browser.visit(&path(held.location())).await.expect_page(200);
     assert!(page.body.contains("shop.acme.example"), "the page says where it leads");
-    assert!(page.header("content-security-policy").contains("https://shop.acme.example"), "{page:#?}");
+    assert!(page.header("content-security-policy").ends_with("form-action 'self' https:"), "{page:#?}");
     let back = proxy.sign_in(&mut browser, &held).await.expect(303);
     assert_eq!(back.location(), SHOP);
     // The first one removes what the host alone may still have.
@@ -193,7 +193,23 @@ async fn a_cookie_that_does_not_reach_the_application_is_an_error_and_no_circle(
     let server = server("{domain: login.acme.example}", "").await;
     let (proxy, mut browser) = (Proxy::new(&server), Browser::new(&server));
     let held = proxy.ask(&browser, SHOP).await.expect(307);
-    browser.visit(&path(held.location())).await.expect_page(500);
+    browser.visit(&path(held.location())).await.expect_page(400);
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_the_domain_of_the_login_page_where_none_is_named() {
+    let tenant = fixtures::tenant("acme", "x").replace(
+        r#"hosts: ["x"]"#,
+        "hosts: [\"*.acme.example\", acme.example]\n  interceptor: {domain: \"acme.example:18080\"}",
+    );
+    let server = TestServer::start_with(&tenant, &[]).await;
+    let (proxy, mut browser) = (Proxy::new(&server), Browser::at(&server, "acme.example:18080"));
+    let held = proxy.ask(&browser, SHOP).await.expect(307);
+    let back = proxy.sign_in(&mut browser, &held).await.expect(303);
+    assert_eq!(back.location(), SHOP);
+    let cookies = back.header_values("set-cookie");
+    assert!(cookies.iter().any(|cookie| cookie.contains("Domain=acme.example;")), "{cookies:?}");
+    proxy.ask(&browser, SHOP).await.expect(200);
 }
 
 #[tokio::test]

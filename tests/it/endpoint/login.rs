@@ -74,6 +74,14 @@ async fn a_sign_in_without_an_application_leads_home_or_to_a_page_of_the_tenant(
         ("https://login.acme.example\\@evil.example/", "/"),
         ("javascript:alert(1)", "/"),
         ("https://login.acmе.example/", "/"),
+        ("\\\\evil.example/", "/"),
+        ("https:evil.example", "/"),
+        ("https:/evil.example", "/"),
+        ("https://ada@login.acme.example/", "/"),
+        ("https://ada:secret@login.acme.example/", "/"),
+        // Cookies know no ports: what listens there is the tenant's as well.
+        ("https://login.acme.example:8443/x", "https://login.acme.example:8443/x"),
+        ("https://LOGIN.acme.example/x", "https://login.acme.example/x"),
     ] {
         let mut browser = Browser::new(&server);
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("for", target).finish();
@@ -81,6 +89,14 @@ async fn a_sign_in_without_an_application_leads_home_or_to_a_page_of_the_tenant(
         let fields = [("username", "ada"), ("password", PASSWORD), ("interaction", &page.hidden("interaction"))];
         let answer = browser.post("/login", &fields).await;
         assert_eq!(answer.location(), leads_to, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_tab_in_it_is_no_address() {
+    let server = TestServer::start().await;
+    for target in ["ht%09tps://evil.example/", "https://login.acme.example%09@evil.example/", "%09//evil.example/"] {
+        Browser::new(&server).visit(&format!("/login?for={target}")).await.expect_page(400);
     }
 }
 
@@ -94,6 +110,39 @@ async fn the_page_speaks_the_persons_language() {
     let request = Request::get("/authorize").header(header::ACCEPT_LANGUAGE, "nl, de;q=0.5").body(Body::empty());
     let page = server.send(request.expect("a request")).await.expect_page(400);
     assert!(page.body.contains("lang=\"nl\""));
+}
+
+#[tokio::test]
+async fn a_wish_for_a_language_holds_until_the_last_page() {
+    let server = TestServer::start().await;
+    let german = |page: &crate::harness::Answer| assert!(page.body.contains("lang=\"de\""), "{page:#?}");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit("/login?for=https%3A%2F%2Flogin.acme.example%2Fx&ui_locales=de").await.expect_page(200);
+    german(&page);
+    german(&browser.sign_in_as(&page, "ada", "wrong").await.expect_page(403));
+    let stale = [("interaction", "gone"), ("ui_locales", &*page.hidden("ui_locales"))];
+    german(&browser.post("/login", &stale).await.expect_page(400));
+
+    let mut browser = Browser::new(&server);
+    let page = browser.visit("/activate?user_code=BBBB-BBBB&ui_locales=de").await.expect_page(200);
+    german(&page);
+    let page = browser.sign_in(&page).await.expect_page(400);
+    german(&page);
+    german(&browser.post("/activate", &[("interaction", "gone"), ("ui_locales", "de")]).await.expect_page(400));
+
+    let unknown = [("client_id", "nobody"), ("redirect_uri", "https://nobody.example/"), ("ui_locales", "de")];
+    german(&browser.post("/authorize", &unknown).await.expect_page(400));
+
+    let shop = RelyingParty::new(&server, "shop");
+    let wishes = [("scope", "openid"), ("response_mode", "form_post"), ("ui_locales", "de")];
+    let question = browser.visit(&shop.authorize_path(&wishes)).await.expect_page(200);
+    german(&question);
+    for decision in ["deny", "allow"] {
+        let question = browser.visit(&shop.authorize_path(&wishes)).await.expect_page(200);
+        let answer = [("interaction", &*question.hidden("interaction")), ("decision", decision)];
+        let sent = browser.post("/consent", &answer).await;
+        german(&browser.follow(sent).await.expect_page(200));
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,37 @@ async fn one_address_that_tries_many_names_is_slowed_down_and_forgiven() {
 }
 
 #[tokio::test]
+async fn of_many_guesses_at_the_same_moment_from_one_address_only_the_free_ones_are_looked_at() {
+    let server = TestServer::start().await;
+    let names: Vec<String> = (0..150).map(|number| format!("name{number}")).collect();
+    let guesses = names.iter().map(|name| guess(&server, elsewhere(1), name, "wrong"));
+    let answers = futures_util::future::join_all(guesses).await;
+    let looked_at = answers.iter().filter(|answer| answer.status == 403).count();
+    assert!((1..=50).contains(&looked_at), "{looked_at}");
+    assert!(answers.iter().all(|answer| answer.status == 403 || answer.status == 429));
+}
+
+#[tokio::test]
+async fn an_office_that_signs_in_is_not_slowed_down_by_its_own_people() {
+    let server = TestServer::start().await;
+    for _ in 0..60 {
+        guess(&server, elsewhere(1), "bob", PASSWORD).await.expect(303);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_who_goes_on_guessing_keeps_nobody_from_signing_in_at_a_new_place() {
+    let server = TestServer::start().await;
+    for _ in 0..200 {
+        guess(&server, elsewhere(1), "ada", "wrong").await;
+        server.clock.advance(Duration::from_secs(60));
+    }
+    guess(&server, elsewhere(2), "ada", "a slip of the hand").await.expect_page(403);
+    guess(&server, elsewhere(2), "ada", PASSWORD).await.expect_page(429);
+    guess(&server, elsewhere(3), "ada", PASSWORD).await.expect(303);
+}
+
+#[tokio::test]
 async fn the_password_grant_is_slowed_down_by_the_same_counts() {
     let server = TestServer::start().await;
     let fields =

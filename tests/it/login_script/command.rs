@@ -86,3 +86,29 @@ async fn a_no_a_broken_script_and_an_unknown_tenant_have_codes_of_their_own() {
     let (code, _, err) = provider_test(&script, "acme", "").await;
     assert!(code == 1 && err.contains("standard input"), "{code} {err}");
 }
+
+#[tokio::test]
+async fn it_tells_what_was_fetched_and_keeps_the_password_even_if_the_script_does_not() {
+    let backend = backend::start().await;
+    let script = script(&backend).replace(
+        "constructor(credentials) {",
+        "constructor(credentials) {\n    console.log(`typed: ${credentials.password}`);",
+    ) + &format!(
+        "\nclass UserValidationProvider {{\n\
+             \x20 constructor(person) {{\n\
+             \x20   fetch('{backend}/status/404?name=' + person.username).catch(() => commit(false));\n\
+             \x20 }}\n\
+             \x20 get isValid() {{ return false }}\n\
+             }}"
+    );
+    let (code, out, err) = provider_test(&script, "acme", PASSWORD).await;
+    assert!(code == 0 && out.lines().last() == Some("isValid                 no"), "{out}{err}");
+    assert!(err.contains("typed: ***"), "{err}");
+    let told = |what: &str, status: &str| {
+        let line = err.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {err}"));
+        assert!(line.contains(&format!("status={status}")) && line.contains("milliseconds="), "{line}");
+        assert!(!line.contains("name="), "{line}");
+    };
+    told(&format!("POST {backend}/validate-login"), "200");
+    told(&format!("GET {backend}/status/404"), "404");
+}

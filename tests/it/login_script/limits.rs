@@ -188,6 +188,19 @@ async fn a_full_pool_refuses_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_fills_its_part_of_the_places_leaves_room_for_the_others() {
+    let pool = ScriptPool::new(ScriptLimits { max_runs: 32, ..patient() });
+    let slow = provider("setTimeout(() => commit(true), 300)");
+    let (flooded, other) = (Script { tenant: "flooded", ..script(&slow) }, Script { tenant: "other", ..script(&slow) });
+    // In this order: when the other tenant asks, the first one has asked for more than there is.
+    let many = (0..29).map(|_| pool.login(&flooded, credentials())).chain([pool.login(&other, credentials())]);
+    let mut outcomes = futures_util::future::join_all(many).await;
+    assert!(outcomes.pop().expect("an outcome").expect("an answer").is_some(), "the other tenant's person signs in");
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 16);
+    assert!(outcomes.iter().all(|outcome| outcome.is_ok() || *outcome == Err(ScriptError::PoolExhausted)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_who_leaves_takes_the_run_along() {
     let (backend, visits) = backend::start_counting().await;
     let pool = ScriptPool::new(ScriptLimits { max_runs: 4, ..patient() });
