@@ -88,7 +88,8 @@ impl App {
         let backend = store::open(&settings.store_settings(), clock.clone()).await?;
         let store = Store::new(backend, clock.clone());
         let metrics = Metrics::default();
-        let extras = Extras { metrics: metrics.clone(), older_keys: Some(Arc::new(OlderRedis(store.clone()))) };
+        let older_keys = Some(Arc::new(OlderRedis(store.clone())) as _);
+        let extras = Extras { metrics: metrics.clone(), older_keys, host: host() };
         let signing = settings.signing_settings();
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
@@ -209,4 +210,13 @@ impl App {
 /// `*.example.com` is how operators write `example.com`.
 fn plain_domain(written: &str) -> String {
     written.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase()
+}
+
+/// What this machine, or the pod, calls itself; `None` where the system does not say.
+fn host() -> Option<String> {
+    let name =
+        ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|path| std::fs::read_to_string(path).ok())?;
+    let name: String =
+        name.trim().chars().take(64).filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).collect();
+    (!name.is_empty()).then_some(name)
 }

@@ -20,6 +20,7 @@ use crate::certificate::Certificate;
 use crate::endpoint;
 use crate::endpoint::webhook::{self, Judge};
 use crate::hangup::Hangup;
+use crate::random::Random;
 use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
 use crate::resource_status::ResourceStatus;
@@ -28,6 +29,8 @@ use crate::web::views::follow;
 
 /// How often the policy looks at the keys.
 const TICK: Duration = Duration::from_secs(30);
+/// By how much the times at which the policy looks at the keys differ.
+const JITTER: Duration = Duration::from_secs(5);
 /// How often news of other replicas are read.
 const NEWS: Duration = Duration::from_secs(1);
 /// How often tenants' templates are looked at.
@@ -145,11 +148,14 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         tasks.spawn(cluster.publish(app.registry.clone(), status.clone()));
     }
     tasks.spawn(reload::watch(loader, app.registry.clone()));
-    let keys = app.keys.clone();
+    let ticking = app.clone();
     tasks.spawn(every(TICK, move || {
-        let keys = keys.clone();
-        // An outage is logged where it is noticed, once, and so is its end.
-        async move { drop(keys.tick().await) }
+        let app = ticking.clone();
+        // What fails is logged where it is noticed.
+        async move {
+            sleep(jitter(app.random.as_ref())).await;
+            drop(app.keys.tick().await);
+        }
     }));
     let keys = app.keys.clone();
     tasks.spawn(every(NEWS, move || {
@@ -180,6 +186,13 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         }
     }));
     tasks
+}
+
+/// A moment of up to [`JITTER`], so that replicas that were started together do not all try the same thing at once.
+fn jitter(random: &dyn Random) -> Duration {
+    let mut bytes = [0; 4];
+    random.fill(&mut bytes);
+    JITTER.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
 }
 
 /// Runs `job` now and then, never twice at once.

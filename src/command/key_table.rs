@@ -4,24 +4,25 @@ use uitsmijter::clock::Timestamp;
 use uitsmijter::key::listing::ListedKey;
 use uitsmijter::key::record::State;
 
-const HEAD: [&str; 8] = ["TENANT", "KID", "ALG", "STATE", "AGE", "NEXT ROTATION", "SAFE TO DROP", "NOTE"];
+const HEAD: [&str; 9] =
+    ["TENANT", "KID", "ALG", "STATE", "AGE", "NEXT ROTATION", "LAST EXPIRY", "SAFE TO DROP", "NOTE"];
 
 /// One line per key, in columns.
 pub(super) fn table(keys: &[ListedKey]) -> String {
     if keys.is_empty() {
         return "There are no keys yet; a tenant's key is made at its first use.\n".to_owned();
     }
-    let rows: Vec<[String; 8]> = std::iter::once(HEAD.map(str::to_owned)).chain(keys.iter().map(row)).collect();
+    let rows: Vec<[String; 9]> = std::iter::once(HEAD.map(str::to_owned)).chain(keys.iter().map(row)).collect();
     let widths: Vec<usize> =
         (0..HEAD.len()).map(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0)).collect();
-    let line = |row: &[String; 8]| {
+    let line = |row: &[String; 9]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     rows.iter().map(line).collect()
 }
 
-fn row(key: &ListedKey) -> [String; 8] {
+fn row(key: &ListedKey) -> [String; 9] {
     let date = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_else(|| "-".to_owned());
     [
         key.tenant.clone(),
@@ -30,6 +31,7 @@ fn row(key: &ListedKey) -> [String; 8] {
         key.state.as_str().to_owned(),
         age(key.age_seconds),
         date(key.next_rotation),
+        date(key.last_expiry),
         date(key.safe_to_drop_at),
         note(key),
     ]

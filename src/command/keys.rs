@@ -1,15 +1,12 @@
 //! `keys`: an operator's hand on the signing keys, on the same store and while servers run.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
-use serde::Serialize;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::key::TenantSigning;
-use uitsmijter::key::adopt::OlderKeys;
 use uitsmijter::key::commands::{KeyCommands, Start};
 use uitsmijter::key::older_redis::OlderRedis;
 use uitsmijter::random::SystemRandom;
@@ -18,7 +15,7 @@ use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::settings::Settings;
 use uitsmijter::store::{self, Store};
 
-use super::key_table;
+use super::key_words::{Leaked, delete, export, import, list, revoke, rotate};
 
 /// What to do with the keys.
 #[derive(Subcommand)]
@@ -41,7 +38,8 @@ pub(crate) enum KeyWord {
     Revoke {
         /// The key, as `keys list` names it.
         kid: String,
-        /// End the sessions and grants of its tenant, too: everybody signs in again.
+        /// End the sessions and grants of its tenant, too: everybody signs in again. Clocks may differ, so whoever signs
+        /// in within the next minute signs in twice.
         #[arg(long)]
         sessions: bool,
         #[command(flatten)]
@@ -51,7 +49,7 @@ pub(crate) enum KeyWord {
     Import {
         #[command(flatten)]
         whose: Whose,
-        /// Remove the older keys from Redis afterwards.
+        /// Remove the older keys from Redis afterwards, once every tenant has keys of its own.
         #[arg(long)]
         delete_source: bool,
     },
@@ -70,10 +68,10 @@ pub(crate) enum KeyWord {
 pub(crate) struct Whose {
     /// Only this tenant; without it, all.
     #[arg(long)]
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     /// As JSON, for scripts.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Carries it out.
@@ -95,29 +93,30 @@ async fn carry_out(settings: &Settings, snapshot: &Snapshot, word: KeyWord) -> R
     let clock = Arc::new(SystemClock);
     let store = Store::new(store::open(&store_settings, clock.clone()).await?, clock.clone());
     let older = OlderRedis(store.clone());
-    let commands = KeyCommands::new(store, settings.signing_settings(), clock, Arc::new(SystemRandom))?;
+    let commands = KeyCommands::new(store, settings.signing_settings(), clock, Arc::new(SystemRandom))?
+        .knowing(snapshot.tenants().map(|tenant| signing(tenant)))?;
+    let meant = |whose: &Whose| tenants(settings, snapshot, whose.tenant.as_deref());
     match word {
-        KeyWord::List { whose } => list(&commands, settings, snapshot, &whose).await,
+        KeyWord::List { whose } => list(&commands, &meant(&whose)?, whose.json).await,
         KeyWord::Rotate { whose, now } => {
             let start = if now { Start::Now } else { Start::Announced };
-            rotate(&commands, &tenants(settings, snapshot, &whose)?, start, whose.json).await
+            rotate(&commands, &meant(&whose)?, start, &whose).await
         }
         KeyWord::Revoke { kid, sessions, whose } => {
-            let tenant = owner(&commands, tenants(settings, snapshot, &whose)?, &kid).await?;
-            revoke(&commands, &tenant, &kid, whose.json).await?;
-            if sessions { commands.end_sessions(&signing(&tenant)).await } else { Ok(()) }
+            revoke(&commands, &older, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
         }
         KeyWord::Import { whose, delete_source } => {
-            import(&commands, &older, &tenants(settings, snapshot, &whose)?, whose.json).await?;
-            if delete_source { older.remove().await } else { Ok(()) }
+            let all = tenants(settings, snapshot, None)?;
+            import(&commands, &older, &meant(&whose)?, &all, whose.json).await?;
+            if delete_source { delete(&commands, &older, &all).await } else { Ok(()) }
         }
-        KeyWord::Export { whose, .. } => export(&commands, &tenants(settings, snapshot, &whose)?).await,
+        KeyWord::Export { whose, .. } => export(&commands, &meant(&whose)?).await,
     }
 }
 
 /// The tenants that are meant; with one key set for all, one stands for all.
-fn tenants(settings: &Settings, snapshot: &Snapshot, whose: &Whose) -> Result<Vec<Arc<Tenant>>> {
-    let mut tenants: Vec<Arc<Tenant>> = match &whose.tenant {
+fn tenants(settings: &Settings, snapshot: &Snapshot, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
+    let mut tenants: Vec<Arc<Tenant>> = match whose {
         Some(name) => {
             let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");
             vec![
@@ -141,82 +140,7 @@ fn tenants(settings: &Settings, snapshot: &Snapshot, whose: &Whose) -> Result<Ve
     Ok(tenants)
 }
 
-fn signing(tenant: &Tenant) -> TenantSigning<'_> {
+/// How a tenant wants its tokens signed.
+pub(super) fn signing(tenant: &Tenant) -> TenantSigning<'_> {
     TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) }
-}
-
-async fn list(commands: &KeyCommands, settings: &Settings, snapshot: &Snapshot, whose: &Whose) -> Result<()> {
-    let mut keys = Vec::new();
-    for tenant in tenants(settings, snapshot, whose)? {
-        keys.extend(commands.list(&signing(&tenant)).await?);
-    }
-    match whose.json {
-        true => print_json(&keys)?,
-        false => write!(std::io::stdout(), "{}", key_table::table(&keys)).context("standard output was closed")?,
-    }
-    Ok(())
-}
-
-async fn rotate(commands: &KeyCommands, tenants: &[Arc<Tenant>], start: Start, json: bool) -> Result<()> {
-    for tenant in tenants {
-        let rotated = commands.rotate(&signing(tenant), start).await?;
-        if json {
-            print_json(&serde_json::json!({ "tenant": tenant.name.as_ref(), "rotated": rotated }))?;
-            continue;
-        }
-        for key in rotated {
-            let what = match (start, key.was_announced) {
-                (Start::Now, _) => "signs from now on",
-                (Start::Announced, false) => {
-                    "is announced; it signs once every replica has published it for long enough"
-                }
-                (Start::Announced, true) => "was announced before and will sign in its time",
-            };
-            println!("{}: {} key {} {what}", tenant.name, key.algorithm, key.kid);
-        }
-    }
-    Ok(())
-}
-
-/// The tenant that has this key.
-async fn owner(commands: &KeyCommands, tenants: Vec<Arc<Tenant>>, kid: &str) -> Result<Arc<Tenant>> {
-    for tenant in tenants {
-        if commands.list(&signing(&tenant)).await?.iter().any(|key| key.kid == kid) {
-            return Ok(tenant);
-        }
-    }
-    bail!("no tenant has a key {kid}; `uitsmijter keys list` shows them")
-}
-
-async fn revoke(commands: &KeyCommands, tenant: &Tenant, kid: &str, json: bool) -> Result<()> {
-    let successor = commands.revoke(&signing(tenant), kid).await?;
-    match (json, successor) {
-        (true, successor) => {
-            print_json(&serde_json::json!({ "tenant": tenant.name.as_ref(), "revoked": kid, "signs_now": successor }))?;
-        }
-        (false, Some(next)) => println!("{}: {kid} is revoked; {next} signs from now on", tenant.name),
-        (false, None) => println!("{}: {kid} is revoked", tenant.name),
-    }
-    Ok(())
-}
-
-async fn import(commands: &KeyCommands, older: &OlderRedis, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
-    for tenant in tenants {
-        let kids = commands.import(&signing(tenant), older).await?;
-        match json {
-            true => print_json(&serde_json::json!({ "tenant": tenant.name.as_ref(), "imported": kids }))?,
-            false => println!("{}: imported {}", tenant.name, kids.join(", ")),
-        }
-    }
-    Ok(())
-}
-
-async fn export(commands: &KeyCommands, tenants: &[Arc<Tenant>]) -> Result<()> {
-    ensure!(tenants.len() == 1, "a key set belongs to one tenant: name it with --tenant");
-    print_json(&commands.export(&signing(&tenants[0])).await?)
-}
-
-fn print_json(value: &impl Serialize) -> Result<()> {
-    // A reader that has seen enough, such as `head`, is an error to report and not a panic.
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?).context("standard output was closed")
 }

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 mod healthcheck;
 mod key_table;
+mod key_words;
 mod keys;
 mod log;
 mod provider;

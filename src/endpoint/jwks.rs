@@ -1,5 +1,7 @@
 //! `GET /.well-known/jwks.json`: RFC 7517 §5.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
@@ -12,7 +14,9 @@ pub async fn get(issuer: Issuer, headers: HeaderMap) -> Response {
     let response = match issuer.signer().await {
         Ok(signer) => {
             let keys = signer.jwk_set();
-            document::respond(&headers, keys.body.clone(), &keys.etag, issuer.lifetimes.documents)
+            // What may be out of date, no cache is to keep.
+            let max_age = if signer.is_in_touch() { issuer.lifetimes.documents } else { Duration::ZERO };
+            document::respond(&headers, keys.body.clone(), &keys.etag, max_age)
         }
         Err(error) => error.into_response(),
     };

@@ -21,6 +21,7 @@ use crate::key::generate::{NewKey, named};
 use crate::key::key_store::KeyStore;
 use crate::key::private_key::PrivateKey;
 use crate::key::record::KeySet;
+use crate::key::withdrawn;
 use crate::protocol::jwk::{Algorithm, KeyMaterial};
 
 /// Where the older layout is read from. It stays as it is until somebody asks for its removal.
@@ -75,11 +76,31 @@ enum Written {
 const SMALLEST_UNIX: f64 = 1e9;
 const UNIX_OF_2001: f64 = 978_307_200.0;
 
+/// The set that `tenant` goes on with, if there is an older layout; the errors name the tenant. What an operator has
+/// withdrawn meanwhile is adopted as withdrawn, and a new key signs in its place.
+pub async fn adopt(older: &dyn OlderKeys, tenant: &str, keys: &KeyStore, grace: u64) -> Result<Option<KeySet>> {
+    let Some(layout) = older.read().await? else { return Ok(None) };
+    let whose = || format!("the signing keys of the older layout cannot be adopted for tenant {tenant}");
+    let (mut set, now) = (layout.adopt(tenant, keys, grace).with_context(whose)?, keys.clock.now());
+    for kid in withdrawn::all(&keys.store).await? {
+        set.revoke(&kid, now);
+    }
+    if set.signing(Algorithm::RS256, now).is_none() {
+        set.keys.push(keys.make_first(tenant, Algorithm::RS256, grace).await?);
+    }
+    Ok(Some(set))
+}
+
 impl OlderLayout {
+    /// Whether it has a key of this name.
+    pub fn has(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid == kid)
+    }
+
     /// The set that `tenant` goes on with. Refuses halves that do not belong together with an error that names the kid.
-    pub fn adopt(&self, tenant: &str, keys: &KeyStore, grace: u64) -> Result<KeySet> {
+    fn adopt(&self, tenant: &str, keys: &KeyStore, grace: u64) -> Result<KeySet> {
         let now = keys.clock.now();
-        let mut set = KeySet { tenant: tenant.into(), ..KeySet::default() };
+        let mut set = KeySet { tenant: tenant.into(), access: Some(Algorithm::RS256), ..KeySet::default() };
         let active = self.active_kid()?;
         for older in &self.keys {
             let created_at = older.created_at()?.min(now);

@@ -6,17 +6,17 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::clock::{Clock, Timestamp};
-use crate::key::adopt::OlderKeys;
-use crate::key::key_ring::SHARED;
+use crate::key::heartbeat::Heartbeat;
+use crate::key::key_ring::{Plan, SHARED};
 use crate::key::key_store::KeyStore;
 use crate::key::listing::ListedKey;
-use crate::key::news::{self, Heartbeat};
+use crate::key::news;
 use crate::key::policy::RotationPolicy;
-use crate::key::record::{KeySet, StoredKey};
+use crate::key::record::{KeySet, SKEW, StoredKey};
 use crate::key::rotation::Replicas;
 use crate::key::seal::Sealer;
 use crate::key::settings::SigningSettings;
-use crate::key::signer_manager::{TenantSigning, algorithms};
+use crate::key::signer_manager::TenantSigning;
 use crate::metrics::Metrics;
 use crate::protocol::jwk::{Algorithm, Jwk, JwkSet};
 use crate::random::Random;
@@ -24,8 +24,10 @@ use crate::store::Store;
 
 /// The commands of an operator.
 pub struct KeyCommands {
-    keys: KeyStore,
+    pub(super) keys: KeyStore,
     settings: SigningSettings,
+    /// Under `scope: shared`: what all tenants ask for together.
+    shared: Option<Plan>,
 }
 
 /// What became of a rotation.
@@ -60,7 +62,15 @@ impl KeyCommands {
         settings.check()?;
         let sealer = Sealer::new(&settings.sealing())?;
         let keys = KeyStore { store, sealer, clock, random, rsa_bits: settings.rsa_bits, metrics: Metrics::default() };
-        Ok(Self { keys, settings })
+        Ok(Self { keys, settings, shared: None })
+    }
+
+    /// With what these tenants ask for, all that there are; they matter where they share one set.
+    pub fn knowing<'a>(mut self, tenants: impl Iterator<Item = TenantSigning<'a>>) -> Result<Self> {
+        for tenant in tenants.filter(|_| self.settings.shared) {
+            self.shared = Some(self.plan(&tenant)?);
+        }
+        Ok(self)
     }
 
     /// The keys of `tenant`: the signing ones, the announced, the retired, the others. Empty before its first use.
@@ -80,7 +90,7 @@ impl KeyCommands {
     pub async fn rotate(&self, tenant: &TenantSigning<'_>, start: Start) -> Result<Vec<Rotated>> {
         let name = self.set_name(tenant);
         let mut rotated = Vec::new();
-        for algorithm in algorithms(tenant.algorithm.unwrap_or(self.settings.algorithm)) {
+        for algorithm in self.plan(tenant)?.algorithms {
             let now = self.keys.clock.now();
             let spare = self.spare(tenant, algorithm, now).await?;
             let mut outcome = None;
@@ -123,11 +133,12 @@ impl KeyCommands {
     }
 
     /// Ends every session and grant that `tenant` has until now: for a key that leaked, with which anybody could have
-    /// begun them. Every replica knows within two seconds, and asks no store for it.
+    /// begun them. Every replica knows within two seconds, and asks no store for it. A replica's clock may be ahead of
+    /// this one, so whoever signs in within [`SKEW`] has to do so again.
     pub async fn end_sessions(&self, tenant: &TenantSigning<'_>) -> Result<()> {
-        let now = self.keys.clock.now();
+        let until = self.keys.clock.now() + SKEW;
         self.change(self.set_name(tenant), |set| {
-            set.sessions_ended_at = Some(now);
+            set.sessions_ended_at = Some(until);
             Ok(true)
         })
         .await
@@ -146,21 +157,22 @@ impl KeyCommands {
         Ok(JwkSet { keys: published })
     }
 
-    /// Adopts the older layout for `tenant`, which must not have keys yet; answers the names of the adopted keys.
-    pub async fn import(&self, tenant: &TenantSigning<'_>, older: &dyn OlderKeys) -> Result<Vec<String>> {
-        let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
-        let loaded = self.keys.load(name).await?;
-        if loaded.as_ref().is_some_and(|loaded| !loaded.record.keys.is_empty()) {
-            bail!("tenant {name} has signing keys already; nothing is imported");
-        }
-        let layout = older.read().await?.context("there is no older layout of keys to import")?;
-        let set = layout.adopt(name, &self.keys, policy.grace.as_secs())?;
-        let kids = set.keys.iter().map(|key| key.public.kid.clone()).collect();
-        if !self.keys.replace(name, loaded.as_ref(), set).await? {
-            bail!("tenant {name} got signing keys at this moment; nothing is imported");
-        }
-        news::tell(&self.keys.store, name).await?;
-        Ok(kids)
+    /// Refuses to go on when `tenant` has keys that this process could not open: see [`KeyStore::ensure_trusted`].
+    pub async fn ensure_trusted(&self, tenant: &TenantSigning<'_>) -> Result<()> {
+        let name = self.set_name(tenant);
+        self.keys.load(name).await?.map_or(Ok(()), |loaded| self.keys.ensure_trusted(name, &loaded.record))
+    }
+
+    /// Whether `tenant` has keys; it has none before its first use.
+    pub async fn has_keys(&self, tenant: &TenantSigning<'_>) -> Result<bool> {
+        let loaded = self.keys.load(self.set_name(tenant)).await?;
+        Ok(loaded.is_some_and(|loaded| !loaded.record.keys.is_empty()))
+    }
+
+    /// Whether `tenant` has this key.
+    pub async fn has_key(&self, tenant: &TenantSigning<'_>, kid: &str) -> Result<bool> {
+        let loaded = self.keys.load(self.set_name(tenant)).await?;
+        Ok(loaded.is_some_and(|loaded| loaded.record.key(kid).is_some()))
     }
 
     /// A key to take, unless one is announced already.
@@ -175,23 +187,29 @@ impl KeyCommands {
         if loaded.record.coming(algorithm, now).is_some() {
             return Ok(None);
         }
+        self.keys.ensure_trusted(name, &loaded.record)?;
         Ok(Some(self.keys.make(name, algorithm, policy.grace.as_secs()).await?))
     }
 
     async fn change(&self, name: &str, change: impl FnMut(&mut KeySet) -> Result<bool>) -> Result<()> {
         match self.keys.update(name, change).await? {
-            Some((_, true)) => news::tell(&self.keys.store, name).await.map(|_| ()),
-            Some((_, false)) => Ok(()),
+            // Also if nothing changed: a first try may have stored it and not have told anybody.
+            Some(_) => news::tell(&self.keys.store, name).await.map(drop),
             None => bail!("tenant {name} has no keys yet"),
         }
     }
 
-    fn set_name<'a>(&self, tenant: &TenantSigning<'a>) -> &'a str {
+    pub(super) fn set_name<'a>(&self, tenant: &TenantSigning<'a>) -> &'a str {
         if self.settings.shared { SHARED } else { tenant.name }
     }
 
-    fn policy(&self, tenant: &TenantSigning<'_>) -> Result<RotationPolicy> {
-        self.settings.policy.with(tenant.overrides)
+    fn plan(&self, tenant: &TenantSigning<'_>) -> Result<Plan> {
+        let plan = Plan::of(tenant, &self.settings)?;
+        Ok(self.shared.iter().fold(plan, Plan::and))
+    }
+
+    pub(super) fn policy(&self, tenant: &TenantSigning<'_>) -> Result<RotationPolicy> {
+        Ok(self.plan(tenant)?.policy)
     }
 }
 

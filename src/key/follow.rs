@@ -7,17 +7,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 use tracing::{error, warn};
 
 use crate::clock::Timestamp;
+use crate::key::heartbeat::{HEARTBEAT_LIFE, Heartbeat};
 use crate::key::key_ring::KeyRing;
-use crate::key::news::{self, HEARTBEAT_LIFE, Heartbeat, Since};
+use crate::key::news::{self, Since};
 use crate::key::policy::{RotationPolicy, period_text};
-use crate::key::record::KeySet;
+use crate::key::record::{KeySet, SKEW, StoredKey};
 use crate::key::signer_manager::Shared;
 use crate::protocol::error::Unavailable;
 
@@ -26,6 +28,9 @@ pub struct Presence {
     /// Those who say something about it take turns.
     heartbeat: Mutex<Heartbeat>,
     written_at: AtomicI64,
+    followed_at: AtomicI64,
+    /// The latest that its clock has said.
+    latest: AtomicI64,
 }
 
 /// After how many seconds a heartbeat is written again although nothing changed.
@@ -39,9 +44,30 @@ const ATTEMPTS: usize = 10;
 
 impl Presence {
     /// A replica that has not said yet that it lives.
-    pub fn new(replica: String, started_at: Timestamp) -> Self {
-        let heartbeat = Heartbeat { replica, started_at, seen: 0, unreadable: BTreeSet::new(), policy: String::new() };
-        Self { heartbeat: Mutex::new(heartbeat), written_at: AtomicI64::new(i64::MIN) }
+    pub fn new(replica: String, started_at: Timestamp, opens: BTreeSet<String>) -> Self {
+        let never = || AtomicI64::new(i64::MIN);
+        let heartbeat = Heartbeat {
+            replica,
+            started_at,
+            seen: 0,
+            unreadable: BTreeSet::new(),
+            opens: Some(opens),
+            policy: String::new(),
+        };
+        Self { heartbeat: Mutex::new(heartbeat), written_at: never(), followed_at: never(), latest: never() }
+    }
+
+    /// Whether it knows what the others knew a moment ago. A replica that was frozen or cut off for longer than its
+    /// heartbeat lives is not waited for, so the key set that it has may lack the key that the others sign with.
+    pub fn is_in_touch(&self, now: Timestamp) -> bool {
+        let life = HEARTBEAT_LIFE.as_secs().cast_signed();
+        (0..=life).contains(&now.0.saturating_sub(self.followed_at.load(Ordering::Relaxed)))
+    }
+
+    /// By how much the clock went back since the last time, if that is more than clocks may be apart.
+    fn went_back(&self, now: Timestamp) -> Option<Duration> {
+        let latest = Timestamp(self.latest.swap(now.0, Ordering::Relaxed));
+        Some(latest.since(now)).filter(|span| *span > SKEW)
     }
 
     fn is_written(&self, now: Timestamp, within: i64) -> bool {
@@ -62,10 +88,15 @@ impl Shared {
         }
         heartbeat.policy = in_words(&self.settings.policy);
         heartbeat.seen = news::begin(&self.keys.store, self.keys.clock.now()).await?;
+        self.presence.followed_at.store(self.keys.clock.now().0, Ordering::Relaxed);
         self.beat(&heartbeat).await
     }
 
     pub(super) async fn follow_news(&self) -> Result<()> {
+        let begun = self.keys.clock.now();
+        if let Some(span) = self.presence.went_back(begun) {
+            self.tell_of_clock(span, begun);
+        }
         self.ensure_present().await?;
         let mut heartbeat = self.presence.heartbeat.lock().await;
         let news = news::read(&self.keys.store).await?;
@@ -86,10 +117,27 @@ impl Shared {
         let changed = heartbeat.seen != seen;
         self.reload_all(rings, &mut heartbeat.unreadable).await?;
         heartbeat.seen = seen;
-        if changed || !self.presence.is_written(self.keys.clock.now(), BEAT_AFTER) {
+        self.presence.followed_at.store(begun.0, Ordering::Relaxed);
+        let is_written = self.presence.is_written(self.keys.clock.now(), BEAT_AFTER);
+        if changed || !is_written {
             self.beat(&heartbeat).await?;
         }
+        if !is_written {
+            self.compare_policies(&Heartbeat::all(&self.keys.store).await?);
+        }
         Ok(())
+    }
+
+    /// A clock that jumped back makes keys wait that have signed already; other replicas sign with them.
+    fn tell_of_clock(&self, span: Duration, now: Timestamp) {
+        warn!("The clock of this replica went back by {}", period_text(span));
+        for ring in self.rings.values() {
+            let Some(snapshot) = ring.snapshot() else { continue };
+            let early = |key: &&StoredKey| key.created_at > now || key.signs_from.is_some_and(|at| at > now);
+            for key in snapshot.set().keys.iter().filter(early) {
+                warn!(tenant = %ring.name, "By this clock, the time of signing key {} is still to come", key.kid());
+            }
+        }
     }
 
     async fn beat(&self, heartbeat: &Heartbeat) -> Result<()> {
@@ -110,9 +158,11 @@ impl Shared {
             .buffer_unordered(AT_A_TIME);
         while let Some((ring, result)) = reloads.next().await {
             match result {
-                Ok(()) => {
+                Ok(()) if ring.snapshot().is_none_or(|set| set.opens_what_comes()) => {
                     unreadable.remove(&*ring.name);
                 }
+                // Said where it was tried; what this replica could not sign with has to wait.
+                Ok(()) => drop(unreadable.insert(ring.name.to_string())),
                 Err(error) if error.is::<Unavailable>() => return Err(error),
                 Err(error) => {
                     error!(tenant = %ring.name, "Changed signing keys cannot be read; going on with those in memory: {error:#}");
@@ -133,6 +183,13 @@ impl Shared {
         for _ in 0..ATTEMPTS {
             let Some(memory) = ring.snapshot() else { return Ok(()) };
             let loaded = self.keys.load(&ring.name).await?;
+            if let Some(loaded) = loaded.as_ref().filter(|loaded| !loaded.record.keys.is_empty())
+                && ring.has_slept(self.keys.clock.now())
+            {
+                ring.install_anyway(loaded.clone(), &self.keys);
+                self.log_signing(ring);
+                return Ok(());
+            }
             let mut set = loaded.as_ref().map_or_else(KeySet::default, |loaded| loaded.record.clone());
             if !set.restore(memory.set(), self.keys.clock.now()) {
                 if let Some(loaded) = loaded {
@@ -146,21 +203,24 @@ impl Shared {
                 news::tell(&self.keys.store, &ring.name).await?;
             }
         }
-        Ok(())
+        bail!("the signing keys of tenant {} change too fast; tried {ATTEMPTS} times", ring.name)
     }
 
-    /// The living replicas; warns of those that were given another policy. None, so that every key goes on waiting, for
+    /// The living replicas. None, so that every key goes on waiting, for
     /// as long as some of them may not be there again after a loss.
     pub(super) async fn replicas(&self) -> Result<Vec<Heartbeat>> {
         if !news::read(&self.keys.store).await?.are_settled(self.keys.clock.now()) {
             return Ok(Vec::new());
         }
-        let heartbeats = Heartbeat::all(&self.keys.store).await?;
+        Heartbeat::all(&self.keys.store).await
+    }
+
+    fn compare_policies(&self, heartbeats: &[Heartbeat]) {
         let ours = in_words(&self.settings.policy);
         for other in heartbeats.iter().filter(|beat| beat.policy != ours) {
-            warn!(replica = other.replica, "Another replica has {}; this one has {ours}", other.policy);
+            let (replica, theirs) = (&other.replica, &other.policy);
+            warn!(replica, "Another replica has {theirs} for all tenants; this one has {ours}");
         }
-        Ok(heartbeats)
     }
 
     pub(super) async fn retire(&self) {

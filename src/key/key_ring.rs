@@ -3,15 +3,18 @@
 //! Readers take the present [`Snapshot`] from an atomic swap; nobody waits for anybody. Only those who load or change the
 //! set take turns.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 
+use anyhow::Result;
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::clock::Timestamp;
 use crate::key::key_store::KeyStore;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::KeySet;
+use crate::key::settings::SigningSettings;
+use crate::key::signer_manager::TenantSigning;
 use crate::key::snapshot::Snapshot;
 use crate::metrics::SignedWith;
 use crate::protocol::jwk::Algorithm;
@@ -27,6 +30,7 @@ pub struct KeyRing {
     pub turn: tokio::sync::Mutex<()>,
     /// The names of the signing keys that were last written to the log.
     pub logged: std::sync::Mutex<Vec<String>>,
+    noted: std::sync::Mutex<Option<Algorithm>>,
     snapshot: ArcSwapOption<Snapshot>,
     looked_again: AtomicI64,
     read_at: AtomicI64,
@@ -44,9 +48,30 @@ const READ_AGAIN_AFTER: i64 = 10 * 60;
 pub struct Plan {
     /// Its calendar.
     pub policy: RotationPolicy,
+    /// Of access tokens; of no meaning where tenants share the set.
+    pub access: Algorithm,
     /// The algorithms that it must be able to sign with, RS256 always among them: ID tokens of a tenant on HS256 need
     /// it, and OpenID Connect Discovery §3 demands that it is supported.
     pub algorithms: Vec<Algorithm>,
+}
+
+impl Plan {
+    /// What `tenant` asks for.
+    pub fn of(tenant: &TenantSigning<'_>, settings: &SigningSettings) -> Result<Self> {
+        let access = tenant.algorithm.unwrap_or(settings.algorithm);
+        let other = access.is_asymmetric() && access != Algorithm::RS256;
+        let algorithms = [Some(Algorithm::RS256), other.then_some(access)].into_iter().flatten().collect();
+        Ok(Self { policy: settings.policy.with(tenant.overrides)?, access, algorithms })
+    }
+
+    /// What does for `other` as well: all algorithms, and the longest of each period.
+    pub fn and(mut self, other: &Self) -> Self {
+        self.policy = self.policy.or_longer(&other.policy);
+        self.algorithms.extend(&other.algorithms);
+        self.algorithms.sort_unstable();
+        self.algorithms.dedup();
+        self
+    }
 }
 
 impl KeyRing {
@@ -57,6 +82,7 @@ impl KeyRing {
             plan: ArcSwap::from_pointee(plan),
             turn: tokio::sync::Mutex::default(),
             logged: std::sync::Mutex::default(),
+            noted: std::sync::Mutex::default(),
             snapshot: ArcSwapOption::empty(),
             looked_again: AtomicI64::new(i64::MIN),
             read_at: AtomicI64::new(i64::MIN),
@@ -66,15 +92,7 @@ impl KeyRing {
 
     /// Takes over what the tenant is asked for now. A shared set must do for all tenants that were ever asked for.
     pub fn follow(&self, plan: Plan, shared: bool) {
-        self.plan.rcu(|old| {
-            let mut plan = plan.clone();
-            if shared {
-                plan.algorithms.extend(&old.algorithms);
-                plan.algorithms.sort_unstable();
-                plan.algorithms.dedup();
-            }
-            plan
-        });
+        self.plan.rcu(|old| if shared { plan.clone().and(old) } else { plan.clone() });
     }
 
     /// The set as it was read last; `None` before the first use.
@@ -85,16 +103,32 @@ impl KeyRing {
     /// Takes `loaded` over, unless it is older than what is here. Call it in turn.
     pub fn install(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
         self.read_at.store(keys.clock.now().0, Ordering::Relaxed);
-        let old = self.snapshot();
-        if old.as_ref().is_some_and(|old| old.set().version > loaded.record.version) {
-            return;
+        let is_newer = |old: &Arc<Snapshot>| old.set().version > loaded.record.version;
+        if !self.snapshot().as_ref().is_some_and(is_newer) {
+            self.install_anyway(loaded, keys);
         }
+    }
+
+    /// Takes `loaded` over, whatever is here. Call it in turn.
+    pub fn install_anyway(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
+        self.read_at.store(keys.clock.now().0, Ordering::Relaxed);
+        let old = self.snapshot();
         let snapshot = Snapshot::take(&self.name, loaded.record, self.plan.load().policy.grace, old.as_deref(), keys);
         for live in old.iter().flat_map(|old| old.live_keys()).filter(|live| snapshot.live(&live.kid).is_none()) {
             let (tenant, kid, alg) = (self.name.to_string(), live.kid.clone(), live.algorithm.as_str());
             keys.metrics.tokens_signed.remove(&SignedWith { tenant, kid, alg });
         }
         self.snapshot.store(Some(Arc::new(snapshot)));
+    }
+
+    /// The algorithm of access tokens that this replica saw written down last.
+    pub fn noted(&self) -> Option<Algorithm> {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers that it is written down.
+    pub fn set_noted(&self, access: Algorithm) {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(access);
     }
 
     /// How many replicas hold the next key back, as of the last tick.
@@ -113,6 +147,16 @@ impl KeyRing {
         let age = now.0.saturating_sub(self.read_at.load(Ordering::Relaxed));
         // A clock that jumped back makes it stale, too.
         !(0..READ_AGAIN_AFTER).contains(&age)
+    }
+
+    /// Whether the set was not read for longer than the grace of its keys. Then nothing is left that only this replica
+    /// could know: what was signed meanwhile has expired, and a key that it remembers may have been withdrawn, removed and
+    /// forgotten by the others.
+    pub fn has_slept(&self, now: Timestamp) -> bool {
+        let grace = self.plan.load().policy.grace;
+        let Some(snapshot) = self.snapshot() else { return false };
+        let longest = snapshot.set().keys.iter().map(|key| key.kept_for(grace)).max().unwrap_or(grace);
+        now.since(Timestamp(self.read_at.load(Ordering::Relaxed))) > longest
     }
 
     /// Whether an unknown `kid` may make this replica read the set again: not more than once per second.

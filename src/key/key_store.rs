@@ -20,6 +20,9 @@ const ID: &str = "set";
 /// How often a change is tried again because others were faster; each time somebody else made progress.
 const ATTEMPTS: usize = 100;
 
+/// Nobody ever gets there by counting.
+const LAST_VERSION: u64 = u64::MAX / 4;
+
 /// Reads and changes key sets. Every error names the tenant.
 pub struct KeyStore {
     /// The whole store, of no tenant.
@@ -43,6 +46,10 @@ impl KeyStore {
         let loaded = self.store.within(tenant).load::<KeySet>(ID).await.with_context(whose)?;
         if let Some(stranger) = loaded.as_ref().map(|loaded| &loaded.record.tenant).filter(|name| *name != tenant) {
             bail!("{} are those of tenant {stranger:?} in the store; the row was moved", whose());
+        }
+        let counts = loaded.as_ref().map(|loaded| [loaded.record.version, loaded.record.restored]);
+        if let Some(count) = counts.into_iter().flatten().find(|count| *count > LAST_VERSION) {
+            bail!("{} are damaged in the store: they say that they were changed {count} times", whose());
         }
         Ok(loaded)
     }
@@ -77,11 +84,30 @@ impl KeyStore {
         bail!("the signing keys of tenant {tenant} change too fast; tried {ATTEMPTS} times")
     }
 
+    /// Refuses to make a key beside those of `tenant` that are sealed with a secret this process does not have: nobody who
+    /// serves could open it, or it would lie in the open beside sealed ones.
+    pub fn ensure_trusted(&self, tenant: &str, set: &KeySet) -> Result<()> {
+        let strange = |key: &&StoredKey| key.private.as_ref().is_some_and(|half| !self.sealer.knows(half));
+        let Some(key) = set.keys.iter().find(strange) else { return Ok(()) };
+        let why = match self.sealer.is_sealing() {
+            true => "with a secret that is not in SIGNING_KEY_SECRET",
+            false => "and SIGNING_KEY_SECRET is not set here",
+        };
+        bail!("no signing key is made for tenant {tenant}, because its key {} is sealed {why}", key.kid())
+    }
+
     /// Makes a key for `tenant` that is announced and nothing more. Takes a while; not to be called under a lock.
     pub async fn make(&self, tenant: &str, algorithm: Algorithm, grace: u64) -> Result<StoredKey> {
         let now = self.clock.now();
         let new = generate(algorithm, self.rsa_bits, now).await?;
         self.seal(tenant, new, now, grace)
+    }
+
+    /// Makes a key that signs at once: nobody has cached a set without it for long.
+    pub async fn make_first(&self, tenant: &str, algorithm: Algorithm, grace: u64) -> Result<StoredKey> {
+        let mut key = self.make(tenant, algorithm, grace).await?;
+        (key.signs_from, key.at_once) = (Some(key.created_at), true);
+        Ok(key)
     }
 
     /// The record of a key whose private half is in the open.

@@ -37,7 +37,7 @@ pub struct ListedKey {
     pub safe_to_drop_at: Option<Timestamp>,
     /// Whether its private half is sealed; empty when that is erased.
     pub sealed: Option<bool>,
-    /// The replicas that hold it back, because they do not publish it yet.
+    /// The replicas that hold it back, because they do not publish it yet or cannot open it.
     pub waits_for: Vec<String>,
 }
 
@@ -53,8 +53,7 @@ impl ListedKey {
     ) -> Self {
         let state = set.state(key, policy.grace, now);
         let second = Duration::from_secs(1);
-        let waits_for =
-            key.announced_revision.filter(|_| key.is_unscheduled()).map(|revision| replicas.behind(revision));
+        let waits_for = if key.is_unscheduled() { replicas.behind(key) } else { Vec::new() };
         Self {
             tenant: tenant.into(),
             kid: key.kid().into(),
@@ -64,11 +63,13 @@ impl ListedKey {
             created_at: key.created_at,
             signs_from: key.signs_from,
             retired_at: key.retired_at,
-            next_rotation: (state == State::Signing).then(|| policy.next_rotation(key)).flatten(),
+            next_rotation: (state == State::Signing)
+                .then(|| key.retired_at.or_else(|| policy.next_rotation(key)))
+                .flatten(),
             last_expiry: key.last_expiry,
             safe_to_drop_at: key.gone_after(policy.grace).map(|at| at + second),
             sealed: key.private.as_ref().map(|half| half.is_sealed()),
-            waits_for: waits_for.unwrap_or_default().into_iter().map(Into::into).collect(),
+            waits_for: waits_for.into_iter().map(Into::into).collect(),
         }
     }
 }

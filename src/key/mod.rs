@@ -25,8 +25,11 @@
 pub mod adopt;
 pub mod change;
 pub mod commands;
+pub mod first_use;
 pub mod follow;
 pub mod generate;
+pub mod heartbeat;
+pub mod import;
 pub mod key_metrics;
 pub mod key_ring;
 pub mod key_store;
@@ -45,7 +48,9 @@ pub mod signer_manager;
 pub mod snapshot;
 pub mod tenant_map;
 pub mod tick;
+pub mod upkeep;
 pub mod verify;
+pub mod withdrawn;
 
 pub use adopt::{OlderKey, OlderKeys, OlderLayout};
 pub use commands::KeyCommands;

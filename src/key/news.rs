@@ -1,18 +1,17 @@
-//! How replicas hear of changes, and of each other.
+//! How replicas hear of changes.
 //!
 //! One small record for the whole store says which tenants' keys changed lately. Every replica asks for it once per
-//! second, which works on any store and costs the same for one tenant and for ten thousand. Each replica has one
-//! heartbeat that says how far it has followed; with that, a new key can wait until everybody publishes it.
+//! second, which works on any store and costs the same for one tenant and for ten thousand.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::clock::Timestamp;
-use crate::key::rotation::Replicas;
-use crate::store::{Record, Store, group};
+use crate::key::heartbeat::HEARTBEAT_LIFE;
+use crate::store::{Loaded, Record, Store};
 
 /// Which tenants' keys changed lately.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,31 +32,6 @@ impl Record for KeyNews {
     const KIND: &'static str = "key-news";
 }
 
-/// A replica that lives, and how far it has followed the news.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Heartbeat {
-    /// Its name, made at its start.
-    pub replica: String,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// It has taken over every change up to this revision.
-    pub seen: u64,
-    /// Except those of these tenants, whose keys it could not read.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub unreadable: BTreeSet<String>,
-    /// Its policy in words, to find replicas that were given different ones.
-    #[serde(default)]
-    pub policy: String,
-}
-
-impl Record for Heartbeat {
-    const KIND: &'static str = "replica";
-}
-
-/// A replica that has not been heard of for this long is not waited for. It may be down, or cut off from the store; in
-/// the latter case it may publish an old set for as long as that lasts.
-pub const HEARTBEAT_LIFE: Duration = Duration::from_secs(120);
-
 /// What changed since a revision.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Since {
@@ -74,6 +48,8 @@ pub enum Since {
 const NEWS: &str = "news";
 const KEPT: usize = 64;
 const ATTEMPTS: usize = 100;
+/// Nobody ever gets there by counting.
+const LAST_REVISION: u64 = u64::MAX / 4;
 
 impl KeyNews {
     /// Adds a change of `tenant`'s keys.
@@ -127,7 +103,20 @@ impl KeyNews {
 
 /// The news of this moment; none yet are the empty ones.
 pub async fn read(store: &Store) -> Result<KeyNews> {
-    Ok(store.get::<KeyNews>(NEWS).await.context("the key news")?.unwrap_or_default())
+    Ok(load(store).await?.map(|loaded| loaded.record).unwrap_or_default())
+}
+
+/// The news as they are stored. What is damaged counts as lost, and everybody reads everything again.
+async fn load(store: &Store) -> Result<Option<Loaded<KeyNews>>> {
+    let lost = |why: String| {
+        warn!("The key news are taken as lost: {why}");
+        KeyNews::default()
+    };
+    let mut loaded = store.load_or(NEWS, |error| lost(format!("{error:#}"))).await.context("the key news")?;
+    if let Some(loaded) = loaded.as_mut().filter(|loaded| loaded.record.revision > LAST_REVISION) {
+        loaded.record = lost(format!("revision {} is out of range", loaded.record.revision));
+    }
+    Ok(loaded)
 }
 
 /// The news of this moment, which are begun if there are none; answers their revision. Without this, an emptied store
@@ -161,7 +150,7 @@ pub async fn tell_everything(store: &Store, seen: u64, now: Timestamp) -> Result
 
 async fn change(store: &Store, mut change: impl FnMut(&mut KeyNews) -> u64) -> Result<u64> {
     for _ in 0..ATTEMPTS {
-        let loaded = store.load::<KeyNews>(NEWS).await.context("the key news")?;
+        let loaded = load(store).await?;
         let mut news = loaded.as_ref().map(|loaded| loaded.record.clone()).unwrap_or_default();
         let revision = change(&mut news);
         if store.replace(NEWS, loaded.as_ref(), &news, &[], None).await.context("the key news")? {
@@ -169,32 +158,6 @@ async fn change(store: &Store, mut change: impl FnMut(&mut KeyNews) -> u64) -> R
         }
     }
     bail!("the key news change too fast; tried {ATTEMPTS} times")
-}
-
-impl Heartbeat {
-    /// Says that this replica lives.
-    pub async fn beat(&self, store: &Store, now: Timestamp) -> Result<()> {
-        let groups = [group("replicas", "keys")];
-        store.put(&self.replica, self, &groups, now + HEARTBEAT_LIFE).await.context("the heartbeat of this replica")
-    }
-
-    /// Says that this replica is about to end.
-    pub async fn stop(&self, store: &Store) -> Result<()> {
-        store.remove::<Self>(&self.replica).await.map(drop)
-    }
-
-    /// All replicas that live.
-    pub async fn all(store: &Store) -> Result<Vec<Self>> {
-        store.members(&group("replicas", "keys")).await.context("the heartbeats of the replicas")
-    }
-}
-
-impl Replicas {
-    /// How far the replicas are with the keys of `tenant`.
-    pub fn of(heartbeats: &[Heartbeat], tenant: &str) -> Self {
-        let seen = |beat: &Heartbeat| (!beat.unreadable.contains(tenant)).then_some(beat.seen);
-        Self { live: heartbeats.iter().map(|beat| (beat.replica.clone(), seen(beat))).collect() }
-    }
 }
 
 #[cfg(test)]

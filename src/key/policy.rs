@@ -51,6 +51,16 @@ impl RotationPolicy {
         Ok(policy)
     }
 
+    /// The longest of each period: what one set of keys needs that serves under both policies.
+    pub fn or_longer(&self, other: &Self) -> Self {
+        Self {
+            rotate_every: self.rotate_every.max(other.rotate_every),
+            announce: self.announce.max(other.announce),
+            grace: self.grace.max(other.grace),
+            jwks_max_age: self.jwks_max_age.max(other.jwks_max_age),
+        }
+    }
+
     /// Refuses what could not work, with a sentence that names both values.
     pub fn check(&self) -> Result<()> {
         let Self { rotate_every, announce, grace, jwks_max_age } = self;

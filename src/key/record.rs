@@ -66,6 +66,9 @@ pub struct KeySet {
     pub restored: u64,
     /// The keys, in no order.
     pub keys: Vec<StoredKey>,
+    /// What access tokens are signed with: a tenant that moves on stays with it until the next key may sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Algorithm>,
     /// Sessions and grants that began until then are over: an operator ended them along with a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_ended_at: Option<Timestamp>,

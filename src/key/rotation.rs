@@ -1,5 +1,7 @@
 //! What to do next with a set of keys: a pure decision that any replica may take at any time.
 
+use std::collections::BTreeSet;
+
 use crate::clock::Timestamp;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KEEP_PRIVATE, KeySet, State, StoredKey};
@@ -38,20 +40,39 @@ pub enum Step {
 /// How far the living replicas are, as far as one tenant is concerned.
 #[derive(Clone, Debug, Default)]
 pub struct Replicas {
-    /// Name and the revision of the key news up to which it has taken over everything; `None` if it could not.
-    pub live: Vec<(String, Option<u64>)>,
+    /// All that live.
+    pub live: Vec<Living>,
+}
+
+/// How far one replica is.
+#[derive(Clone, Debug)]
+pub struct Living {
+    /// Its name.
+    pub name: String,
+    /// The revision of the key news up to which it has taken over everything; `None` if it could not.
+    pub seen: Option<u64>,
+    /// Names of the secrets that it has; `None` if it does not say.
+    pub opens: Option<BTreeSet<String>>,
 }
 
 impl Replicas {
-    /// The replicas that do not publish yet what the news of `revision` told.
-    pub fn behind(&self, revision: u64) -> Vec<&str> {
-        let behind = self.live.iter().filter(|(_, seen)| seen.is_none_or(|seen| seen < revision));
-        behind.map(|(name, _)| name.as_str()).collect()
+    /// The replicas that do not publish `key` yet, as far as it was announced, or could not sign with it.
+    pub fn behind(&self, key: &StoredKey) -> Vec<&str> {
+        let Some(revision) = key.announced_revision else { return Vec::new() };
+        let behind = self.live.iter().filter(|replica| !replica.is_ready_for(key, revision));
+        behind.map(|replica| replica.name.as_str()).collect()
     }
 
-    fn have_seen(&self, revision: u64) -> bool {
+    fn are_ready_for(&self, key: &StoredKey) -> bool {
         // The one who asks is alive itself; if it does not find even itself, it knows nothing.
-        !self.live.is_empty() && self.behind(revision).is_empty()
+        !self.live.is_empty() && self.behind(key).is_empty()
+    }
+}
+
+impl Living {
+    fn is_ready_for(&self, key: &StoredKey, revision: u64) -> bool {
+        let opens = |names: &BTreeSet<String>| key.private.as_ref().is_none_or(|half| half.is_opened_by(names));
+        self.seen.is_some_and(|seen| seen >= revision) && self.opens.as_ref().is_none_or(opens)
     }
 }
 
@@ -83,7 +104,7 @@ impl RotationPolicy {
         }
         match key.announced_revision {
             None => Some(Step::Publish(key.kid().into())),
-            Some(revision) if replicas.have_seen(revision) => {
+            Some(_) if replicas.are_ready_for(key) => {
                 Some(Step::Schedule { kid: key.kid().into(), signs_from: now + self.announce })
             }
             Some(_) => None,

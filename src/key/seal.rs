@@ -2,6 +2,8 @@
 //!
 //! Tenant and `kid` are the associated data, so that a row that was moved to another tenant or key does not open.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
@@ -56,6 +58,11 @@ impl Sealer {
     /// Whether keys are sealed at all.
     pub fn is_sealing(&self) -> bool {
         !self.secrets.is_empty()
+    }
+
+    /// The names of the secrets, which tell nothing about them.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.secrets.iter().map(|secret| secret.name.clone()).collect()
     }
 
     /// Seals a PKCS#8 document as the private half of the key `kid` of `tenant`.
@@ -113,6 +120,11 @@ impl PrivateHalf {
     /// Whether it is sealed.
     pub fn is_sealed(&self) -> bool {
         self.sealed_by.is_some()
+    }
+
+    /// Whether it opens for somebody who has the secrets of these names.
+    pub fn is_opened_by(&self, names: &BTreeSet<String>) -> bool {
+        self.sealed_by.as_ref().is_none_or(|name| names.contains(name))
     }
 }
 

@@ -72,10 +72,17 @@ impl TenantSigner {
         }
         let Some(snapshot) = self.ring.snapshot() else { return self.wanted };
         let (set, now) = (snapshot.set(), self.shared.keys.clock.now());
-        if set.signing(self.wanted, now).is_some() {
+        let is_ready = |algorithm: &Algorithm| match algorithm {
+            Algorithm::HS256 => self.shared.hs256.is_some(),
+            algorithm => set.signing(*algorithm, now).is_some(),
+        };
+        if is_ready(&self.wanted) {
             return self.wanted;
         }
-        // RS256 is always there; what came last besides it is what the tenant was on.
+        if let Some(before) = set.access.filter(is_ready) {
+            return before;
+        }
+        // Nobody wrote it down. RS256 is always there; what came last besides it is what the tenant was on.
         let ready = set.algorithms(now).into_iter().filter(|algorithm| *algorithm != Algorithm::RS256);
         let last = ready.max_by_key(|algorithm| set.signing(*algorithm, now).and_then(|key| key.signs_from));
         last.unwrap_or(Algorithm::RS256)
@@ -93,7 +100,7 @@ impl TenantSigner {
     pub fn supported_algorithms(&self) -> Vec<Algorithm> {
         let now = self.shared.keys.clock.now();
         let mut algorithms = self.ring.snapshot().map(|snapshot| snapshot.set().algorithms(now)).unwrap_or_default();
-        if self.wanted == Algorithm::HS256 {
+        if self.algorithm() == Algorithm::HS256 {
             algorithms.push(Algorithm::HS256);
         }
         algorithms
@@ -112,6 +119,11 @@ impl TenantSigner {
         snapshot.is_some_and(|snapshot| {
             snapshot.signing(self.id_token_algorithm(), now).is_some_and(|(_, live)| live.private.is_some())
         })
+    }
+
+    /// Whether the JWKS may be kept by caches: this replica knows what the others do.
+    pub fn is_in_touch(&self) -> bool {
+        self.shared.presence.is_in_touch(self.shared.keys.clock.now())
     }
 
     /// The JWKS of this tenant, ready to be sent.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use anyhow::{Result, bail, ensure};
 use prometheus_client::metrics::counter::Counter;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::key::adopt::OlderKeys;
@@ -14,12 +14,12 @@ use crate::key::key_metrics::KeyMetrics;
 use crate::key::key_ring::{KeyRing, Plan, SHARED};
 use crate::key::key_store::KeyStore;
 use crate::key::policy::PolicyOverrides;
-use crate::key::record::KeySet;
 use crate::key::seal::Sealer;
 use crate::key::settings::SigningSettings;
 use crate::key::signer::{Hs256, TenantSigner};
 use crate::key::tenant_map::TenantMap;
-use crate::metrics::{Metrics, Rotation, SignedWith};
+use crate::metrics::{Metrics, SignedWith};
+use crate::protocol::error::Unavailable;
 use crate::protocol::jwk::Algorithm;
 use crate::random::Random;
 use crate::store::Store;
@@ -30,6 +30,9 @@ pub struct SignerManager {
     shared: Arc<Shared>,
 }
 
+/// As much of a random name as keeps two processes on one machine apart.
+const SUFFIX: usize = 8;
+
 /// What a whole server gives its signers besides.
 #[derive(Default)]
 pub struct Extras {
@@ -37,6 +40,8 @@ pub struct Extras {
     pub metrics: Metrics,
     /// Keys of an older layout, for tenants that have none.
     pub older_keys: Option<Arc<dyn OlderKeys>>,
+    /// The name of the machine, for people who read of this replica.
+    pub host: Option<String>,
 }
 
 /// What the signers of all tenants have in common.
@@ -46,9 +51,9 @@ pub struct Shared {
     pub(super) hs256: Option<Hs256>,
     pub(super) rings: TenantMap<KeyRing>,
     pub(super) presence: Presence,
-    older_keys: Option<Arc<dyn OlderKeys>>,
+    pub(super) older_keys: Option<Arc<dyn OlderKeys>>,
     signers: TenantMap<TenantSigner>,
-    store_is_away: AtomicBool,
+    is_behind: AtomicBool,
 }
 
 /// How a tenant wants its tokens signed.
@@ -84,12 +89,15 @@ impl SignerManager {
     ) -> Result<Self> {
         settings.check()?;
         let sealer = Sealer::new(&settings.sealing())?;
-        let Extras { metrics, older_keys } = extras;
+        let Extras { metrics, older_keys, host } = extras;
         let keys = KeyStore { store, sealer, clock, random, rsa_bits: settings.rsa_bits, metrics };
         let hs256 = settings.hs256_secret.as_ref().map(Hs256::new);
-        let presence = Presence::new(keys.random.identifier(), keys.clock.now());
-        let (rings, signers, store_is_away) = Default::default();
-        let shared = Arc::new(Shared { keys, settings, hs256, rings, presence, older_keys, signers, store_is_away });
+        let suffix: String = keys.random.identifier().chars().take(SUFFIX).collect();
+        let name = format!("{}-{suffix}", host.as_deref().unwrap_or("replica"));
+        info!("This replica is called {name}");
+        let presence = Presence::new(name, keys.clock.now(), keys.sealer.names());
+        let (rings, signers, is_behind) = Default::default();
+        let shared = Arc::new(Shared { keys, settings, hs256, rings, presence, older_keys, signers, is_behind });
         shared.keys.metrics.register_collector(Box::new(KeyMetrics(Arc::downgrade(&shared))));
         Ok(Self { shared })
     }
@@ -114,14 +122,18 @@ impl SignerManager {
     }
 
     /// Carries out what the policy decides, for the tenants in use. For every 30 seconds, with jitter; safe from every
-    /// replica at any time. That the store is away is logged here, once; the result is for those who want to know.
+    /// replica at any time. What fails is logged; the result is for those who want to know.
     pub async fn tick(&self) -> Result<()> {
         let result = self.shared.tick().await;
-        self.shared.note_store(&result);
+        // That the store is away is noticed by whoever asks it every second.
+        if let Some(error) = result.as_ref().err().filter(|error| !error.is::<Unavailable>()) {
+            error!("Signing keys could not be looked after: {error:#}");
+        }
         result
     }
 
-    /// Takes over what other replicas changed, and says that this one lives. For every second.
+    /// Takes over what other replicas changed, and says that this one lives. For every second. That the store is away is
+    /// logged here, once, and so is its return.
     pub async fn follow_news(&self) -> Result<()> {
         let result = self.shared.follow_news().await;
         self.shared.note_store(&result);
@@ -141,75 +153,33 @@ impl Shared {
         if wanted == Algorithm::HS256 && self.hs256.is_none() {
             bail!("tenant {name} is on HS256, but JWT_SECRET is not set");
         }
-        let plan = Plan { policy: self.settings.policy.with(tenant.overrides)?, algorithms: algorithms(wanted) };
-        let ring = self.rings.get_or_insert(if self.settings.shared { SHARED } else { name }, || {
-            KeyRing::new(if self.settings.shared { SHARED } else { name }, plan.clone())
-        });
+        let plan = Plan::of(tenant, &self.settings)?;
+        let set_name = if self.settings.shared { SHARED } else { name };
+        let ring = self.rings.get_or_insert(set_name, || KeyRing::new(set_name, plan.clone()));
         ring.follow(plan, self.settings.shared);
         self.first_use(&ring).await?;
+        self.promise(&ring).await;
+        if let Err(error) = self.note_access(&ring).await {
+            warn!(tenant = name, "That the tenant is on {wanted} is written down later: {error:#}");
+        }
+        let was_on = ring.snapshot().and_then(|snapshot| snapshot.set().access);
         let labels = SignedWith { tenant: name.into(), kid: String::new(), alg: Algorithm::HS256.as_str() };
-        let hs256_signed = match wanted {
-            Algorithm::HS256 => self.keys.metrics.tokens_signed.get_or_create_owned(&labels),
-            _ => Counter::default(),
+        let hs256_signed = match wanted == Algorithm::HS256 || was_on == Some(Algorithm::HS256) {
+            true => self.keys.metrics.tokens_signed.get_or_create_owned(&labels),
+            false => Counter::default(),
         };
         Ok(TenantSigner { shared: self.clone(), ring, wanted, overrides: tenant.overrides.cloned(), hs256_signed })
     }
 
-    /// Loads the set of `ring`, and makes it if there is none. However many ask, on however many replicas, one set comes
-    /// out: here they take turns, and among replicas the first compare-and-set wins.
-    async fn first_use(&self, ring: &KeyRing) -> Result<()> {
-        if ring.snapshot().is_some() {
-            return Ok(());
-        }
-        // Others must know of this replica before it publishes anything that they might change.
-        self.ensure_present().await?;
-        let _turn = ring.turn.lock().await;
-        if ring.snapshot().is_some() {
-            return Ok(());
-        }
-        loop {
-            let loaded = self.keys.load(&ring.name).await?;
-            if let Some(loaded) = loaded.as_ref().filter(|loaded| !loaded.record.keys.is_empty()) {
-                ring.install(loaded.clone(), &self.keys);
-                self.log_signing(ring);
-                return Ok(());
-            }
-            let (first, reason) = self.first_set(ring).await?;
-            if self.keys.replace(&ring.name, loaded.as_ref(), first).await? {
-                let tenant = ring.name.to_string();
-                self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant, reason }).inc();
-            }
-        }
-    }
-
-    /// The first keys of `ring`, and why: those of an older layout, or new ones.
-    async fn first_set(&self, ring: &KeyRing) -> Result<(KeySet, &'static str)> {
-        let plan = ring.plan.load_full();
-        let grace = plan.policy.grace.as_secs();
-        if let Some(older) = &self.older_keys
-            && let Some(layout) = older.read().await?
-        {
-            let set = layout.adopt(&ring.name, &self.keys, grace)?;
-            info!(tenant = %ring.name, "Adopted {} signing keys of the older layout", set.keys.len());
-            return Ok((set, "adopted"));
-        }
-        let mut set = KeySet::default();
-        for algorithm in &plan.algorithms {
-            let mut key = self.keys.make(&ring.name, *algorithm, grace).await?;
-            // Nobody has cached an empty set for long: there is nothing to wait for.
-            (key.signs_from, key.at_once) = (Some(key.created_at), true);
-            set.keys.push(key);
-        }
-        Ok((set, "first"))
-    }
-
-    fn note_store<T>(&self, result: &Result<T>) {
-        self.keys.metrics.store_up.set(i64::from(result.is_ok()));
+    /// Only for what really asked the store.
+    fn note_store(&self, result: &Result<()>) {
+        let is_away = result.as_ref().is_err_and(|error| error.is::<Unavailable>());
+        self.keys.metrics.store_up.set(i64::from(!is_away));
         match result {
-            Err(error) if !self.store_is_away.swap(true, Ordering::Relaxed) => {
+            Err(error) if !self.is_behind.swap(true, Ordering::Relaxed) => {
                 warn!("Signing keys cannot be kept up with the store; signing goes on from memory: {error:#}");
             }
-            Ok(_) if self.store_is_away.swap(false, Ordering::Relaxed) => {
+            Ok(()) if self.is_behind.swap(false, Ordering::Relaxed) => {
                 info!("Signing keys are kept up with the store again");
             }
             _ => {}
@@ -227,10 +197,4 @@ impl Shared {
         }
         *logged = kids;
     }
-}
-
-/// What the set of a tenant must be able to sign with that wants `wanted` for its access tokens.
-pub(super) fn algorithms(wanted: Algorithm) -> Vec<Algorithm> {
-    let other = wanted.is_asymmetric() && wanted != Algorithm::RS256;
-    [Some(Algorithm::RS256), other.then_some(wanted)].into_iter().flatten().collect()
 }

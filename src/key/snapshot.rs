@@ -110,6 +110,12 @@ impl Snapshot {
         latest.collect()
     }
 
+    /// Whether this replica could sign with every key that waits for it.
+    pub fn opens_what_comes(&self) -> bool {
+        let mut waiting = self.set().keys.iter().filter(|key| key.is_unscheduled() && key.private.is_some());
+        waiting.all(|key| self.live(key.kid()).is_some_and(|live| live.private.is_some()))
+    }
+
     /// For how long retired keys are published, as far as the policy says.
     pub fn grace(&self) -> Duration {
         self.grace

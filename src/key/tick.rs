@@ -1,17 +1,17 @@
 //! Carrying out what the policy decides, one step after the other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::key::follow::AT_A_TIME;
+use crate::key::heartbeat::Heartbeat;
 use crate::key::key_ring::{KeyRing, Plan};
-use crate::key::news::{self, Heartbeat};
+use crate::key::news;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::rotation::{Replicas, Step};
 use crate::key::signer_manager::Shared;
@@ -21,9 +21,6 @@ use crate::protocol::error::Unavailable;
 
 /// More steps than one tick ever needs; the rest is for the next one.
 const STEPS: usize = 10;
-
-/// How far ahead the last expiry is written down, so that a busy tenant writes once per hour and not at each tick.
-const AHEAD: Duration = Duration::from_secs(60 * 60);
 
 impl Shared {
     pub(super) async fn tick(&self) -> Result<()> {
@@ -63,6 +60,7 @@ impl Shared {
         }
         self.write_expiries(ring).await?;
         self.seal_again(ring).await?;
+        self.note_access(ring).await?;
         let replicas = Replicas::of(heartbeats, &ring.name);
         let told = ring.snapshot();
         for _ in 0..STEPS {
@@ -78,6 +76,16 @@ impl Shared {
         Ok(())
     }
 
+    /// Lets the keys of `ring` sign for as long as its tenant wants now, without waiting for the next tick.
+    pub(super) async fn promise(&self, ring: &KeyRing) {
+        let (now, nobody) = (self.keys.clock.now(), Replicas::default());
+        if self.step(ring, &nobody, now) == Step::Promise
+            && let Err(error) = self.carry_out(ring, &Step::Promise, &nobody, now).await
+        {
+            warn!(tenant = %ring.name, "Longer tokens have to wait for the next look at the keys: {error:#}");
+        }
+    }
+
     /// What the policy decides on the set in memory.
     fn step(&self, ring: &KeyRing, replicas: &Replicas, now: Timestamp) -> Step {
         let plan = ring.plan.load();
@@ -86,17 +94,15 @@ impl Shared {
 
     /// Carries `step` out, if it is still the next one for the set in the store; answers whether it was.
     async fn carry_out(&self, ring: &KeyRing, step: &Step, replicas: &Replicas, now: Timestamp) -> Result<bool> {
-        let Plan { policy, algorithms } = &**ring.plan.load();
+        let Plan { policy, algorithms, .. } = &**ring.plan.load();
         let is_next = |set: &KeySet| policy.step(set, algorithms, replicas, now) == *step;
         let grace = policy.grace.as_secs();
         match step {
             Step::Generate(algorithm) => {
                 // Somebody else may have made it already, and making one is dear.
                 self.reload(ring).await?;
-                if !ring.snapshot().is_some_and(|set| is_next(set.set())) {
-                    return Ok(true);
-                }
-                self.ensure_trusted(ring)?;
+                let Some(snapshot) = ring.snapshot().filter(|set| is_next(set.set())) else { return Ok(true) };
+                self.keys.ensure_trusted(&ring.name, snapshot.set())?;
                 let key = self.keys.make(&ring.name, *algorithm, grace).await?;
                 let changed = self
                     .change(ring, |set| {
@@ -129,23 +135,8 @@ impl Shared {
         }
     }
 
-    /// A replica that cannot open the keys that are there would make keys that the others cannot open.
-    fn ensure_trusted(&self, ring: &KeyRing) -> Result<()> {
-        let snapshot = ring.snapshot();
-        let mut keys = snapshot.iter().flat_map(|snapshot| &snapshot.set().keys);
-        let strange = |key: &&StoredKey| key.private.as_ref().is_some_and(|half| !self.keys.sealer.knows(half));
-        match keys.find(strange) {
-            Some(key) => bail!(
-                "no signing key is made for tenant {}, because {} is sealed with a secret that is not in SIGNING_KEY_SECRET",
-                ring.name,
-                key.kid()
-            ),
-            None => Ok(()),
-        }
-    }
-
     /// Changes the stored set of `ring` and takes over what is stored afterwards; answers whether this replica did it.
-    async fn change(&self, ring: &KeyRing, mut change: impl FnMut(&mut KeySet) -> bool) -> Result<bool> {
+    pub(super) async fn change(&self, ring: &KeyRing, mut change: impl FnMut(&mut KeySet) -> bool) -> Result<bool> {
         let _turn = ring.turn.lock().await;
         match self.keys.update(&ring.name, |set| Ok(change(set))).await? {
             Some((loaded, changed)) => {
@@ -159,43 +150,6 @@ impl Shared {
         }
     }
 
-    /// Writes down how long the tokens live that this replica signed. No token's safety depends on it (see the module);
-    /// it tells people when a key is really done with.
-    pub(super) async fn write_expiries(&self, ring: &KeyRing) -> Result<()> {
-        let unwritten = ring.snapshot().map(|set| set.unwritten_expiries()).unwrap_or_default();
-        if !unwritten.is_empty() {
-            let raise = |set: &mut KeySet| {
-                unwritten
-                    .iter()
-                    .fold(false, |raised, (kid, latest)| set.raise_last_expiry(kid, *latest + AHEAD) || raised)
-            };
-            self.change(ring, raise).await?;
-        }
-        Ok(())
-    }
-
-    /// Seals private halves with the first secret that are sealed with another one, or not at all.
-    async fn seal_again(&self, ring: &KeyRing) -> Result<()> {
-        let sealer = &self.keys.sealer;
-        let outdated = |set: &KeySet| {
-            set.keys
-                .iter()
-                .any(|key| key.private.as_ref().is_some_and(|half| sealer.is_outdated(half) && sealer.knows(half)))
-        };
-        if !ring.snapshot().is_some_and(|set| outdated(set.set())) {
-            return Ok(());
-        }
-        let _turn = ring.turn.lock().await;
-        let sealed = self.keys.update(&ring.name, |set| self.keys.seal_again(&ring.name, set)).await?;
-        if let Some((loaded, changed)) = sealed {
-            ring.install(loaded, &self.keys);
-            if changed {
-                info!(tenant = %ring.name, "Signing keys are sealed with the first of the secrets now");
-            }
-        }
-        Ok(())
-    }
-
     /// Says which replicas a new key waits for.
     fn log_waiting(&self, ring: &KeyRing, told: Option<&Snapshot>, replicas: &Replicas) {
         let Some(snapshot) = ring.snapshot() else { return };
@@ -204,10 +158,10 @@ impl Shared {
         };
         let mut unconfirmed = 0;
         for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()).filter(was_told) {
-            let behind = key.announced_revision.map(|revision| replicas.behind(revision)).unwrap_or_default();
+            let behind = replicas.behind(key);
             if !behind.is_empty() {
                 let names = behind.join(", ");
-                warn!(tenant = %ring.name, "Signing key {} waits for these replicas to publish it: {names}", key.kid());
+                warn!(tenant = %ring.name, "Signing key {} waits for these replicas to publish it, or to be able to open it: {names}", key.kid());
             }
             unconfirmed = unconfirmed.max(behind.len());
         }

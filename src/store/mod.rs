@@ -190,6 +190,18 @@ impl Store {
         Ok(record.map(|record| Loaded { record, raw }))
     }
 
+    /// Like [`Store::load`], for what can be made anew: a record that cannot be read counts as what `instead` makes of the
+    /// reason, and can be replaced.
+    pub async fn load_or<R: Record>(
+        &self,
+        id: &str,
+        instead: impl FnOnce(anyhow::Error) -> R,
+    ) -> Result<Option<Loaded<R>>> {
+        let Some(raw) = self.backend.get(&self.key::<R>(id)).await? else { return Ok(None) };
+        let record = self.open(&raw).unwrap_or_else(|error| Some(instead(error)));
+        Ok(record.map(|record| Loaded { record, raw }))
+    }
+
     /// Uses the record under `id` up: [`Consumed::First`] is answered exactly once, however many ask at the same time.
     pub async fn consume<R: Record>(&self, id: &str) -> Result<Option<Consumed<R>>> {
         let Some((uses, raw)) = self.backend.consume(&self.key::<R>(id)).await? else { return Ok(None) };
@@ -233,6 +245,13 @@ impl Store {
     pub async fn members<R: Record>(&self, group: &str) -> Result<Vec<R>> {
         let values = self.backend.members(&self.prefixed(group)).await?;
         values.iter().filter_map(|raw| self.open(raw).transpose()).collect()
+    }
+
+    /// Like [`Store::members`], for records that come again by themselves: `skip` is told of those that cannot be read.
+    pub async fn readable_members<R: Record>(&self, group: &str, skip: impl Fn(anyhow::Error)) -> Result<Vec<R>> {
+        let values = self.backend.members(&self.prefixed(group)).await?;
+        let open = |raw: &Vec<u8>| self.open(raw).map_err(&skip).ok().flatten();
+        Ok(values.iter().filter_map(open).collect())
     }
 
     /// How many living records are in the group.

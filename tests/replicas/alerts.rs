@@ -25,6 +25,14 @@ fn promtool_accepts_the_rules() {
     assert!(output.status.success() && said.contains("12 rules found"), "{said}");
 }
 
+#[test]
+fn the_rules_fire_when_something_is_wrong_and_not_when_a_key_changes() {
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replicas/alerts_test.yaml");
+    let output = Command::new("promtool").args(["test", "rules", cases]).output().expect("promtool");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("SUCCESS"), "{said}");
+}
+
 #[tokio::test]
 async fn the_rules_ask_for_metrics_and_labels_that_a_replica_shows() {
     let redis = RedisServer::start().await;

@@ -7,6 +7,7 @@ mod alerts;
 mod algorithms;
 mod bad_rows;
 mod bad_settings;
+mod commands;
 #[path = "../interop/configuration.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
 mod configuration;

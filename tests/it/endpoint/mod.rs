@@ -14,6 +14,7 @@ mod logout;
 mod openapi;
 mod revoke;
 mod revoked_key;
+mod stale_jwks;
 mod throttle;
 mod token;
 mod userinfo;

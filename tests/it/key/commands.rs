@@ -115,7 +115,7 @@ async fn a_revoked_successor_leaves_the_signing_key_in_office() {
 async fn metrics_tell_what_operators_watch() {
     let world = World::new();
     let metrics = Metrics::default();
-    let extras = Extras { metrics: metrics.clone(), older_keys: None };
+    let extras = Extras { metrics: metrics.clone(), ..Extras::default() };
     let replica = SignerManager::open_with(
         world.store(),
         settings(Algorithm::RS256),
@@ -204,7 +204,10 @@ async fn keys_of_the_older_layout_are_adopted_and_rotated_as_usual() {
     let mut mixed_up = layout.clone();
     mixed_up.keys[1].private_pem = layout.keys[0].private_pem.clone();
     let error = format!("{:#}", open(mixed_up).await.tenant(&tenant("shop")).await.err().unwrap());
-    assert!(error.contains("2025-10-01") && error.contains("do not belong together"), "{error}");
+    assert!(
+        error.contains("shop") && error.contains("2025-10-01") && error.contains("do not belong together"),
+        "{error}"
+    );
 
     let replica = open(layout.clone()).await;
     let signer = replica.tenant(&tenant("shop")).await.unwrap();
@@ -221,6 +224,15 @@ async fn keys_of_the_older_layout_are_adopted_and_rotated_as_usual() {
     assert!(!kids(&signer).contains(&"2025-07-01".to_owned()), "its time of grace is over");
 
     let (older, commands) = (Older(layout, AtomicBool::new(false)), commands(&world, Algorithm::RS256));
-    assert!(commands.import(&tenant("shop"), &older).await.unwrap_err().to_string().contains("already"));
-    assert_eq!(commands.import(&tenant("bank"), &older).await.unwrap(), ["2025-07-01", "2025-10-01"]);
+    assert_eq!(commands.import(&tenant("shop"), &older).await.unwrap(), None, "it has keys already");
+    let imported = commands.import(&tenant("bank"), &older).await.unwrap().unwrap();
+    assert_eq!(imported, ["2025-07-01", "2025-10-01"]);
+
+    // Withdrawn from all tenants, also from those that nobody has used yet.
+    assert!(commands.withdraw("2025-10-01", &older).await.unwrap());
+    assert!(!commands.withdraw("2020-01-01", &older).await.unwrap());
+    let late = replica.tenant(&tenant("late")).await.unwrap();
+    assert_eq!(kids(&late)[1..], ["2025-07-01"]);
+    assert!(verify(&late, &world.sign(&late)).await.is_ok());
+    assert!(matches!(verify(&late, &token).await, Err(VerifyError::UnknownKey(_))));
 }

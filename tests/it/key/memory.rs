@@ -18,6 +18,17 @@ pub(super) struct Memory {
     rows: Mutex<HashMap<String, Row>>,
     pub(super) calls: AtomicU64,
     pub(super) away: AtomicBool,
+    /// Rows that nobody can write: those whose key contains this.
+    barred: Mutex<Option<(&'static str, Barred)>>,
+}
+
+/// What comes of an attempt to write a barred row.
+#[derive(Clone, Copy)]
+pub(super) enum Barred {
+    /// The store is away.
+    Away,
+    /// Somebody else was faster.
+    Lost,
 }
 
 impl Memory {
@@ -31,6 +42,15 @@ impl Memory {
 
     pub(super) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(super) fn bar(&self, rows: Option<(&'static str, Barred)>) {
+        *self.barred.lock().unwrap() = rows;
+    }
+
+    /// Loses every row whose key contains `part`.
+    pub(super) fn lose(&self, part: &str) {
+        self.rows.lock().unwrap().retain(|key, _| !key.contains(part));
     }
 
     pub(super) fn clear(&self) {
@@ -92,6 +112,13 @@ impl Backend for Memory {
     ) -> Result<bool> {
         self.answer()?;
         tokio::task::yield_now().await;
+        match *self.barred.lock().unwrap() {
+            Some((part, Barred::Away)) if key.contains(part) => {
+                return Err(anyhow!("connection refused").context(Unavailable("the store")));
+            }
+            Some((part, Barred::Lost)) if key.contains(part) => return Ok(false),
+            _ => {}
+        }
         let mut rows = self.rows.lock().unwrap();
         if rows.get(key).map(|(value, _)| value.as_slice()) != expected {
             return Ok(false);

@@ -1,11 +1,15 @@
 //! The life of signing keys: `src/key`.
 
 mod commands;
+mod damage;
 mod harness;
 mod history;
 mod life;
 mod many_rotations;
 mod memory;
+mod moving;
 mod older_redis;
 mod property;
 mod signing;
+mod sleepers;
+mod trust;

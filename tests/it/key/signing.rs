@@ -160,7 +160,7 @@ async fn nothing_is_asked_of_the_store_before_the_first_use_nor_by_a_signature()
     let opened = world.memory.calls();
     let signer = manager.tenant(&tenant("shop")).await.unwrap();
     let used = world.memory.calls();
-    assert!(used > opened && used - opened <= 7, "{opened} {used}");
+    assert!(used > opened && used - opened <= 9, "{opened} {used}");
     for _ in 0..1000 {
         let signer = manager.tenant(&tenant("shop")).await.unwrap();
         verify(&signer, &world.sign(&signer)).await.unwrap();

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uitsmijter::clock::Timestamp;
-use uitsmijter::key::news::{HEARTBEAT_LIFE, KeyNews, Since};
+use uitsmijter::key::heartbeat::HEARTBEAT_LIFE;
+use uitsmijter::key::news::{KeyNews, Since};
 use uitsmijter::key::policy::RotationPolicy;
 use uitsmijter::key::record::{KeySet, SKEW, StoredKey};
-use uitsmijter::key::rotation::{Replicas, Step};
+use uitsmijter::key::rotation::{Living, Replicas, Step};
 use uitsmijter::key::seal::Sealer;
 use uitsmijter::protocol::jwk::{Algorithm, Jwk, KeyMaterial};
 use uitsmijter::random::SystemRandom;
@@ -402,7 +403,8 @@ impl World {
             return Replicas::default();
         }
         let living = self.heartbeats.iter().filter(|(_, (_, until))| *until > self.now(who));
-        Replicas { live: living.map(|(name, (seen, _))| (name.clone(), Some(*seen))).collect() }
+        let living = living.map(|(name, (seen, _))| Living { name: name.clone(), seen: Some(*seen), opens: None });
+        Replicas { live: living.collect() }
     }
 
     fn sign(&mut self, who: usize) {

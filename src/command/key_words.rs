@@ -1,0 +1,176 @@
+//! What each word of `keys` does and prints. One odd tenant does not hold up the others.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use serde_json::json;
+use uitsmijter::key::adopt::OlderKeys;
+use uitsmijter::key::commands::{KeyCommands, Rotated, Start};
+use uitsmijter::protocol::error::Unavailable;
+use uitsmijter::registry::tenant::Tenant;
+
+use super::key_table;
+use super::keys::{Whose, signing};
+
+/// A key that has to go.
+pub(super) struct Leaked {
+    /// Its name.
+    pub(super) kid: String,
+    /// Whether the sessions have to end with it.
+    pub(super) sessions: bool,
+}
+
+pub(super) async fn list(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
+    let mut keys = Vec::new();
+    let listed = for_each(tenants, async |tenant| {
+        keys.extend(commands.list(&signing(tenant)).await?);
+        Ok(())
+    });
+    let outcome = listed.await;
+    // What can be shown is shown, whatever happened to the rest.
+    match json {
+        true => print_json(&keys)?,
+        false if keys.is_empty() && outcome.is_err() => {}
+        false => write!(std::io::stdout(), "{}", key_table::table(&keys)).context("standard output was closed")?,
+    }
+    outcome
+}
+
+pub(super) async fn rotate(commands: &KeyCommands, tenants: &[Arc<Tenant>], start: Start, whose: &Whose) -> Result<()> {
+    for_each(tenants, async |tenant| {
+        // A tenant that was never used has nothing to rotate; it is a mistake only where it was named.
+        let rotated = match whose.tenant.is_some() || commands.has_keys(&signing(tenant)).await? {
+            true => commands.rotate(&signing(tenant), start).await?,
+            false => Vec::new(),
+        };
+        if whose.json {
+            return print_json(&json!({ "tenant": tenant.name.as_ref(), "rotated": rotated }));
+        }
+        if rotated.is_empty() {
+            println!("{}: no keys yet", tenant.name);
+        }
+        for key in rotated {
+            println!("{}: {} key {} {}", tenant.name, key.algorithm, key.kid, what_follows(start, &key));
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn what_follows(start: Start, key: &Rotated) -> &'static str {
+    match (start, key.was_announced) {
+        (Start::Now, false) => {
+            "signs from now on; resource servers that cache the key set refuse its tokens until they fetch it again"
+        }
+        (Start::Now, true) => {
+            "signs from now on; it was announced before, so only caches from before that refuse its tokens"
+        }
+        (Start::Announced, false) => "is announced; it signs once every replica has published it for long enough",
+        (Start::Announced, true) => "was announced before and will sign in its time",
+    }
+}
+
+/// Revokes a key at every tenant that has it: all that adopted the older layout have the same ones.
+pub(super) async fn revoke(
+    commands: &KeyCommands,
+    older: &dyn OlderKeys,
+    tenants: &[Arc<Tenant>],
+    leaked: &Leaked,
+    whose: &Whose,
+) -> Result<()> {
+    let kid = &leaked.kid;
+    // First, so that whoever adopts the layout from now on does so without this key.
+    let mut found = whose.tenant.is_none() && commands.withdraw(kid, older).await?;
+    if found && !whose.json {
+        println!("{kid} belongs to the older layout; no tenant adopts it any more");
+    }
+    let revoked = for_each(tenants, async |tenant| {
+        if !commands.has_key(&signing(tenant), kid).await? {
+            return Ok(());
+        }
+        found = true;
+        let successor = commands.revoke(&signing(tenant), kid).await?;
+        if leaked.sessions {
+            commands.end_sessions(&signing(tenant)).await?;
+        }
+        match (whose.json, successor) {
+            (true, next) => {
+                print_json(&json!({ "tenant": tenant.name.as_ref(), "revoked": kid, "signs_now": next }))?;
+            }
+            (false, Some(next)) => println!("{}: {kid} is revoked; {next} signs from now on", tenant.name),
+            (false, None) => println!("{}: {kid} is revoked", tenant.name),
+        }
+        Ok(())
+    });
+    revoked.await?;
+    ensure!(found, "no tenant has a key {kid}; `uitsmijter keys list` shows them");
+    Ok(())
+}
+
+pub(super) async fn import(
+    commands: &KeyCommands,
+    older: &dyn OlderKeys,
+    tenants: &[Arc<Tenant>],
+    all: &[Arc<Tenant>],
+    json: bool,
+) -> Result<()> {
+    // What the servers sealed for other tenants tells with which secret.
+    for_each(all, async |tenant| commands.ensure_trusted(&signing(tenant)).await).await?;
+    for_each(tenants, async |tenant| {
+        let kids = commands.import(&signing(tenant), older).await?;
+        match (json, kids) {
+            (true, kids) => print_json(&json!({ "tenant": tenant.name.as_ref(), "imported": kids }))?,
+            (false, Some(kids)) => println!("{}: imported {}", tenant.name, kids.join(", ")),
+            (false, None) => println!("{}: has keys already", tenant.name),
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Removes the older layout, which all tenants share, once nobody needs it.
+pub(super) async fn delete(commands: &KeyCommands, older: &dyn OlderKeys, all: &[Arc<Tenant>]) -> Result<()> {
+    let mut waiting = Vec::new();
+    for tenant in all {
+        if !commands.has_keys(&signing(tenant)).await? {
+            waiting.push(tenant.name.to_string());
+        }
+    }
+    ensure!(
+        waiting.is_empty(),
+        "the older keys stay, because these tenants have none of their own yet: {}; import without --tenant first",
+        waiting.join(", ")
+    );
+    older.remove().await
+}
+
+pub(super) async fn export(commands: &KeyCommands, tenants: &[Arc<Tenant>]) -> Result<()> {
+    ensure!(tenants.len() == 1, "a key set belongs to one tenant: name it with --tenant");
+    print_json(&commands.export(&signing(&tenants[0])).await?)
+}
+
+/// Does `work` for each tenant. What fails at one is told, and the others get their turn, unless the store is away.
+async fn for_each(tenants: &[Arc<Tenant>], mut work: impl AsyncFnMut(&Tenant) -> Result<()>) -> Result<()> {
+    let mut failed = Vec::new();
+    for tenant in tenants {
+        match work(tenant).await {
+            Ok(()) => {}
+            Err(error) if tenants.len() == 1 || error.is::<Unavailable>() => return Err(error),
+            Err(error) => {
+                eprintln!("{}: {error:#}", tenant.name);
+                failed.push(tenant.name.to_string());
+            }
+        }
+    }
+    if !failed.is_empty() {
+        bail!("{} of {} tenants failed: {}", failed.len(), tenants.len(), failed.join(", "));
+    }
+    Ok(())
+}
+
+fn print_json(value: &impl Serialize) -> Result<()> {
+    // A reader that has seen enough, such as `head`, is an error to report and not a panic.
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?).context("standard output was closed")
+}

@@ -1,0 +1,62 @@
+//! The first use of a tenant's keys: they are loaded, adopted or made.
+
+use anyhow::Result;
+use tracing::{info, warn};
+
+use crate::key::adopt::adopt;
+use crate::key::key_ring::KeyRing;
+use crate::key::news;
+use crate::key::record::KeySet;
+use crate::key::signer_manager::Shared;
+use crate::metrics::Rotation;
+
+impl Shared {
+    /// Loads the set of `ring`, and makes it if there is none. However many ask, on however many replicas, one set comes
+    /// out: here they take turns, and among replicas the first compare-and-set wins.
+    pub(super) async fn first_use(&self, ring: &KeyRing) -> Result<()> {
+        if ring.snapshot().is_some() {
+            return Ok(());
+        }
+        // Others must know of this replica before it publishes anything that they might change.
+        self.ensure_present().await?;
+        let _turn = ring.turn.lock().await;
+        if ring.snapshot().is_some() {
+            return Ok(());
+        }
+        loop {
+            let loaded = self.keys.load(&ring.name).await?;
+            if let Some(loaded) = loaded.as_ref().filter(|loaded| !loaded.record.keys.is_empty()) {
+                ring.install(loaded.clone(), &self.keys);
+                self.log_signing(ring);
+                return Ok(());
+            }
+            let (first, reason) = self.first_set(ring).await?;
+            if self.keys.replace(&ring.name, loaded.as_ref(), first).await? {
+                let tenant = ring.name.to_string();
+                self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant, reason }).inc();
+                // For replicas that remember keys of this tenant: the store has lost them, and they put them back.
+                if let Err(error) = news::tell(&self.keys.store, &ring.name).await {
+                    warn!(tenant = %ring.name, "Others learn of the first signing keys later: {error:#}");
+                }
+            }
+        }
+    }
+
+    /// The first keys of `ring`, and why: those of an older layout, or new ones.
+    async fn first_set(&self, ring: &KeyRing) -> Result<(KeySet, &'static str)> {
+        let plan = ring.plan.load_full();
+        let grace = plan.policy.grace.as_secs();
+        if let Some(older) = &self.older_keys
+            && let Some(set) = adopt(older.as_ref(), &ring.name, &self.keys, grace).await?
+        {
+            info!(tenant = %ring.name, "Adopted {} signing keys of the older layout", set.keys.len());
+            return Ok((set, "adopted"));
+        }
+        let access = (!self.settings.shared).then_some(plan.access);
+        let mut set = KeySet { access, ..KeySet::default() };
+        for algorithm in &plan.algorithms {
+            set.keys.push(self.keys.make_first(&ring.name, *algorithm, grace).await?);
+        }
+        Ok((set, "first"))
+    }
+}

@@ -1,0 +1,97 @@
+//! Secrets that differ: a key is made only by those who can open what is there, and waits for all who serve.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uitsmijter::key::commands::{KeyCommands, Start};
+use uitsmijter::key::key_store::KeyStore;
+use uitsmijter::key::seal::Sealer;
+use uitsmijter::key::secret::Secret;
+use uitsmijter::key::settings::SigningSettings;
+use uitsmijter::metrics::Metrics;
+use uitsmijter::protocol::jwk::Algorithm;
+use uitsmijter::random::SystemRandom;
+
+use super::harness::*;
+
+fn sealed(secrets: &[&str]) -> SigningSettings {
+    let seal_secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+    SigningSettings { seal_secrets, ..settings(Algorithm::RS256) }
+}
+
+fn commands(world: &World, secrets: &[&str]) -> KeyCommands {
+    KeyCommands::new(world.store(), sealed(secrets), world.clock.clone(), Arc::new(SystemRandom)).unwrap()
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_open_what_is_there_makes_no_key_and_says_which_it_cannot_open() {
+    let world = World::new();
+    let replica = world.replica(sealed(&["of the servers"])).await;
+    let kid = kids(&replica.tenant(&tenant("shop")).await.unwrap())[0].clone();
+    let before = world.memory.row("}keys:");
+    for secrets in [&["another"][..], &[]] {
+        let commands = commands(&world, secrets);
+        for start in [Start::Announced, Start::Now] {
+            let error = commands.rotate(&tenant("shop"), start).await.unwrap_err().to_string();
+            assert!(error.contains("shop") && error.contains(&kid) && error.contains("SIGNING_KEY_SECRET"), "{error}");
+        }
+        let error = commands.revoke(&tenant("shop"), &kid).await.unwrap_err().to_string();
+        assert!(error.contains("shop") && error.contains(&kid), "{error}");
+        assert_eq!(world.memory.row("}keys:"), before, "nothing was changed");
+    }
+    let rotated = commands(&world, &["another", "of the servers"]).rotate(&tenant("shop"), Start::Announced).await;
+    assert!(!rotated.unwrap()[0].was_announced);
+}
+
+#[tokio::test]
+async fn a_key_that_a_living_replica_cannot_open_waits_for_it() {
+    let world = World::new();
+    let able = world.replica(sealed(&["new", "old"])).await;
+    let strange = world.replica(sealed(&["old"])).await;
+    let idle = world.replica(sealed(&["old"])).await;
+    able.tenant(&tenant("shop")).await.unwrap();
+    strange.tenant(&tenant("shop")).await.unwrap();
+    // It has not used the tenant yet, and may any moment.
+    idle.follow_news().await.unwrap();
+    let everybody = async |span: Duration| {
+        world.clock.advance(span);
+        for _ in 0..3 {
+            for replica in [&strange, &idle, &able] {
+                // Those who cannot open it do not look after it either.
+                replica.follow_news().await.unwrap();
+            }
+            able.tick().await.unwrap();
+        }
+    };
+    everybody(89 * DAY).await;
+    let listed = commands(&world, &["new", "old"]).list(&tenant("shop")).await.unwrap();
+    assert_eq!((listed.len(), listed[1].waits_for.len()), (2, 2), "{listed:?}");
+    everybody(DAY).await;
+    assert!(!world.memory.row("}keys:").contains("retired_at"), "not scheduled");
+    idle.retire().await;
+    everybody(DAY).await;
+    assert!(!world.memory.row("}keys:").contains("retired_at"), "not scheduled");
+    strange.retire().await;
+    world.clock.advance(DAY);
+    able.follow_news().await.unwrap();
+    able.tick().await.unwrap();
+    assert!(world.memory.row("}keys:").contains("retired_at"), "scheduled");
+}
+
+#[tokio::test]
+async fn a_stored_key_whose_halves_do_not_belong_together_is_named_by_tenant_and_kid() {
+    let world = World::new();
+    let keys = KeyStore {
+        store: world.store(),
+        sealer: Sealer::new(&[]).unwrap(),
+        clock: world.clock.clone(),
+        random: Arc::new(SystemRandom),
+        rsa_bits: 2048,
+        metrics: Metrics::default(),
+    };
+    let mut key = keys.make("shop", Algorithm::EdDSA, 60).await.unwrap();
+    assert!(keys.open("shop", &key).unwrap().is_some());
+    key.private = keys.make("shop", Algorithm::EdDSA, 60).await.unwrap().private;
+    let error = keys.open("shop", &key).err().unwrap().to_string();
+    assert!(error.contains("shop") && error.contains(key.kid()) && error.contains("do not belong"), "{error}");
+}
