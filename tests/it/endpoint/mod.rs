@@ -5,6 +5,7 @@ mod authorize;
 mod backchannel_logout;
 mod client_assertion;
 mod discovery;
+mod errors;
 mod health;
 mod index;
 mod interceptor;
