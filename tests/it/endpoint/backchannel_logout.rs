@@ -229,3 +229,22 @@ async fn two_sign_outs_at_once_tell_a_client_once() {
     sign_out(&mut other).await;
     application.wait_for(2).await;
 }
+
+#[tokio::test]
+async fn nobody_who_signs_out_waits_for_a_client_that_never_answers() {
+    // It takes connections, and that is all it does.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = silent.local_addr().expect("an address");
+    let client = format!(
+        "name: one\nconfig:\n  tenantname: acme\n  ident: one\n  redirect_urls: ['{}']\n  scopes: [openid]\n  \
+         backchannel_logout_uri: http://{address}/bye\n",
+        fixtures::CALLBACK
+    );
+    let server = TestServer::start_with(&format!("{}\n---\n{client}", fixtures::documents()), &[]).await;
+    let mut browser = Browser::new(&server);
+    sign_in(&server, &mut browser, "one").await;
+    sign_out(&mut browser).await;
+    // It is being called, and the person has been gone for a while.
+    silent.accept().await.expect("a call");
+    assert!(browser.session().is_none());
+}
