@@ -13,6 +13,7 @@ mod isolation;
 mod login;
 mod logout;
 mod openapi;
+mod promises;
 mod revoke;
 mod revoked_key;
 mod throttle;
