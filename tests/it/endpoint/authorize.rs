@@ -115,7 +115,7 @@ async fn a_form_from_another_site_does_not_disturb_what_waits_in_other_windows()
     // Cross-site, so without cookies.
     let sent_round = server.post("/authorize", &fields_of(&spa.authorize_path(&[]))).await.expect(303);
     assert_eq!((sent_round.header("set-cookie"), store.writes()), ("", writes));
-    let second = browser.visit(&sent_round.location().to_owned()).await.expect_page(200);
+    let second = browser.visit(sent_round.location()).await.expect_page(200);
     spa.code_of(&browser.sign_in(&second).await);
     spa.code_of(&browser.sign_in(&waiting).await);
 }
