@@ -107,7 +107,7 @@ fn check(issuer: &Issuer, client: &Client, claims: &Claims) -> Result<()> {
         Audience::One(one) => std::slice::from_ref(one),
         Audience::Several(several) => several.as_slice(),
     };
-    if claims.iss != *client.ident || claims.sub != *client.ident {
+    if ![&claims.iss, &claims.sub].into_iter().all(|id| issuer.is_same_client(id, &client.ident)) {
         return refused("iss and sub of the client assertion must be the client_id");
     }
     if !audiences.iter().any(|audience| is_us(issuer, audience)) {

@@ -100,6 +100,12 @@ impl Issuer {
         self.snapshot.client(&self.tenant.name, client_id).cloned()
     }
 
+    /// Whether both ids are those of one client: the registry decides how ids are compared.
+    pub fn is_same_client(&self, one: &str, other: &str) -> bool {
+        let ident = |id| self.client(id).map(|client| client.ident.clone());
+        one == other || ident(one).is_some_and(|known| ident(other) == Some(known))
+    }
+
     /// The client with this id, or `invalid_client`.
     pub fn known_client(&self, client_id: &str) -> Result<Arc<Client>> {
         self.client(client_id).ok_or_else(|| OAuthError::invalid_client("client_id is not known here"))

@@ -24,27 +24,36 @@ const RETRIES: [Duration; 5] = [
 
 /// Ends a session with what was granted in it, and tells the clients that took part. Waits for none of them.
 pub async fn session(issuer: &Issuer, cookie: &str, session: &Session) -> Result<()> {
+    let known = Participant::of_session(&issuer.store, &session.sid).await?;
     Session::end(&issuer.store, cookie, session).await?;
-    tell(issuer, Participant::take_session(&issuer.store, &session.sid).await?);
+    tell(issuer, Participant::of_session(&issuer.store, &session.sid).await.unwrap_or(known)).await;
     Ok(())
 }
 
 /// Ends the session called `sid`, whose cookie only its own browser knows, and tells the clients that took part.
 pub async fn named(issuer: &Issuer, sid: &str) -> Result<()> {
+    let known = Participant::of_session(&issuer.store, sid).await?;
     Session::end_named(&issuer.store, sid).await?;
-    tell(issuer, Participant::take_session(&issuer.store, sid).await?);
+    tell(issuer, Participant::of_session(&issuer.store, sid).await.unwrap_or(known)).await;
     Ok(())
 }
 
 /// Ends everything of a person, and tells every client of any of their sessions.
 pub async fn everywhere(issuer: &Issuer, subject: &str) -> Result<()> {
+    let known = Participant::of_person(&issuer.store, subject).await?;
     Session::end_everywhere(&issuer.store, subject).await?;
-    tell(issuer, Participant::take_person(&issuer.store, subject).await?);
+    tell(issuer, Participant::of_person(&issuer.store, subject).await.unwrap_or(known)).await;
     Ok(())
 }
 
-fn tell(issuer: &Issuer, participants: Vec<Participant>) {
+/// The participants were looked up before the end, because the store may fail right after it, and again afterwards,
+/// because somebody may have joined in between.
+async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
     for participant in participants {
+        // Of two who end a session at once, one tells its clients; where the store cannot say which, both do.
+        if !participant.forget(&issuer.store).await.unwrap_or(true) {
+            continue;
+        }
         // It may have been removed, or may not want to hear of it any more.
         let Some(client) = issuer.client(&participant.client_id) else { continue };
         if client.backchannel_logout_uri.is_some() {

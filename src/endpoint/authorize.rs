@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::authorization_code;
 use crate::issuer::Issuer;
@@ -13,7 +13,6 @@ use crate::metrics::OfTenant;
 use crate::protocol::authorization::{AuthorizationRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::protocol::scope::Scope;
 use crate::token::id_token;
 use crate::web::callback::Callback;
 use crate::web::cookies::Cookies;
@@ -55,52 +54,46 @@ pub async fn get(
     Form(parameters): Form,
 ) -> Result<Response> {
     issuer.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-    if let Some(id) = parameters.one("interaction")? {
+    // A client may call a parameter of its own by that name.
+    let own = parameters.one("client_id")?.is_none();
+    if let Some(id) = parameters.one("interaction")?.filter(|_| own) {
         let (pending, done) = resume(&issuer, &cookies, id).await?;
         let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;
         let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
         let page = page.with_ui_locales(request.ui_locales.as_deref());
         return answer(&issuer, &cookies, &page, callback, request, done).await;
     }
-    let callback = Callback::from_parameters(&issuer, &parameters)?;
+    let mut callback = Callback::from_parameters(&issuer, &parameters)?;
     check_referrer(&callback, &headers)?;
-    match AuthorizationRequest::from_parameters(&parameters) {
+    match read(&mut callback, &parameters) {
         Ok(request) => answer(&issuer, &cookies, &page, callback, request, Done::default()).await,
         Err(error) => Ok(callback.error(&page, error)),
     }
 }
 
 /// OIDC Core §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is sent
-/// round once by GET before anything is decided.
-pub async fn post(
-    issuer: Issuer,
-    cookies: Cookies,
-    page: PageContext,
-    headers: HeaderMap,
-    Form(parameters): Form,
-) -> Response {
+/// round once by GET before anything is decided; nothing is stored, and no cookie replaced, for a browser that is known.
+pub async fn post(issuer: Issuer, page: PageContext, headers: HeaderMap, Form(parameters): Form) -> Response {
     let wished = parameters.owned("ui_locales").ok().flatten();
     let page = page.with_ui_locales(wished.as_deref());
-    (Extension(UiLocales(wished)), round(issuer, cookies, page, headers, parameters).await).into_response()
+    (Extension(UiLocales(wished)), round(&issuer, &page, &headers, &parameters)).into_response()
 }
 
-async fn round(
-    issuer: Issuer,
-    cookies: Cookies,
-    page: PageContext,
-    headers: HeaderMap,
-    parameters: Parameters,
-) -> Result<Response> {
-    let callback = Callback::from_parameters(&issuer, &parameters)?;
-    check_referrer(&callback, &headers)?;
-    let checked = AuthorizationRequest::from_parameters(&parameters).and_then(|request| {
-        authorization_code::check_request(&callback.client, &request)?;
-        Ok(request)
-    });
-    match checked {
-        Ok(request) => steps::begin(&issuer, &cookies, "/authorize", pending(callback, request), None).await,
-        Err(error) => Ok(callback.error(&page, error)),
-    }
+fn round(issuer: &Issuer, page: &PageContext, headers: &HeaderMap, parameters: &Parameters) -> Result<Response> {
+    let mut callback = Callback::from_parameters(issuer, parameters)?;
+    check_referrer(&callback, headers)?;
+    let checked = read(&mut callback, parameters)
+        .and_then(|request| authorization_code::check_request(&callback.client, &request));
+    Ok(match checked {
+        Ok(_) => Redirect::to(&format!("/authorize?{}", parameters.to_query())).into_response(),
+        Err(error) => callback.error(page, error),
+    })
+}
+
+/// What is asked, and how the client wants to be answered; whatever is wrong from here on, it is told.
+fn read(callback: &mut Callback, parameters: &Parameters) -> Result<AuthorizationRequest> {
+    callback.read_wishes(parameters)?;
+    AuthorizationRequest::from_parameters(parameters)
 }
 
 async fn resume(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<(PendingAuthorization, Done)> {
@@ -146,7 +139,7 @@ async fn decide(
     request: &AuthorizationRequest,
     done: &Done,
 ) -> Result<Step> {
-    let scope = authorization_code::check_request(&callback.client, request)?;
+    authorization_code::check_request(&callback.client, request)?;
     let silent = request.prompts(Prompt::None);
     let hint = match &request.id_token_hint {
         Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
@@ -157,7 +150,7 @@ async fn decide(
     let good_enough = |session: &Session| done.has_signed_in(session) || !needs_credentials(issuer, request, session);
     let is_hinted = |session: &Session| hint.as_ref().is_none_or(|subject| *subject == session.identity.subject);
     match session.filter(good_enough) {
-        Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session, &scope).await,
+        Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session).await,
         // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
         Some(session) if done.has_signed_in(&session) => {
             Err(OAuthError::login_required("another person than the one that the client asked for signed in"))
@@ -181,14 +174,14 @@ async fn consent(
     request: &AuthorizationRequest,
     done: &Done,
     session: Session,
-    scope: &Scope,
 ) -> Result<Step> {
     let asked_again = request.prompts(Prompt::Consent);
     if done.has_consented(&session) || !(callback.client.consent_required || asked_again) {
         return Ok(Step::Code(Box::new(session)));
     }
     let subject = &session.identity.subject;
-    if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, scope).await? {
+    let scope = authorization_code::asked_scope(&callback.client, request)?;
+    if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, &scope).await? {
         return Ok(Step::Code(Box::new(session)));
     }
     if request.prompts(Prompt::None) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::grant::permitted_scope;
+use crate::grant::authorization_code::asked_scope;
 use crate::issuer::Issuer;
 use crate::login::consent::Consent;
 use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
@@ -81,6 +81,6 @@ async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Question> 
     let Resume::Authorize(pending) = interaction.record.resume.clone() else { return Err(gone()) };
     let client = issuer.client(&pending.client_id).ok_or_else(gone)?;
     let (_, session) = cookies.session(issuer).await?.ok_or_else(gone)?;
-    let scope = permitted_scope(&client, &pending.request.scope)?;
+    let scope = asked_scope(&client, &pending.request)?;
     Ok(Question { interaction, pending: *pending, client, scope, session })
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
+use crate::login::participant::Participant;
 use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
@@ -33,7 +34,8 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
         Err(refusal) => return Ok(refusal.into_response()),
     };
     let host = original.url.host_str().unwrap_or_default();
-    let cookies = Cookies::of(&app, &parts.headers, original.url.scheme() == "https", Some(host));
+    let secure = app.settings.secure || original.url.scheme() == "https";
+    let cookies = Cookies::of(&app, &parts.headers, secure, Some(host));
     let session = cookies.loaded_session(&issuer).await?;
     let entered = |session: &Session| issuer.tenant.silent_login || session.hosts.iter().any(|own| own == host);
     let session = session.filter(|(_, session)| entered(&session.record));
@@ -41,12 +43,13 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
         Some((cookie, session)) => stay(&issuer, &cookies, &cookie, session).await?.map(|stays| (cookie, stays)),
         None => None,
     };
-    count(&issuer, passed.is_some());
-    match passed {
-        Some((cookie, (session, prolonged))) => {
-            let token = app.passes.of(&issuer, &cookie, &session, &original.origin()).await?;
-            Ok((prolonged, pass(&session, &token)?).into_response())
-        }
+    let token = match &passed {
+        Some((cookie, (session, _))) => app.passes.of(&issuer, cookie, session, &original.origin()).await?,
+        None => None,
+    };
+    count(&issuer, token.is_some());
+    match passed.zip(token) {
+        Some(((_, (session, prolonged)), token)) => Ok((prolonged, pass(&session, &token)?).into_response()),
         None => {
             // Whoever comes from there is turned away at the login page; only the operator can mend it.
             if !Cookies::of(&app, &parts.headers, false, Some(login.host())).reaches(host) {
@@ -153,6 +156,7 @@ async fn prolong(
     if !prolonged.change(&issuer.store, cookie, &current).await? {
         return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
     }
+    Participant::prolong(&issuer.store, &prolonged.sid, prolonged.expires_at).await?;
     Ok(Some((prolonged, Some(cookies.keep_session(cookie.to_owned(), life)))))
 }
 

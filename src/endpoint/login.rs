@@ -119,12 +119,13 @@ async fn begin_session(
     Beginning { sid, identity, came }: Beginning,
 ) -> Result<SetCookies> {
     let mut hosts: Vec<String> = came.application.into_iter().collect();
+    let mut replaced = None;
     match previous {
         Some((cookie, session)) if session.sid == sid => {
             let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
             hosts.extend(others);
             hosts.truncate(MAX_HOSTS);
-            issuer.store.remove::<Session>(&cookie).await?;
+            replaced = Some(cookie);
         }
         Some((cookie, session)) => sign_out::session(issuer, &cookie, &session).await?,
         None => {}
@@ -142,6 +143,10 @@ async fn begin_session(
     };
     let value = issuer.random.token();
     Session::begin(&issuer.store, &value, &session).await?;
+    // Afterwards, so that there is no moment in which the session looks as if it had ended.
+    if let Some(cookie) = replaced {
+        issuer.store.remove::<Session>(&cookie).await?;
+    }
     Ok(cookies.begin_session(value, life))
 }
 

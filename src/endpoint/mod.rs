@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -66,11 +67,11 @@ pub fn router(app: App) -> Router {
 fn people(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(index::get).post(index::post))
-        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/authorize", get(authorize::get).head(no_head).post(authorize::post))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/activate", get(activate::get).post(activate::post))
-        .route("/logout", get(logout::get).post(logout::post))
+        .route("/logout", get(logout::get).head(no_head).post(logout::post))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), draw_pages))
@@ -89,7 +90,7 @@ fn documents() -> Router<App> {
 fn machines(app: &App) -> Router<App> {
     let from_browsers = Router::new()
         .route("/token", post(token::post).options(preflight))
-        .route("/token/info", get(userinfo::get).post(userinfo::get).options(preflight))
+        .route("/token/info", get(userinfo::info).post(userinfo::info).options(preflight))
         .route("/userinfo", get(userinfo::get).post(userinfo::get).options(preflight))
         .route("/revoke", post(revoke::post).options(preflight))
         .layer(from_fn_with_state(app.clone(), cors::clients));
@@ -118,6 +119,11 @@ fn operators() -> Router<App> {
 /// The routes for operators, at an address of their own.
 pub fn operators_router(app: App) -> Router {
     operators().with_state(app)
+}
+
+/// A GET of these uses something up or ends a session, which a HEAD must not (RFC 9110 §9.2.1).
+async fn no_head() -> impl IntoResponse {
+    ([(header::ALLOW, "GET, POST")], method_not_allowed().await)
 }
 
 /// Answered by the CORS layer before it gets here.

@@ -20,7 +20,7 @@ impl ClientForm for RevocationRequest {
     }
 }
 
-/// §2.2: 200 also for what is not, or no longer, a token of this client.
+/// §2.2: 200 also for what is not, or no longer, a token. §2.1: refused for another client's.
 pub async fn post(ClientRequest { issuer, client, form }: ClientRequest<RevocationRequest>) -> Result<StatusCode> {
     if !refresh_token::revoke(&issuer, &client.ident, &form.token).await? {
         access_token::revoke(&issuer, &client.ident, &form.token).await?;

@@ -5,20 +5,49 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use crate::protocol::error::OAuthError;
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::token::claims;
 use crate::web::bearer::{Bearer, challenge};
 
+/// `/userinfo`: for tokens of OpenID Connect (§5.3), which are those with `openid`.
+pub async fn get(bearer: Bearer) -> Response {
+    let is_openid = bearer.token.claims.scope().contains("openid");
+    drawn(about(&bearer).and_then(|answer| match is_openid {
+        true => Ok(answer),
+        false => Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token has no scope openid")),
+    }))
+}
+
+/// `/token/info`: the same for every token of a person, as clients know it that never heard of `openid`.
+pub async fn info(bearer: Bearer) -> Response {
+    drawn(about(&bearer))
+}
+
+fn drawn(answer: Result<Map<String, Value>>) -> Response {
+    match answer {
+        Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        Err(error) => challenge(error),
+    }
+}
+
 /// What the server knows about the person whose token this is, as far as the scope allows.
-pub async fn get(Bearer { token, .. }: Bearer) -> Response {
-    let Some(grant) = &token.grant else {
-        return challenge(OAuthError::invalid_token("the access token does not speak of a person"));
+fn about(Bearer { issuer, token }: &Bearer) -> Result<Map<String, Value>> {
+    let (claims, Some(grant)) = (&token.claims, &token.grant) else {
+        return Err(OAuthError::invalid_token("the access token does not speak of a person"));
     };
+    // RFC 9068 §4: one that was made for a resource server is for that one, and neither for others nor for us.
+    let us = [issuer.url.to_string(), issuer.endpoint("/userinfo")];
+    let ours = |audience: &String| *audience == claims.client_id() || us.contains(audience);
+    if !claims.audience().iter().any(ours) {
+        return Err(OAuthError::invalid_token("the access token was made for another resource"));
+    }
     let identity = &grant.person.identity;
-    let mut answer: Map<String, Value> = Map::new();
+    let mut answer = Map::new();
     answer.insert("sub".into(), identity.subject.clone().into());
     answer.extend(claims::own(identity));
-    answer.extend(claims::by_scope(token.claims.scope(), identity));
-    answer.extend(claims::requested(&grant.claims.userinfo, identity));
-    ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+    answer.extend(claims::by_scope(claims.scope(), identity));
+    if claims.scope().contains("openid") {
+        answer.extend(claims::requested(&grant.claims.userinfo, identity));
+    }
+    Ok(answer)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{begin, check_grant, narrowed_audience, permitted_scope, with_provider_scopes};
+use super::{begin, check_grant, check_targets, is_listed, narrowed_audience, permitted_scope, with_provider_scopes};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
@@ -18,7 +18,7 @@ use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::store::{Consumed, Record};
 use crate::token::grant_record::ends_with;
-use crate::token::{Authorization, Grant, Person};
+use crate::token::{Authorization, Grant, Person, claims};
 
 /// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -64,7 +64,21 @@ pub fn check_request(client: &Client, request: &AuthorizationRequest) -> Result<
         _ => {}
     }
     acr(request)?;
+    check_targets(client, &request.resource)?;
     permitted_scope(client, &request.scope)
+}
+
+/// What a person is asked to agree to: the scope, and those that the claims which the client asks for by name belong to.
+pub fn asked_scope(client: &Client, request: &AuthorizationRequest) -> Result<Scope> {
+    let mut scope = permitted_scope(client, &request.scope)?;
+    let claims = permitted_claims(client, &request.claims);
+    claims::scopes_of(&claims).for_each(|token| scope.add(token));
+    Ok(scope)
+}
+
+/// OIDC Core §5.5: a claim that belongs to a scope is for clients that may ask for the scope.
+fn permitted_claims(client: &Client, asked: &ClaimsRequest) -> ClaimsRequest {
+    claims::narrowed(asked, |scope| is_listed(client, scope))
 }
 
 /// Issues a code for a person who is signed in and agreed.
@@ -91,7 +105,7 @@ pub async fn issue(
             acr: acr(request)?,
             amr: vec!["pwd".into()],
         },
-        claims: request.claims.clone(),
+        claims: permitted_claims(client, &request.claims),
         audience: request.resource.clone(),
         grant_id: issuer.random.identifier(),
         issued_at: now,
@@ -132,7 +146,7 @@ pub async fn redeem(
     let refused = || OAuthError::invalid_grant("the authorization code is not valid");
     let code = issuer.store.get::<AuthorizationCode>(value).await?.ok_or_else(refused)?;
     code.check(&client, redirect_uri, verifier)?;
-    let audience = narrowed_audience(&code.audience, resource)?;
+    let audience = narrowed_audience(&client, &code.audience, resource)?;
     match issuer.store.consume::<AuthorizationCode>(value).await? {
         Some(Consumed::First(code)) => {
             // A used code is remembered longer than it is good.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::permitted_scope;
+use super::{check_targets, impersonal, permitted_scope};
 use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
@@ -20,7 +20,7 @@ pub fn redeem(
     if client.is_public() {
         return Err(OAuthError::unauthorized_client("a public client cannot use client_credentials"));
     }
-    let personal = |token: &str| matches!(token, "openid" | "offline_access");
-    let scope = permitted_scope(&client, &scope.unwrap_or_default())?.narrowed(|token| !personal(token));
+    let scope = impersonal(permitted_scope(&client, &scope.unwrap_or_default())?)?;
+    check_targets(&client, &audience)?;
     Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, audience, person: None, exchanged: None })
 }

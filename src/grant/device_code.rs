@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{begin, check_grant, narrowed_audience, permitted_scope, user_code, with_provider_scopes};
+use super::{begin, check_grant, check_targets, narrowed_audience, permitted_scope, user_code, with_provider_scopes};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::login::session::{Session, everything_of};
@@ -77,6 +77,7 @@ pub struct Started {
 pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Vec<String>) -> Result<Started> {
     check_grant(client, GrantType::DeviceCode)?;
     let scope = permitted_scope(client, scope)?;
+    check_targets(client, &audience)?;
     let (expires_in, interval) = (client.device_grant.expires_in, client.device_grant.interval);
     let expires_at = issuer.now() + expires_in;
     let value = issuer.random.token();
@@ -179,7 +180,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str, resource:
         if loaded.record.client_id != *client.ident {
             return Err(refused());
         }
-        let audience = narrowed_audience(&loaded.record.audience, resource)?;
+        let audience = narrowed_audience(&client, &loaded.record.audience, resource)?;
         let (asked, too_fast) = loaded.record.asked(issuer.now())?;
         let groups = asked.groups();
         let until = asked.expires_at + MEMORY;

@@ -41,7 +41,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest)
 
 /// Stores a grant that a person gave, with the first refresh token where the client may use one.
 ///
-/// Errors: `invalid_grant` when something under this id forbids it: its code was used twice meanwhile.
+/// Errors: `invalid_grant` when it must not live any more: its code was used twice, or the person signed out meanwhile.
 async fn begin(
     issuer: &Issuer,
     client: Arc<Client>,
@@ -49,13 +49,14 @@ async fn begin(
     mut grant: Grant,
     nonce: Option<String>,
 ) -> Result<Authorization> {
-    let refused = || OAuthError::invalid_grant("the authorization code was already used");
+    let refused = || OAuthError::invalid_grant("the code was already used, or the person has signed out");
+    // Before the grant: who has one hears of its end, also when that comes at the same time.
+    remember_participant(issuer, &client, &grant).await?;
     let refresh_token = match client.may_use(GrantType::RefreshToken) {
         true => Some(family::begin(issuer, &client, &grant_id, &mut grant).await?.ok_or_else(refused)?),
         false if grant.begin(issuer, &grant_id).await? => None,
         false => return Err(refused()),
     };
-    remember_participant(issuer, &client, &grant).await?;
     Ok(Authorization {
         client,
         issuer_url: grant.issuer.as_str().into(),
@@ -92,24 +93,60 @@ pub fn check_grant(client: &Client, grant: GrantType) -> Result<()> {
 /// `openid` needs no listing: it asks for nothing but the fact of the sign-in, and without it there is no OpenID
 /// Connect. Errors: `invalid_scope` when something was asked and nothing is left.
 pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
-    let listed = |token: &str| client.scopes.iter().any(|pattern| pattern.matches(token));
-    let granted = asked.narrowed(|token| token == "openid" || listed(token));
+    let granted = asked.narrowed(|token| token == "openid" || is_listed(client, token));
     if granted.is_empty() && !asked.is_empty() {
         return Err(OAuthError::invalid_scope("nothing of the scope may be granted to this client"));
     }
     Ok(granted)
 }
 
+/// The scope of a token with which no person signs in: without what only means something at a sign-in.
+///
+/// Errors: `invalid_scope` when something was there and nothing is left.
+fn impersonal(scope: Scope) -> Result<Scope> {
+    let left = scope.narrowed(|token| !is_personal(token));
+    match left.is_empty() && !scope.is_empty() {
+        true => Err(OAuthError::invalid_scope("nothing of the scope can be granted without a sign-in")),
+        false => Ok(left),
+    }
+}
+
+/// Whether a scope asks for an ID token or for its renewal.
+fn is_personal(token: &str) -> bool {
+    matches!(token, "openid" | "offline_access")
+}
+
+/// Whether the client lists a scope.
+fn is_listed(client: &Client, token: &str) -> bool {
+    client.scopes.iter().any(|pattern| pattern.matches(token))
+}
+
+/// RFC 8707 §2, RFC 8693 §2.2.2: whether the client may have tokens for these resources. Each becomes `aud`, which is
+/// what a resource server believes, so it must be registered for the client; the client itself always may be named.
+///
+/// Errors: `invalid_target`.
+pub fn check_targets(client: &Client, targets: &[String]) -> Result<()> {
+    let permitted =
+        |target: &String| **target == *client.ident || client.resources.iter().any(|pattern| pattern.matches(target));
+    match targets.iter().all(permitted) {
+        true => Ok(()),
+        false => Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not have tokens for this resource")),
+    }
+}
+
 /// RFC 8707 §2.2: for which of the granted resources the token is to be.
 ///
-/// Errors: `invalid_target` for one that was not granted; where none was named before, any may be named now.
-fn narrowed_audience(granted: &[String], asked: &[String]) -> Result<Vec<String>> {
-    match (granted, asked) {
-        (granted, []) => Ok(granted.to_vec()),
-        ([], asked) => Ok(asked.to_vec()),
-        (granted, asked) if asked.iter().all(|resource| granted.contains(resource)) => Ok(asked.to_vec()),
-        _ => Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not one of those that were granted")),
-    }
+/// Errors: `invalid_target` for one that was not granted; where none was named before, any that the client may have
+/// tokens for may be named now.
+fn narrowed_audience(client: &Client, granted: &[String], asked: &[String]) -> Result<Vec<String>> {
+    let audience = match (granted, asked) {
+        (granted, []) => granted,
+        ([], asked) => asked,
+        (granted, asked) if asked.iter().all(|resource| granted.contains(resource)) => asked,
+        _ => return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not one of those that were granted")),
+    };
+    check_targets(client, audience)?;
+    Ok(audience.to_vec())
 }
 
 /// Adds the scopes that the login provider gave to the person, as far as the client accepts them.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{permitted_scope, with_provider_scopes};
+use super::{check_targets, permitted_scope, with_provider_scopes};
 use crate::issuer::Issuer;
 use crate::login::Credentials;
 use crate::protocol::authorization::ClaimsRequest;
@@ -24,9 +24,10 @@ pub async fn redeem(
     audience: Vec<String>,
 ) -> Result<Authorization> {
     let scope = permitted_scope(&client, &scope.unwrap_or_default())?;
+    check_targets(&client, &audience)?;
     let credentials = Credentials { username, password, grant_type: "password" };
     // A confidential client is a server: its address is not the person's, and many people come from it.
-    let address = issuer.caller.filter(|_| client.secret.is_none());
+    let address = issuer.caller.filter(|_| client.is_public());
     let identity = match sign_in(issuer, credentials, address, None).await? {
         SignIn::Proven(identity) => identity,
         SignIn::Refused => return Err(OAuthError::invalid_grant("username or password is wrong")),

@@ -25,7 +25,7 @@ pub async fn redeem(
         Some(narrower) if narrower.is_within(granted) => narrower,
         Some(_) => return Err(OAuthError::invalid_scope("the scope exceeds what was granted")),
     };
-    let audience = narrowed_audience(&presented.grant().audience, resource)?;
+    let audience = narrowed_audience(&client, &presented.grant().audience, resource)?;
     if !issuer.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await? {
         return Err(OAuthError::invalid_grant("the person may not sign in any more"));
     }

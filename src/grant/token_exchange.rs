@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use super::permitted_scope;
+use super::{check_targets, impersonal, is_listed, is_personal, permitted_scope};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::login::session::Session;
-use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token_exchange::{TokenExchange, TokenKind};
 use crate::registry::client::Client;
 use crate::token::access_token::{self, Actor, Living};
-use crate::token::{Authorization, Exchanged, Grant, Person, PersonalAuthorization, id_token};
+use crate::token::{Authorization, Exchanged, Grant, PersonalAuthorization, id_token};
 
 /// What the subject token stands for.
 struct Subject {
@@ -39,14 +38,14 @@ pub async fn redeem(
         return Err(OAuthError::unauthorized_client("a public client cannot exchange tokens"));
     }
     let subject = match request.subject_kind {
-        TokenKind::Access => access_subject(issuer, &request.subject_token).await?,
+        TokenKind::Access => access_subject(issuer, &client, &request.subject_token).await?,
         TokenKind::Id => id_subject(issuer, &client, &request.subject_token).await?,
     };
     let scope = narrowed(&client, request.scope, &subject.scope)?;
     let audience = [resource, request.audience].concat();
-    check_targets(issuer, &audience)?;
+    check_targets(&client, &audience)?;
     let actor = match request.actor_token {
-        Some(token) => Some(Actor::of(&actor(issuer, &token).await?.claims, subject.actor)),
+        Some(token) => Some(Actor::of(&actor(issuer, &client, &token).await?.claims, subject.actor)),
         None => subject.actor,
     };
     let Subject { grant_id, grant, expires_at, .. } = subject;
@@ -69,8 +68,11 @@ fn unacceptable(which: &'static str) -> impl Fn(OAuthError) -> OAuthError {
     }
 }
 
-async fn access_subject(issuer: &Issuer, token: &str) -> Result<Subject> {
+async fn access_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Subject> {
     let Living { claims, grant } = access_token::verify(issuer, token).await.map_err(unacceptable("subject_token"))?;
+    if !is_for(client, &claims) {
+        return Err(OAuthError::invalid_request("subject_token was not made for this client"));
+    }
     let (Some(grant), Some(grant_id)) = (grant, claims.grant_id()) else {
         return Err(OAuthError::invalid_request("subject_token does not speak of a person"));
     };
@@ -83,62 +85,43 @@ async fn access_subject(issuer: &Issuer, token: &str) -> Result<Subject> {
     })
 }
 
-/// An ID token says who, not what for: the client that it was made for may ask for what is registered for it, as long
-/// as the session lives.
+/// §1.1: who exchanges a token is whoever it was sent to. That is told by `aud`; a client that a resource server accepts
+/// tokens with other audiences for lists them. The one that a token was issued to may exchange it, too.
+fn is_for(client: &Client, claims: &access_token::Claims) -> bool {
+    let accepted = |audience: &String| {
+        **audience == *client.ident || client.accepted_audiences.iter().any(|pattern| pattern.matches(audience))
+    };
+    claims.client_id() == &*client.ident || claims.audience().iter().any(accepted)
+}
+
+/// An ID token says who, not what for: the client that it was made for may ask for what the person granted it with that
+/// token, as long as the session lives.
 async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Subject> {
     let refused = || OAuthError::invalid_request("subject_token is not a living ID token for this client");
     let (hint, expires_at) = id_token::verify_living(issuer, token).await.map_err(unacceptable("subject_token"))?;
-    let sid = hint.sid.filter(|_| hint.aud == *client.ident).ok_or_else(refused)?;
-    let sessions = Session::of(&issuer.store, &hint.sub).await?;
-    let session = sessions.into_iter().find(|session| session.sid == sid).ok_or_else(refused)?;
-    let all = client.scopes.iter().filter_map(|pattern| pattern.literal()).collect::<Vec<_>>().join(" ");
-    let grant = Grant {
-        client_id: client.ident.to_string(),
-        issuer: issuer.url.to_string(),
-        person: Person {
-            identity: session.identity,
-            auth_time: session.auth_time,
-            sid: Some(sid),
-            acr: "1".into(),
-            amr: vec!["pwd".into()],
-        },
-        scope: Scope::from(all),
-        claims: ClaimsRequest::default(),
-        audience: Vec::new(),
-        expires_at,
-        absolute_expiry: expires_at,
-        generation: 0,
-        current: None,
-        revoked: false,
-    };
-    let grant_id = issuer.random.identifier();
-    grant.begin(issuer, &grant_id).await?;
+    let (sid, grant_id) = hint.sid.zip(hint.grant_id).ok_or_else(refused)?;
+    let grant = Grant::find(issuer, &grant_id).await?.ok_or_else(refused)?.record;
+    if *hint.aud != *client.ident || *grant.client_id != *client.ident || !Session::lives(&issuer.store, &sid).await? {
+        return Err(refused());
+    }
     Ok(Subject { grant_id, scope: grant.scope.clone(), grant, actor: None, expires_at })
 }
 
-/// Who acts: whoever its own living access token speaks of, a person or a client.
-async fn actor(issuer: &Issuer, token: &str) -> Result<Living> {
-    access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))
+/// Who acts: whoever a living access token of the client speaks of, a person or the client itself. Another client's token
+/// would let it say that somebody acts who never asked for it.
+async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<Living> {
+    let living = access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))?;
+    match living.claims.client_id() == &*client.ident {
+        true => Ok(living),
+        false => Err(OAuthError::invalid_request("actor_token was not issued to this client")),
+    }
 }
 
 /// What the client may ask for of what the subject token may; there is neither an ID token nor a refresh token in it.
 fn narrowed(client: &Client, asked: Option<Scope>, of: &Scope) -> Result<Scope> {
-    let asked = match asked {
-        None => of.clone(),
-        Some(asked) if asked.is_within(of) => permitted_scope(client, &asked)?,
-        Some(_) => return Err(OAuthError::invalid_scope("the scope exceeds that of the subject_token")),
-    };
-    let listed = |token: &str| client.scopes.iter().any(|pattern| pattern.matches(token));
-    Ok(asked.narrowed(|token| listed(token) && !matches!(token, "openid" | "offline_access")))
-}
-
-/// §2.2.2: `invalid_target` for a service that nobody here knows. An address is known by itself (RFC 8707).
-fn check_targets(issuer: &Issuer, targets: &[String]) -> Result<()> {
-    let known = |target: &String| issuer.client(target).is_some() || url::Url::parse(target).is_ok();
-    match targets.iter().all(known) {
-        true => Ok(()),
-        false => {
-            Err(OAuthError::new(ErrorCode::InvalidTarget, "audience is neither a client of this server nor a URI"))
-        }
+    match asked {
+        None => Ok(of.narrowed(|token| is_listed(client, token) && !is_personal(token))),
+        Some(asked) if asked.is_within(of) => impersonal(permitted_scope(client, &asked)?),
+        Some(_) => Err(OAuthError::invalid_scope("the scope exceeds that of the subject_token")),
     }
 }

@@ -87,8 +87,9 @@ fn check<C: DeserializeOwned>(
             let public = key.public.as_ref().ok_or_else(|| VerifyError::UnknownKey(kid.clone()))?;
             signed_by(token, key.algorithm, public)?
         }
-        (None, Some(hs256)) => signed_by(token, Algorithm::HS256, &hs256.verifying)?,
-        (None, None) => return Err(VerifyError::NoKey),
+        // Whoever shares the secret may make access tokens, and nothing else: we never sign the others with it.
+        (None, Some(hs256)) if token_type == TokenType::Access => signed_by(token, Algorithm::HS256, &hs256.verifying)?,
+        (None, _) => return Err(VerifyError::NoKey),
     };
     if !header.typ.is_some_and(|typ| is_type(&typ, token_type)) {
         return Err(VerifyError::WrongType);

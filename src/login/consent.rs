@@ -30,9 +30,19 @@ impl Consent {
         Ok(consent.is_some_and(|consent| scope.is_within(&consent.scope)))
     }
 
-    /// Remembers that the person agreed to `scope`.
-    pub async fn remember(store: &Store, subject: &str, client_id: &str, scope: Scope, now: Timestamp) -> Result<()> {
-        store.put(&id(subject, client_id), &Consent { scope }, &[everything_of(subject)], now + LIFETIME).await
+    /// Remembers that the person agreed to `scope`, besides what they agreed to before.
+    pub async fn remember(
+        store: &Store,
+        subject: &str,
+        client_id: &str,
+        mut scope: Scope,
+        now: Timestamp,
+    ) -> Result<()> {
+        let id = id(subject, client_id);
+        if let Some(before) = store.get::<Consent>(&id).await? {
+            before.scope.iter().for_each(|token| scope.add(token));
+        }
+        store.put(&id, &Consent { scope }, &[everything_of(subject)], now + LIFETIME).await
     }
 }
 

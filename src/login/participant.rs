@@ -28,27 +28,44 @@ impl Record for Participant {
 impl Participant {
     /// Remembers it for `life`, which is at least that of the session.
     pub async fn remember(&self, store: &Store, now: Timestamp, life: Duration) -> Result<()> {
-        let groups = [participants_of_session(&self.sid), participants_of_person(&self.subject)];
-        store.put(&format!("{}\n{}", self.sid, self.client_id), self, &groups, now + life).await
+        store.put(&self.id(), self, &self.groups(), now + life).await
     }
 
-    /// Everyone who took part in a session; nobody afterwards, so that each is told once.
-    pub async fn take_session(store: &Store, sid: &str) -> Result<Vec<Self>> {
-        take(store, &participants_of_session(sid)).await
+    /// Remembers everyone who took part in a session until `until`, because the session lives on.
+    pub async fn prolong(store: &Store, sid: &str, until: Timestamp) -> Result<()> {
+        for participant in Self::of_session(store, sid).await? {
+            let id = participant.id();
+            // Unless the session ended meanwhile.
+            if let Some(loaded) = store.load::<Self>(&id).await? {
+                store.replace(&id, Some(&loaded), &participant, &participant.groups(), Some(until)).await?;
+            }
+        }
+        Ok(())
     }
 
-    /// Everyone who took part in any session of a person; nobody afterwards.
-    pub async fn take_person(store: &Store, subject: &str) -> Result<Vec<Self>> {
-        take(store, &participants_of_person(subject)).await
+    /// Forgets it. Of many who do so at the same time, one is told so, and tells the client.
+    pub async fn forget(&self, store: &Store) -> Result<bool> {
+        store.remove::<Self>(&self.id()).await
     }
-}
 
-async fn take(store: &Store, group: &str) -> Result<Vec<Participant>> {
-    let participants = store.members(group).await?;
-    if !participants.is_empty() {
-        store.remove_group(group).await?;
+    /// Everyone who took part in a session.
+    pub async fn of_session(store: &Store, sid: &str) -> Result<Vec<Self>> {
+        store.members(&participants_of_session(sid)).await
     }
-    Ok(participants)
+
+    /// Everyone who took part in any session of a person.
+    pub async fn of_person(store: &Store, subject: &str) -> Result<Vec<Self>> {
+        store.members(&participants_of_person(subject)).await
+    }
+
+    /// A sid has no line breaks, so the pair cannot be read in two ways.
+    fn id(&self) -> String {
+        format!("{}\n{}", self.sid, self.client_id)
+    }
+
+    fn groups(&self) -> [String; 2] {
+        [participants_of_session(&self.sid), participants_of_person(&self.subject)]
+    }
 }
 
 fn participants_of_session(sid: &str) -> String {

@@ -59,6 +59,7 @@ impl Session {
     /// Ends the session and every grant that was given in it, in one step (those for offline use stay).
     pub async fn end(store: &Store, cookie: &str, session: &Session) -> Result<()> {
         store.remove_group(&grants_of_session(&session.sid)).await?;
+        // One of an earlier version is not in that group.
         store.remove::<Session>(cookie).await.map(drop)
     }
 
@@ -73,15 +74,21 @@ impl Session {
         store.remove_group(&everything_of(subject)).await
     }
 
+    /// Whether the session called `sid` lives.
+    pub async fn lives(store: &Store, sid: &str) -> Result<bool> {
+        Ok(!store.members::<Session>(&cookies_of_session(sid)).await?.is_empty())
+    }
+
     /// All living sessions of a person.
     pub async fn of(store: &Store, subject: &str) -> Result<Vec<Session>> {
         store.members(&sessions_of(subject)).await
     }
 
     /// The groups in which it ends, alone and with all of the person; and the one in which it is counted.
-    fn groups(&self) -> [String; 4] {
-        let subject = &self.identity.subject;
-        [sessions_of(subject), everything_of(subject), cookies_of_session(&self.sid), all_sessions()]
+    fn groups(&self) -> [String; 5] {
+        let (subject, sid) = (&self.identity.subject, &self.sid);
+        let (person, session) = (everything_of(subject), grants_of_session(sid));
+        [person, session, sessions_of(subject), cookies_of_session(sid), all_sessions()]
     }
 
     /// How long ago credentials were entered.
@@ -110,7 +117,8 @@ pub fn everything_of(subject: &str) -> String {
     group("person", subject)
 }
 
-/// The group of the grants that end with a session, and of the codes that would become such grants.
+/// The group of a session and of what ends with it: grants, and the codes that would become such grants. In one step, so
+/// that whoever stores a grant and then finds the session alive knows that the end of the session will end the grant.
 pub fn grants_of_session(sid: &str) -> String {
     group("session-grants", sid)
 }

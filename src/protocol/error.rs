@@ -19,8 +19,6 @@ pub enum ErrorCode {
     ExpiredToken,
     /// RFC 6750 §3.1: the token does not carry the scope.
     InsufficientScope,
-    /// OIDC Core §3.1.2.6: some page is needed and none may be shown.
-    InteractionRequired,
     /// RFC 6749 §5.2: the client could not be authenticated.
     InvalidClient,
     /// RFC 6749 §5.2: the code or token is unknown, used, expired or another client's.
@@ -53,8 +51,6 @@ pub enum ErrorCode {
     UnsupportedGrantType,
     /// RFC 6749 §4.1.2.1: no such response type here.
     UnsupportedResponseType,
-    /// RFC 7009 §2.2.1: no such token type here.
-    UnsupportedTokenType,
 }
 
 impl ErrorCode {
@@ -66,7 +62,6 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
-            Self::InteractionRequired => "interaction_required",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::InvalidRequest => "invalid_request",
@@ -83,7 +78,6 @@ impl ErrorCode {
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
-            Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
 

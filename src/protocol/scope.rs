@@ -84,7 +84,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What a client may ask for: a scope token in which `*` stands for one or more characters and nothing else is special.
+/// What a client may ask for: a scope token, or the URI of a resource, in which `*` stands for one or more characters and nothing else is special.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopePattern(String);
 

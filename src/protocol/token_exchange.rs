@@ -1,6 +1,6 @@
 //! The words of token exchange: RFC 8693 §2.1 and §3.
 
-use super::error::{OAuthError, Result};
+use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
 
@@ -26,6 +26,17 @@ impl TokenKind {
             _ => None,
         }
     }
+}
+
+/// Most audiences of one token, as of resources.
+const MAX_AUDIENCES: usize = 16;
+
+fn audiences(parameters: &Parameters) -> Result<Vec<String>> {
+    let audiences = parameters.all("audience")?;
+    if audiences.len() > MAX_AUDIENCES {
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, "more than 16 audiences in one request"));
+    }
+    Ok(audiences.to_vec())
 }
 
 /// A request to exchange a token: §2.1.
@@ -68,7 +79,7 @@ impl TokenExchange {
             subject_token: parameters.required("subject_token")?.to_owned(),
             subject_kind,
             actor_token,
-            audience: parameters.all("audience")?.iter().take(16).cloned().collect(),
+            audience: audiences(parameters)?,
             scope: parameters.one("scope")?.map(Scope::parse).transpose()?,
         })
     }

@@ -224,7 +224,7 @@ pub(super) fn checked_consent(written: Option<String>, findings: &mut Findings) 
     }
 }
 
-/// No scope has a space in it, so one line may name several.
+/// No scope and no URI has a space in it, so one line may name several.
 pub(super) fn patterns(written: List<Text>) -> Vec<ScopePattern> {
     written.texts().iter().flat_map(|scopes| scopes.split_whitespace()).map(ScopePattern::new).collect()
 }

@@ -40,6 +40,11 @@ pub(super) struct ClientSpec {
     grant_types: Option<List<Text>>,
     /// What it may ask for; * stands for one or more characters.
     scopes: List<Text>,
+    /// Resources and audiences that it may have tokens for, besides itself; * stands for one or more characters.
+    resources: List<Text>,
+    /// Token exchange: the aud of tokens that it may exchange, besides its own ident.
+    #[serde(alias = "acceptedAudiences")]
+    accepted_audiences: List<Text>,
     /// Scopes that a login script may add.
     #[serde(rename = "allowedProviderScopes", alias = "allowed_provider_scopes")]
     allowed_provider_scopes: List<Text>,
@@ -171,6 +176,8 @@ impl ClientSpec {
             post_logout_redirect_uris: checked_post_logout(self.post_logout_redirect_urls, findings),
             grant_types,
             scopes: patterns(self.scopes),
+            resources: patterns(self.resources),
+            accepted_audiences: patterns(self.accepted_audiences),
             provider_scopes: patterns(self.allowed_provider_scopes),
             referrers: checked_uris("referrers", self.referrers, findings),
             pkce_only: on(self.is_pkce_only),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use url::{Host, Url};
 
 use super::Settings;
 use crate::key::policy::period_text;
@@ -65,7 +66,8 @@ impl Settings {
     /// Where tenants and clients ask for what the settings do not give.
     pub fn conflicts(&self, snapshot: &Snapshot) -> Vec<Problem> {
         let tenants = snapshot.tenants().filter_map(|tenant| {
-            let reason = self.refuse_signing(tenant).and_then(|()| refuse_bucket(tenant)).err()?;
+            let checked = self.refuse_signing(tenant).and_then(|()| self.refuse_issuer(tenant));
+            let reason = checked.and_then(|()| refuse_bucket(tenant)).err()?;
             Some(problem(format!("tenant {}", tenant.name), format!("{reason:#}")))
         });
         let clients = snapshot.clients().filter_map(|client| {
@@ -84,6 +86,15 @@ impl Settings {
         );
         let policy = self.signing_settings().policy.with(Some(&tenant.signing))?;
         policy.check_lifetime("TOKEN_EXPIRATION_IN_HOURS", self.lifetimes.access_token)
+    }
+
+    /// Whether the tenant's name begins as all URLs do (OIDC Discovery §3).
+    fn refuse_issuer(&self, tenant: &Tenant) -> Result<()> {
+        let plain = tenant.issuer.as_ref().filter(|issuer| self.secure && issuer.scheme() == "http");
+        if let Some(issuer) = plain.filter(|issuer| !is_loopback(issuer)) {
+            bail!("issuer {issuer} is plain http, but SECURE says that all URLs are https; write https://");
+        }
+        Ok(())
     }
 
     /// What an operator should read at start, besides problems.
@@ -110,7 +121,7 @@ impl Settings {
         if grace < session {
             notices.push(format!(
                 "signing.grace is {} and sessions live for {} (COOKIE_EXPIRATION_IN_DAYS): after a rotation an \
-                 id_token_hint of a living session may name a key that is gone, and is refused",
+                 id_token_hint of a living session may name a key that is gone; the person is then asked before they are signed out",
                 period_text(grace),
                 period_text(session)
             ));
@@ -119,6 +130,16 @@ impl Settings {
             notices.push("SECURE is false in production: cookies and URLs are for plain http".into());
         }
         notices
+    }
+}
+
+/// Whether only programs of the same machine can be meant.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

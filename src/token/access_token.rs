@@ -141,6 +141,14 @@ impl Claims {
         &self.client_id
     }
 
+    /// Whom it is made for.
+    pub fn audience(&self) -> &[String] {
+        match &self.aud {
+            Audience::One(one) => std::slice::from_ref(one),
+            Audience::Several(several) => several,
+        }
+    }
+
     /// What it is good for.
     pub fn scope(&self) -> &Scope {
         &self.scope
@@ -208,7 +216,9 @@ async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
     Ok(claims)
 }
 
-/// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway, or another client's, are left as they are.
+/// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway are left as they are.
+///
+/// Errors: `invalid_grant` for one of another client.
 pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
     match verify_signature(issuer, token).await {
         Ok(claims) if claims.client_id == client_id => {
@@ -216,6 +226,7 @@ pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()>
             audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
             Ok(())
         }
+        Ok(_) => Err(OAuthError::invalid_grant("the token was issued to another client")),
         // §2.2.1: that nobody could look is no reason to say that it is done.
         Err(error) if error.code != ErrorCode::InvalidToken => Err(error),
         _ => Ok(()),

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::login::Identity;
+use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
 
 /// What kind of value a standard claim has (§5.1).
@@ -38,7 +39,7 @@ const STANDARD: [(&str, &str, Kind); 19] = [
 ];
 
 /// Claims that every ID token or userinfo answer has by itself; a profile cannot overwrite them.
-const RESERVED: [&str; 18] = [
+const RESERVED: [&str; 19] = [
     "iss",
     "sub",
     "aud",
@@ -57,6 +58,7 @@ const RESERVED: [&str; 18] = [
     "client_id",
     "events",
     "cnf",
+    "grant_id",
 ];
 
 /// The names of the claims that can be asked for, for discovery.
@@ -84,6 +86,24 @@ pub fn requested(claims: &Map<String, Value>, identity: &Identity) -> Map<String
             Some((name.clone(), value?))
         })
         .collect()
+}
+
+/// The scopes that the claims belong to which are asked for by name.
+pub fn scopes_of(asked: &ClaimsRequest) -> impl Iterator<Item = &'static str> {
+    asked.userinfo.keys().chain(asked.id_token.keys()).filter_map(|name| scope_of(name))
+}
+
+/// The request without the claims whose scope is not `permitted`.
+pub fn narrowed(asked: &ClaimsRequest, permitted: impl Fn(&str) -> bool) -> ClaimsRequest {
+    let mut narrowed = asked.clone();
+    for claims in [&mut narrowed.userinfo, &mut narrowed.id_token] {
+        claims.retain(|name, _| scope_of(name).is_none_or(&permitted));
+    }
+    narrowed
+}
+
+fn scope_of(name: &str) -> Option<&'static str> {
+    STANDARD.iter().find(|(standard, ..)| *standard == name).map(|(_, scope, _)| *scope)
 }
 
 /// The members of the profile that are no standard claims, as users of `/token/info` expect them at top level.

@@ -9,7 +9,7 @@ use super::Authorization;
 use crate::clock::Timestamp;
 use crate::issuer::{Issuer, signer};
 use crate::login::Identity;
-use crate::login::session::{everything_of, grants_of_session};
+use crate::login::session::{Session, everything_of, grants_of_session};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
 use crate::store::{Loaded, Record, group};
@@ -66,11 +66,18 @@ pub struct Person {
 }
 
 impl Grant {
-    /// Stores a new grant, unless something is already there under its id.
+    /// Stores a new grant, unless something is already there under its id or the session has ended in which it was given.
     ///
-    /// Gives `false` when it must not live because its code has been used twice.
+    /// Gives `false` when it must not live: its code has been used twice, or the person has signed out.
     pub async fn begin(&self, issuer: &Issuer, id: &str) -> Result<bool> {
-        issuer.store.replace(id, None, self, &self.groups(), Some(self.expires_at)).await
+        if !issuer.store.replace(id, None, self, &self.groups(), Some(self.expires_at)).await? {
+            return Ok(false);
+        }
+        // Looked at afterwards: a session that ends from here on takes the grant along.
+        match session_of(&self.person, &self.scope) {
+            Some(sid) if !Session::lives(&issuer.store, sid).await? => Self::end(issuer, id).await.map(|()| false),
+            _ => Ok(true),
+        }
     }
 
     /// Changes a grant, unless somebody changed or ended it meanwhile (then gives `false`).
@@ -109,14 +116,15 @@ pub fn grants_of_client(client_id: &str) -> String {
     group("client-grants", client_id)
 }
 
-/// The groups in which something ends that `person` granted: all of the person, and the session unless it was given
-/// for offline use (OIDC Core §11).
+/// The groups in which something ends that `person` granted: all of the person, and the session.
 pub fn ends_with(person: &Person, scope: &Scope) -> Vec<String> {
-    let mut groups = vec![everything_of(&person.identity.subject)];
-    if let (Some(sid), false) = (&person.sid, scope.contains("offline_access")) {
-        groups.push(grants_of_session(sid));
-    }
-    groups
+    let session = session_of(person, scope).map(grants_of_session);
+    std::iter::once(everything_of(&person.identity.subject)).chain(session).collect()
+}
+
+/// The session with which something ends that `person` granted; none where it was given for offline use (OIDC Core §11).
+fn session_of<'p>(person: &'p Person, scope: &Scope) -> Option<&'p str> {
+    person.sid.as_deref().filter(|_| !scope.contains("offline_access"))
 }
 
 impl Authorization {

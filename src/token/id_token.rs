@@ -10,7 +10,7 @@ use super::{Authorization, PersonalAuthorization};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
-use crate::key::{Expired, TenantSigner};
+use crate::key::{Expired, TenantSigner, VerifyError};
 use crate::login::session::Session;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::jwk::Algorithm;
@@ -32,6 +32,8 @@ struct Claims<'a> {
     sid: Option<&'a str>,
     acr: &'a str,
     amr: &'a [String],
+    /// What came with it, for whoever exchanges it (RFC 8693).
+    grant_id: &'a str,
     #[serde(flatten)]
     requested: Map<String, Value>,
 }
@@ -60,6 +62,7 @@ pub fn sign(
         sid: grant.person.sid.as_deref(),
         acr: &grant.person.acr,
         amr: &grant.person.amr,
+        grant_id: &personal.grant_id,
         // §5.5: members of the profile appear here only when the client asked for them by name.
         requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
     };
@@ -92,6 +95,8 @@ pub struct Hint {
     pub aud: String,
     /// In which session.
     pub sid: Option<String>,
+    /// With which grant.
+    pub grant_id: Option<String>,
 }
 
 impl Hint {
@@ -124,12 +129,33 @@ pub async fn verify_living(issuer: &Issuer, token: &str) -> Result<(Hint, Timest
 ///
 /// Errors: `invalid_request` for anything that this tenant did not sign as an ID token.
 pub async fn verify_hint(issuer: &Issuer, token: &str) -> Result<Hint> {
-    let refused = || OAuthError::invalid_request("id_token_hint is not an ID token of this issuer");
+    read_hint(issuer, token).await?.ok_or_else(no_hint)
+}
+
+/// Like [`verify_hint`]; gives `None` for one that says it is ours, with a key that is not published any more or never
+/// was: nobody can tell.
+pub async fn read_hint(issuer: &Issuer, token: &str) -> Result<Option<Hint>> {
     let signer = issuer.signer().await?;
-    let hint: Hint = signer
-        .verify(token, TokenType::Id, Expired::Allow)
-        .await
-        .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;
+    let hint: Hint = match signer.verify(token, TokenType::Id, Expired::Allow).await {
+        Ok(hint) => hint,
+        Err(VerifyError::UnknownKey(_)) if claims_to_be_own(issuer, token) => return Ok(None),
+        Err(reason) => return Err(no_hint().because(anyhow::anyhow!("{reason}"))),
+    };
     // With keys shared by all tenants the issuer and the client say whose it is.
-    if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).is_some() { Ok(hint) } else { Err(refused()) }
+    if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).is_some() { Ok(Some(hint)) } else { Err(no_hint()) }
+}
+
+/// What a token says about itself, unverified.
+fn claims_to_be_own(issuer: &Issuer, token: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Claimed {
+        iss: String,
+    }
+    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claimed = claims.and_then(|claims| serde_json::from_slice::<Claimed>(&claims).ok());
+    claimed.is_some_and(|claimed| issuer.is_own(&claimed.iss))
+}
+
+fn no_hint() -> OAuthError {
+    OAuthError::invalid_request("id_token_hint is not an ID token of this issuer")
 }

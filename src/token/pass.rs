@@ -14,7 +14,7 @@ use crate::issuer::Issuer;
 use crate::key::TenantSigner;
 use crate::login::session::Session;
 use crate::protocol::authorization::ClaimsRequest;
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::Result;
 use crate::protocol::scope::Scope;
 use crate::store::digest;
 
@@ -44,18 +44,24 @@ struct Pass {
 
 impl Passes {
     /// The access token for the person of `session` at the application called `application` (its origin).
-    /// `cookie` is the session's cookie.
-    pub async fn of(&self, issuer: &Issuer, cookie: &str, session: &Session, application: &str) -> Result<Arc<str>> {
+    /// `cookie` is the session's cookie. `None`: the session has just ended.
+    pub async fn of(
+        &self,
+        issuer: &Issuer,
+        cookie: &str,
+        session: &Session,
+        application: &str,
+    ) -> Result<Option<Arc<str>>> {
         let signer = issuer.signer().await?;
         let algorithm = signer.algorithm();
         // A tenant whose algorithm or issuer is changed gets other passes at once.
         let place = self.place(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
         let mut place = place.lock().await;
         if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
-            return Ok(pass.token.clone());
+            return Ok(Some(pass.token.clone()));
         }
         let pass = make(issuer, &signer, session, application).await?;
-        Ok(place.insert(pass).token.clone())
+        Ok(pass.map(|pass| place.insert(pass).token.clone()))
     }
 
     fn place(&self, key: String) -> Place {
@@ -74,7 +80,7 @@ impl Passes {
 }
 
 /// Stores the grant that the token names, so that it ends with the session, and signs.
-async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, application: &str) -> Result<Pass> {
+async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, application: &str) -> Result<Option<Pass>> {
     let now = issuer.now();
     let life = issuer.lifetimes.access_token;
     let expires_at = now + life;
@@ -99,10 +105,10 @@ async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, applica
     };
     let grant_id = issuer.random.identifier();
     if !grant.begin(issuer, &grant_id).await? {
-        return Err(OAuthError::from(anyhow::anyhow!("a fresh grant was there already")));
+        return Ok(None);
     }
     let claims = Claims::for_application(issuer, &grant_id, &grant, now);
     let token = access_token::sign(signer, &claims)?;
     audit::token_issued(&issuer.tenant.name, application, claims.sub(), claims.jti());
-    Ok(Pass { token: token.into(), renew_at: now + life - life / 5 })
+    Ok(Some(Pass { token: token.into(), renew_at: now + life - life / 5 }))
 }

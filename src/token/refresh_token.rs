@@ -56,7 +56,7 @@ impl RefreshToken {
 
 /// Stores a new grant along with its first refresh token, and gives the token.
 ///
-/// Gives `None` when the grant must not live because its code has been used twice.
+/// Gives `None` when the grant must not live: its code has been used twice, or the person has signed out.
 pub async fn begin(issuer: &Issuer, client: &Client, grant_id: &str, grant: &mut Grant) -> Result<Option<String>> {
     let value = issuer.random.token();
     let expires_at = issuer.now() + issuer.refresh_token_lifetime(client);
@@ -183,16 +183,17 @@ impl Presented {
     }
 }
 
-/// RFC 7009 §2.1: a refresh token takes its grant along. Gives whether `value` was one of this client's.
+/// RFC 7009 §2.1: a refresh token takes its grant along. Gives whether `value` was one.
+///
+/// Errors: `invalid_grant` for one that lives and is another client's.
 pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<bool> {
     let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(false) };
-    match Grant::find(issuer, &token.grant_id).await? {
-        Some(grant) if grant.record.client_id == client_id => {
-            Grant::end(issuer, &token.grant_id).await?;
-            audit::token_revoked(&issuer.tenant.name, client_id, &grant.record.person.identity.subject, "client");
-        }
-        _ => {}
+    let Some(grant) = Grant::find(issuer, &token.grant_id).await? else { return Ok(true) };
+    if grant.record.client_id != client_id {
+        return Err(OAuthError::invalid_grant("the token was issued to another client"));
     }
+    Grant::end(issuer, &token.grant_id).await?;
+    audit::token_revoked(&issuer.tenant.name, client_id, &grant.record.person.identity.subject, "client");
     Ok(true)
 }
 

@@ -73,8 +73,14 @@ fn from_header(headers: &HeaderMap) -> Result<Option<String>> {
     if values.next().is_some() {
         return Err(malformed());
     }
-    let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim().to_owned())) } else { Err(malformed()) }
+    let value = value.to_str().map_err(|_| malformed())?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    match (scheme.eq_ignore_ascii_case("bearer"), token.trim()) {
+        // §3.1: who tries another scheme has not presented a token.
+        (false, _) => Ok(None),
+        (true, "") => Err(malformed()),
+        (true, token) => Ok(Some(token.to_owned())),
+    }
 }
 
 /// §3.1: without credentials the challenge carries no error.

@@ -31,15 +31,24 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// Reads `client_id`, `redirect_uri`, `state` and `response_mode`.
+    /// Reads `client_id` and `redirect_uri`; the answer goes by query and without a state as long as nothing else is
+    /// known.
     ///
     /// Errors: to be shown to the person, never redirected (RFC 6749 §4.1.2.1).
     pub fn from_parameters(issuer: &Issuer, parameters: &Parameters) -> Result<Self> {
         let client_id = parameters.required("client_id")?;
         let redirect_uri = parameters.required("redirect_uri")?;
-        let state = parameters.owned("state")?;
-        let response_mode = ResponseMode::from_parameters(parameters)?;
-        Self::prove(issuer, client_id, redirect_uri.to_owned(), state, response_mode)
+        Self::prove(issuer, client_id, redirect_uri.to_owned(), None, ResponseMode::default())
+    }
+
+    /// Reads `state` and `response_mode`, each for itself: whichever is right holds for the answer.
+    ///
+    /// Errors: for the client, like all that follow.
+    pub fn read_wishes(&mut self, parameters: &Parameters) -> Result<()> {
+        let (state, response_mode) = (parameters.owned("state"), ResponseMode::from_parameters(parameters));
+        self.response_mode = response_mode.as_ref().copied().unwrap_or_default();
+        self.state = state?;
+        response_mode.map(drop)
     }
 
     /// Proves a way back that was stored: the client may have changed since.

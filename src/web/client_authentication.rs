@@ -30,7 +30,7 @@ enum Proof {
 ///
 /// Errors: `invalid_client`; `invalid_request` when it is not clear which way of proving was meant.
 pub(super) async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Arc<Client>> {
-    let presented = present(headers, parameters)?;
+    let presented = present(issuer, headers, parameters)?;
     let named = presented.client_id.clone();
     prove(issuer, presented).await.inspect_err(|error| {
         if error.code == ErrorCode::InvalidClient {
@@ -64,7 +64,7 @@ async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
 }
 
 /// RFC 6749 §2.3: one method per request.
-fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
+fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
     let form_id = parameters.owned("client_id")?;
     let form_secret = parameters.owned("client_secret")?;
     let assertion = assertion(parameters)?;
@@ -85,7 +85,7 @@ fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
         (None, None, None) => (None, Proof::Nothing),
     };
     match (named, form_id) {
-        (Some(named), Some(form_id)) if named != form_id => {
+        (Some(named), Some(form_id)) if !issuer.is_same_client(&named, &form_id) => {
             Err(OAuthError::invalid_request("client_id differs from the one that the client authenticates as"))
         }
         (Some(client_id), _) | (None, Some(client_id)) => Ok(Presented { client_id, proof }),

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::client_authentication::authenticate;
 use super::form::Form;
 use crate::app::App;
 use crate::issuer::Issuer;
-use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::token::TokenRequest;
 use crate::registry::client::Client;
@@ -50,16 +49,6 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
             let form = T::from_parameters(&parameters)?;
             Ok(Self { issuer: issuer.clone(), client, form })
         };
-        read.await.map_err(|error: OAuthError| refuse(error, headers.contains_key(header::AUTHORIZATION)))
+        read.await.map_err(|error: OAuthError| error.into_response())
     }
-}
-
-/// RFC 6749 §5.2: a client that tried HTTP authentication is told which scheme it should have used.
-fn refuse(error: OAuthError, tried_basic: bool) -> Response {
-    let challenge = tried_basic && error.code == ErrorCode::InvalidClient;
-    let mut response = error.into_response();
-    if challenge {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"uitsmijter\""));
-    }
-    response
 }

@@ -33,12 +33,9 @@ impl Origin {
             // The first is the one that the outermost proxy wrote.
             Some(value.split(',').next().unwrap_or_default().trim()).filter(|_| trusted)
         };
-        let scheme = match forwarded("x-forwarded-proto") {
-            Some("https") => "https",
-            Some("http") => "http",
-            _ if settings.secure => "https",
-            _ => "http",
-        };
+        // Whoever says that URLs are https means all of them, whatever a proxy in between speaks to us.
+        let secure = settings.secure || forwarded("x-forwarded-proto") == Some("https");
+        let scheme = if secure { "https" } else { "http" };
         let host = match (forwarded("x-forwarded-host"), parts.uri.authority()) {
             (Some(host), _) => host,
             (None, Some(authority)) => authority.as_str(),

@@ -40,6 +40,7 @@ config:
   secret: "{SECRET}"
   grant_types: [client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]
   scopes: [jobs, profile]
+  accepted_audiences: [web]
 ---
 name: legacy
 config:

@@ -167,10 +167,11 @@ fn check(answer: &Answer, page: bool, what: &str) {
     assert!(!answer.body.contains("<zz"), "{what} came back as markup: {answer:#?}");
     assert!(answer.header_values("set-cookie").iter().all(|cookie| !cookie.contains("zz=1")), "{what}: {answer:#?}");
     if answer.status.is_redirection() && answer.status != 304 {
-        let location = answer.header("location");
-        let own = location.starts_with('/') && !location.starts_with("//") && !location.starts_with("/\\");
-        let registered = [CALLBACK, "http://127.0.0.1", "https://app.acme.example/bye", "https://login.acme.example"];
-        assert!(own || registered.iter().any(|uri| is_at(location, uri)), "{what} leads elsewhere: {answer:#?}");
+        assert!(is_allowed(answer.header("location")), "{what} leads elsewhere: {answer:#?}");
+    }
+    for action in answer.body.split(" action=\"").skip(1) {
+        let target = action.split('"').next().unwrap_or_default().replace("&amp;", "&");
+        assert!(is_allowed(&target), "{what} sends a form elsewhere: {answer:#?}");
     }
     if answer.status.is_client_error() && page {
         assert!(answer.header("content-type").starts_with("text/html"), "{what}: {answer:#?}");
@@ -184,32 +185,16 @@ fn check(answer: &Answer, page: bool, what: &str) {
     }
 }
 
-/// Whether a browser goes from `location` to `uri`, perhaps with another port or a query, or to something below it.
-fn is_at(location: &str, uri: &str) -> bool {
-    let (Ok(location), Ok(uri)) = (url::Url::parse(location), url::Url::parse(uri)) else { return false };
-    let plain = location.username().is_empty() && location.password().is_none();
-    let below = location.path().strip_prefix(uri.path().trim_end_matches('/'));
-    plain
-        && (location.scheme(), location.host()) == (uri.scheme(), uri.host())
-        && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-#[test]
-fn a_place_is_told_apart_from_those_that_look_like_it() {
-    let uri = "http://127.0.0.1/cb";
-    for place in ["http://127.0.0.1/cb", "http://127.0.0.1:5000/cb?code=1", "http://127.0.0.1/cb/x"] {
-        assert!(is_at(place, uri), "{place}");
-    }
-    for place in [
-        "http://127.0.0.1:x@evil.example/cb",
-        "http://127.0.0.1/cb/../../evil",
-        "http://127.0.0.1.evil.example/cb",
-        "http://127.0.0.1/cbx",
-        "https://127.0.0.1/cb",
-        "//127.0.0.1/cb",
-    ] {
-        assert!(!is_at(place, uri), "{place}");
-    }
+/// Whether a browser may be sent there: to a page of ours, or to exactly what is registered, whatever its query.
+fn is_allowed(target: &str) -> bool {
+    let own = target.starts_with('/') && !target.starts_with("//") && !target.starts_with("/\\");
+    let Ok(url) = url::Url::parse(target) else { return own };
+    let place = (url.origin().ascii_serialization(), url.path());
+    let (origin, path) = (place.0.as_str(), place.1);
+    let registered = matches!((origin, path), ("https://app.acme.example", "/callback" | "/bye"));
+    let native = url.scheme() == "http" && url.host_str() == Some("127.0.0.1") && path == "/native";
+    let nobody = url.username().is_empty() && url.password().is_none();
+    nobody && (registered || native || matches!(origin, "https://login.acme.example" | "http://login.acme.example"))
 }
 
 /// Right requests to all endpoints that take parameters, and the watched server they are right for.
@@ -465,7 +450,7 @@ async fn thousands_of_parameters_are_read_in_no_time() {
 
 /// Whether errors of the path are pages.
 fn is_page_path(path: &str) -> bool {
-    matches!(path, "/authorize" | "/login" | "/consent" | "/logout" | "/")
+    matches!(path, "/authorize" | "/login" | "/consent" | "/logout" | "/activate" | "/")
 }
 
 mod fuzz {
@@ -473,11 +458,19 @@ mod fuzz {
 
     use proptest::prelude::*;
     use proptest::test_runner::{Config, TestRng, TestRunner};
+    use uitsmijter::random::{Random, SystemRandom};
 
     use super::*;
 
-    const PATHS: [&str; 18] = [
+    const PATHS: [&str; 25] = [
         "/",
+        "/activate",
+        "/device_authorization",
+        "/oauth/device_authorization",
+        "/interceptor",
+        "/interceptor/x",
+        "/openapi.json",
+        "/health/ready",
         "/authorize",
         "/login",
         "/consent",
@@ -496,7 +489,21 @@ mod fuzz {
         "/health",
         "/nothing%00%ff/<zz>",
     ];
-    const NAMES: [&str; 34] = [
+    const NAMES: [&str; 48] = [
+        "audience",
+        "subject_token",
+        "subject_token_type",
+        "actor_token",
+        "actor_token_type",
+        "requested_token_type",
+        "client_assertion",
+        "client_assertion_type",
+        "device_code",
+        "user_code",
+        "session",
+        "everywhere",
+        "mode",
+        "claims_locales",
         "client_id",
         "redirect_uri",
         "response_type",
@@ -584,6 +591,8 @@ mod fuzz {
         Raw,
         Json,
         Mixed,
+        /// Percent-encoded twice.
+        Twice,
     }
 
     #[derive(Clone, Debug)]
@@ -595,6 +604,8 @@ mod fuzz {
         in_query: bool,
         noise: Vec<u8>,
         headers: Vec<(&'static str, String)>,
+        /// Sent by a browser in which somebody is signed in.
+        signed_in: bool,
     }
 
     fn value() -> impl Strategy<Value = String> {
@@ -715,8 +726,7 @@ mod fuzz {
             prop::sample::select(&PATHS[..]),
             prop::collection::vec(pair(), 0..12),
         );
-        let dress =
-            prop_oneof![5 => Just(Dress::Form), 1 => Just(Dress::Raw), 1 => Just(Dress::Json), 1 => Just(Dress::Mixed)];
+        let dress = prop_oneof![5 => Just(Dress::Form), 1 => Just(Dress::Raw), 1 => Just(Dress::Json), 1 => Just(Dress::Mixed), 1 => Just(Dress::Twice)];
         let noise = prop_oneof![6 => Just(Vec::new()), 1 => prop::collection::vec(any::<u8>(), 0..64)];
         (
             prop_oneof![1 => anything, 1 => nearly()],
@@ -724,8 +734,9 @@ mod fuzz {
             any::<bool>(),
             noise,
             prop::collection::vec(header_value(), 0..3),
+            any::<bool>(),
         )
-            .prop_map(|((method, path, pairs), dress, in_query, noise, headers)| Wild {
+            .prop_map(|((method, path, pairs), dress, in_query, noise, headers, signed_in)| Wild {
                 method,
                 path,
                 pairs,
@@ -733,6 +744,7 @@ mod fuzz {
                 in_query: in_query || method == "GET",
                 noise,
                 headers,
+                signed_in,
             })
     }
 
@@ -747,6 +759,7 @@ mod fuzz {
                 Dress::Raw => ("application/x-www-form-urlencoded", raw),
                 Dress::Json => ("application/json", json),
                 Dress::Mixed => ("application/x-www-form-urlencoded", json),
+                Dress::Twice => ("application/x-www-form-urlencoded", form.replace('%', "%25")),
             };
             let body = [body.as_bytes(), &self.noise].concat();
             let target = match self.in_query {
@@ -767,35 +780,57 @@ mod fuzz {
         }
     }
 
+    /// The cookies of a browser in which somebody is signed in.
+    async fn jar(server: &TestServer) -> String {
+        let mut browser = Browser::new(server);
+        RelyingParty::new(server, "spa").obtain_code_in(&mut browser, &[]).await;
+        let pairs: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
+    fn number(name: &str) -> Option<u64> {
+        std::env::var(name).ok().and_then(|number| number.parse().ok())
+    }
+
+    /// `FULL=1` sends a hundred thousand requests, `FUZZ_CASES` says how many; `FUZZ_SEED` repeats a run that failed.
     #[test]
     fn whatever_is_sent_there_is_an_answer() {
-        let cases = std::env::var("FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2000);
+        let full = number("FULL") == Some(1);
+        let cases = number("FUZZ_CASES").unwrap_or(if full { 100_000 } else { 2_000 });
+        let seed = std::env::var("FUZZ_SEED").unwrap_or_else(|_| SystemRandom.identifier());
+        println!("FUZZ_SEED={seed}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let server = runtime.block_on(TestServer::start());
         let config = Config {
-            cases,
+            cases: u32::try_from(cases).expect("fewer"),
             failure_persistence: None,
             max_shrink_iters: 2000,
             max_global_rejects: u32::MAX,
             ..Config::default()
         };
-        let rng = TestRng::deterministic_rng(config.rng_algorithm);
-        let statuses = std::cell::RefCell::new(std::collections::BTreeMap::<u16, usize>::new());
+        let bytes = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, seed.as_bytes());
+        let rng = TestRng::from_seed(config.rng_algorithm, bytes.as_ref());
+        let statuses = std::cell::RefCell::new(std::collections::BTreeMap::<u16, u64>::new());
+        let cookies = std::cell::RefCell::new(runtime.block_on(jar(&server)));
         let outcome = TestRunner::new_with_rng(config, rng).run(&wild(), |wild| {
-            let Some(request) = wild.request() else { return Ok(()) };
+            let Some(mut request) = wild.request() else { return Ok(()) };
+            if wild.signed_in {
+                request.headers_mut().append(header::COOKIE, cookies.borrow().parse().expect("cookies"));
+            }
             let answer = runtime.block_on(server.send(request));
             *statuses.borrow_mut().entry(answer.status.as_u16()).or_default() += 1;
             check(&answer, wild.is_for_people(), "");
+            if answer.header_values("set-cookie").iter().any(|cookie| cookie.contains("Max-Age=0")) {
+                // Signed out, or somebody else.
+                *cookies.borrow_mut() = runtime.block_on(jar(&server));
+            }
             Ok(())
         });
         println!("{:?}", statuses.borrow());
         if let Err(error) = outcome {
-            panic!("{error}");
+            panic!("FUZZ_SEED={seed}: {error}");
         }
         let statuses = statuses.into_inner();
-        assert!(
-            statuses.get(&200).is_some_and(|times| *times > cases as usize / 100),
-            "some get through: {statuses:?}"
-        );
+        assert!(statuses.get(&200).is_some_and(|times| *times > cases / 100), "some get through: {statuses:?}");
     }
 }

@@ -365,3 +365,23 @@ fn changes_that_need_a_restart_are_named_and_the_level_of_the_log_is_none() {
     assert_eq!(before.needing_restart(&environment(&[("LISTEN", "127.0.0.1:9")]).unwrap())[0], "listen");
     assert!(before.needing_restart(&defaults()).is_empty());
 }
+
+#[test]
+fn a_plain_issuer_contradicts_secure_unless_it_is_on_this_machine() {
+    let conflicts = |issuer: &str, secure: &str| {
+        let tenant = format!("name: t\nconfig:\n  hosts: [login.example.com]\n  issuer: {issuer}\n");
+        let registry = crate::harness::server::registry(&tenant);
+        let found = crate::harness::fixtures::settings(&[("SECURE", secure)]).conflicts(&registry.current());
+        found.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    let told = conflicts("http://login.example.com", "true");
+    assert!(told.len() == 1 && told[0].contains("plain http"), "{told:?}");
+    for (issuer, secure) in [
+        ("https://login.example.com", "true"),
+        ("http://localhost:8080", "true"),
+        ("http://127.0.0.1", "true"),
+        ("http://login.example.com", "false"),
+    ] {
+        assert_eq!(conflicts(issuer, secure), Vec::<String>::new(), "{issuer} {secure}");
+    }
+}

@@ -37,8 +37,6 @@ async fn what_cannot_be_trusted_is_a_page_and_never_a_redirect() {
         &[("redirect_uri", "https://app.acme.example@evil.example/callback")],
         &[("redirect_uri", "https://app.acme.example/callback"), ("redirect_uri", "https://evil.example/")],
         &[("redirect_uri", "javascript:alert(1)")],
-        &[("state", "a"), ("state", "b")],
-        &[("response_mode", "fragment")],
     ] {
         let answer = server.get(&spa.authorize_path(extra)).await.expect_page(400);
         assert_eq!(answer.header("location"), "", "{extra:?}");
@@ -75,6 +73,72 @@ async fn every_other_error_goes_back_to_the_client_with_state_and_issuer() {
         assert_eq!(query["state"], "state-._~ with spaces & ampersands", "{extra:?}");
         assert_eq!(query["iss"], "https://login.acme.example");
         assert_eq!(query.len(), 4, "error, error_description, state and iss, nothing else: {query:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_for_the_answer_that_cannot_be_met_is_told_by_query() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let state = "state-._~ with spaces & ampersands";
+    for (extra, expected) in [
+        (&[("response_mode", "fragment")][..], Some(state)),
+        (&[("state", "a"), ("state", "b")], None),
+        (&[("state", "a\u{7}")], None),
+        (&[("response_mode", "query"), ("response_mode", "form_post")], Some(state)),
+    ] {
+        for answer in [
+            server.get(&spa.authorize_path(extra)).await,
+            server.post("/authorize", &fields_of(&spa.authorize_path(extra))).await,
+        ] {
+            let answer = answer.expect_error_redirect("invalid_request");
+            assert!(answer.location().starts_with("https://app.acme.example/callback?error="), "{answer:#?}");
+            assert_eq!(answer.query().get("state").map(String::as_str), expected, "{extra:?}");
+        }
+    }
+}
+
+/// The parameters of a path, for a form.
+fn fields_of(path: &str) -> Vec<(&'static str, &'static str)> {
+    let url = url::Url::parse(&format!("https://login.acme.example{path}")).expect("a URL");
+    let leaked = |text: std::borrow::Cow<'_, str>| -> &'static str { text.into_owned().leak() };
+    url.query_pairs().map(|(name, value)| (leaked(name), leaked(value))).collect()
+}
+
+#[tokio::test]
+async fn a_form_from_another_site_does_not_disturb_what_waits_in_other_windows() {
+    let (server, store) = TestServer::start_watched(&crate::harness::fixtures::documents()).await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let waiting = browser.visit(&spa.authorize_path(&[])).await.expect_page(200);
+    let writes = store.writes();
+    // Cross-site, so without cookies.
+    let sent_round = server.post("/authorize", &fields_of(&spa.authorize_path(&[]))).await.expect(303);
+    assert_eq!((sent_round.header("set-cookie"), store.writes()), ("", writes));
+    let second = browser.visit(sent_round.location()).await.expect_page(200);
+    spa.code_of(&browser.sign_in(&second).await);
+    spa.code_of(&browser.sign_in(&waiting).await);
+}
+
+#[tokio::test]
+async fn a_client_may_call_a_parameter_of_its_own_interaction() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&spa.authorize_path(&[("interaction", "mine")])).await.expect_page(200);
+    spa.code_of(&browser.sign_in(&page).await);
+}
+
+#[tokio::test]
+async fn a_claim_of_a_scope_that_the_client_may_not_have_is_not_given_by_name() {
+    let server = TestServer::start().await;
+    let web = RelyingParty::new(&server, "web");
+    let claims = r#"{"userinfo":{"address":null,"name":null},"id_token":{"address":{"essential":true},"name":null}}"#;
+    let tokens = web.redeem(&web.obtain_code(&[("scope", "openid"), ("claims", claims)]).await).await.expect(200);
+    let userinfo = server.get_with_token("/userinfo", &tokens.member("access_token")).await.expect(200).json();
+    let id_token = crate::harness::response::decoded(&tokens.member("id_token"), 1);
+    for told in [userinfo, id_token] {
+        assert_eq!((&told["name"], &told["address"]), (&"Ada Lovelace".into(), &serde_json::Value::Null));
     }
 }
 
@@ -237,12 +301,56 @@ async fn a_client_that_wants_consent_gets_it_once() {
 }
 
 #[tokio::test]
-async fn head_is_not_an_authorization_request() {
+async fn a_consent_is_remembered_besides_those_before() {
     let server = TestServer::start().await;
-    let answer = server
-        .send(axum::http::Request::head("/authorize?client_id=spa").body(axum::body::Body::empty()).expect("a request"))
-        .await;
-    assert!(answer.status.is_client_error(), "{answer:#?}");
+    let shop = RelyingParty::new(&server, "shop");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&shop.authorize_path(&[("scope", "openid profile")])).await.expect_page(200);
+    let question = browser.sign_in(&page).await.expect_page(200);
+    let allowed = [("interaction", &*question.hidden("interaction")), ("decision", "allow")];
+    browser.post("/consent", &allowed).await.expect(303);
+    let less = shop.authorize_path(&[("scope", "openid"), ("prompt", "consent")]);
+    let question = browser.visit(&less).await.expect_page(200);
+    let allowed = [("interaction", &*question.hidden("interaction")), ("decision", "allow")];
+    browser.post("/consent", &allowed).await.expect(303);
+    shop.code_of(&browser.get(&shop.authorize_path(&[("scope", "openid profile"), ("prompt", "none")])).await);
+}
+
+#[tokio::test]
+async fn a_claim_that_is_asked_for_by_name_needs_the_consent_of_its_scope() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::new(&server, "shop");
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&shop.authorize_path(&[("scope", "openid")])).await.expect_page(200);
+    let question = browser.sign_in(&page).await.expect_page(200);
+    let allowed = [("interaction", &*question.hidden("interaction")), ("decision", "allow")];
+    browser.post("/consent", &allowed).await.expect(303);
+    shop.code_of(&browser.get(&shop.authorize_path(&[("scope", "openid"), ("prompt", "none")])).await);
+    let named = [("scope", "openid"), ("claims", r#"{"id_token":{"name":null}}"#), ("prompt", "none")];
+    browser.get(&shop.authorize_path(&named)).await.expect_error_redirect("consent_required");
+    let question = browser.visit(&shop.authorize_path(&named[..2])).await.expect_page(200);
+    assert!(question.body.contains("profile"), "{question:#?}");
+}
+
+#[tokio::test]
+async fn head_is_not_an_authorization_request() {
+    let (server, store) = TestServer::start_watched(&crate::harness::fixtures::documents()).await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let id_token = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).member("id_token");
+    let step = browser.get(&spa.authorize_path(&[("prompt", "login")])).await;
+    let page = browser.visit(step.location()).await.expect_page(200);
+    let interaction = page.hidden("interaction");
+    let fields =
+        [("username", "ada"), ("password", crate::harness::fixtures::PASSWORD), ("interaction", &*interaction)];
+    let resume = browser.post("/login", &fields).await.location().to_owned();
+    let writes = store.writes();
+    for path in [&spa.authorize_path(&[]), &resume, &format!("/logout?id_token_hint={id_token}")] {
+        let answer = browser.head(path).await.expect(405);
+        assert_eq!((answer.header("allow"), answer.header("location"), answer.body.as_str()), ("GET, POST", "", ""));
+    }
+    assert_eq!(store.writes(), writes, "nothing has happened");
+    spa.code_of(&browser.get(&resume).await);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::response::decoded;
-use crate::harness::{Application, Browser, RelyingParty, TestServer, fixtures};
+use crate::harness::{Application, Browser, Proxy, RelyingParty, TestServer, fixtures};
 
 /// A server whose clients `one` and `two` listen at `application`.
 async fn server(application: &Application, environment: &[(&str, &str)]) -> TestServer {
@@ -186,4 +186,65 @@ async fn whoever_ends_a_session_from_the_list_tells_its_clients_too() {
     phone.post("/", &[("token", &page.hidden("token")), ("everywhere", "1")]).await.expect(303);
     let told = application.wait_for(2).await;
     assert_eq!(decoded(&logout_token(&told[1]), 1)["aud"], "two");
+}
+
+#[tokio::test]
+async fn a_client_of_a_session_that_was_prolonged_is_told_all_the_same() {
+    let application = Application::start("").await;
+    let tenant = fixtures::tenant("acme", "login.acme.example").replace(
+        "hosts: [\"login.acme.example\"]",
+        "hosts: [\"login.acme.example\", \"*.acme.example\"]\n  interceptor: {domain: login.acme.example, cookie: .acme.example}",
+    );
+    let client = format!(
+        "name: one\nconfig:\n  tenantname: acme\n  ident: one\n  redirect_urls: ['{}']\n  scopes: [openid]\n  \
+         backchannel_logout_uri: {}\n",
+        fixtures::CALLBACK,
+        application.url("/bye")
+    );
+    let day = [("COOKIE_EXPIRATION_IN_DAYS", "1")];
+    let server = TestServer::start_with(&format!("{tenant}\n---\n{client}"), &day).await;
+    let mut browser = Browser::new(&server);
+    sign_in(&server, &mut browser, "one").await;
+    for _ in 0..2 {
+        server.clock.advance(std::time::Duration::from_secs(20 * 60 * 60));
+        Proxy::new(&server).ask(&browser, "https://shop.acme.example/").await.expect(200);
+    }
+    sign_out(&mut browser).await;
+    application.wait_for(1).await;
+}
+
+#[tokio::test]
+async fn two_sign_outs_at_once_tell_a_client_once() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let mut browser = Browser::new(&server);
+    let tokens = sign_in(&server, &mut browser, "one").await;
+    let path = format!("/logout?id_token_hint={}", tokens["id_token"].as_str().expect("a hint"));
+    let mut windows: Vec<_> = (0..8).map(|_| Browser::new(&server)).collect();
+    windows.iter_mut().for_each(|window| window.cookies = browser.cookies.clone());
+    futures_util::future::join_all(windows.iter_mut().map(|window| window.get(&path))).await;
+    // A second call would have come by the time that another client is called.
+    let mut other = Browser::new(&server);
+    sign_in(&server, &mut other, "two").await;
+    sign_out(&mut other).await;
+    application.wait_for(2).await;
+}
+
+#[tokio::test]
+async fn nobody_who_signs_out_waits_for_a_client_that_never_answers() {
+    // It takes connections, and that is all it does.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = silent.local_addr().expect("an address");
+    let client = format!(
+        "name: one\nconfig:\n  tenantname: acme\n  ident: one\n  redirect_urls: ['{}']\n  scopes: [openid]\n  \
+         backchannel_logout_uri: http://{address}/bye\n",
+        fixtures::CALLBACK
+    );
+    let server = TestServer::start_with(&format!("{}\n---\n{client}", fixtures::documents()), &[]).await;
+    let mut browser = Browser::new(&server);
+    sign_in(&server, &mut browser, "one").await;
+    sign_out(&mut browser).await;
+    // It is being called, and the person has been gone for a while.
+    silent.accept().await.expect("a call");
+    assert!(browser.session().is_none());
 }

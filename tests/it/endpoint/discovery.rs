@@ -3,8 +3,9 @@
 use axum::body::Body;
 use axum::http::{Request, header};
 
+use crate::harness::fixtures::SECRET;
 use crate::harness::server::GLOBEX;
-use crate::harness::{RelyingParty, TestServer};
+use crate::harness::{Browser, RelyingParty, TestServer};
 
 const DOCUMENTS: [&str; 3] =
     ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"];
@@ -149,4 +150,55 @@ async fn a_tenant_without_clients_has_no_empty_members() {
     let document = server.get("/.well-known/openid-configuration").await.expect(200).json();
     let empty = |value: &serde_json::Value| value.as_array().is_some_and(Vec::is_empty);
     assert!(document.as_object().expect("an object").values().all(|value| !empty(value)), "{document}");
+}
+
+#[tokio::test]
+async fn every_value_that_is_named_works() {
+    let server = TestServer::start().await;
+    let document = server.get("/.well-known/openid-configuration").await.expect(200).json();
+    let named = |member: &str| -> Vec<String> {
+        let values = document[member].as_array().unwrap_or_else(|| panic!("no {member}"));
+        values.iter().map(|value| value.as_str().expect("a name").to_owned()).collect()
+    };
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    spa.obtain_code_in(&mut browser, &[]).await;
+    for mode in named("response_modes_supported") {
+        let answer = browser.get(&spa.authorize_path(&[("response_mode", &mode)])).await;
+        assert!(
+            answer.header("location").contains("code=") || answer.hidden("code").len() >= 43,
+            "{mode}: {answer:#?}"
+        );
+    }
+    for member in ["response_types_supported", "code_challenge_methods_supported", "acr_values_supported"] {
+        let parameter = match member {
+            "response_types_supported" => "response_type",
+            "code_challenge_methods_supported" => "code_challenge_method",
+            _ => "acr_values",
+        };
+        for value in named(member) {
+            let answer = browser.get(&spa.authorize_path(&[(parameter, &value)])).await;
+            assert!(answer.query().contains_key("code"), "{parameter} {value}: {answer:#?}");
+        }
+    }
+    // Each grant is understood: what is wrong is what was presented, never the grant.
+    for grant in named("grant_types_supported") {
+        let fields = [("grant_type", grant.as_str()), ("client_id", "spa")];
+        let answer = server.post("/token", &fields).await;
+        assert_ne!(answer.json()["error"], "unsupported_grant_type", "{grant}");
+    }
+    for method in named("token_endpoint_auth_methods_supported") {
+        let own = ("grant_type", "client_credentials");
+        let answer = match method.as_str() {
+            "client_secret_basic" => RelyingParty::new(&server, "service").token(&[own]).await,
+            "client_secret_post" => {
+                server.post("/token", &[own, ("client_id", "service"), ("client_secret", SECRET)]).await
+            }
+            "none" => spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await,
+            // `client_assertion.rs` drives it with each kind of key.
+            "private_key_jwt" => continue,
+            other => panic!("{other} is named and nobody drives it"),
+        };
+        answer.expect(200);
+    }
 }

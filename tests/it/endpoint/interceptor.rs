@@ -232,3 +232,15 @@ async fn the_host_of_the_login_page_needs_no_mention_among_the_hosts() {
     assert_eq!(proxy.sign_in(&mut browser, &held).await.expect(303).location(), SHOP);
     proxy.ask(&browser, SHOP).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_proxy_cannot_turn_https_off_where_the_operator_turned_it_on() {
+    let server = usual().await;
+    let browser = Browser::new(&server);
+    let proxy = Proxy::new(&server);
+    let headers = [("host", "login.acme.example"), ("x-forwarded-proto", "http")];
+    let discovery = proxy.ask_with(&browser, "/.well-known/openid-configuration", &headers).await.expect(200);
+    assert_eq!(discovery.json()["issuer"], "https://login.acme.example");
+    let login = proxy.ask_with(&browser, "/login", &headers).await.expect(303);
+    assert!(login.header("set-cookie").contains("Secure"), "{login:#?}");
+}

@@ -5,10 +5,10 @@ use uitsmijter::login::participant::Participant;
 use uitsmijter::token::logout_token;
 use uitsmijter::web::forwarded::Origin;
 
-use crate::harness::fixtures::{CALLBACK, SECRET};
+use crate::harness::fixtures::{self, CALLBACK, SECRET};
 use crate::harness::relying_party::VERIFIER;
-use crate::harness::server::{GLOBEX, form};
-use crate::harness::{Answer, Browser, RelyingParty, TestServer};
+use crate::harness::server::{ACME, GLOBEX, form};
+use crate::harness::{Answer, Browser, ClientKey, Proxy, RelyingParty, TestServer};
 
 /// Everything that the tenant `acme` gave to somebody.
 struct Artefacts {
@@ -141,4 +141,101 @@ async fn no_hint_session_or_pending_step_of_one_tenant_leads_anywhere_at_the_oth
     }
     let hint = format!("/logout?id_token_hint={}", own.logout_token);
     Browser::new(&server).get(&hint).await.expect_page(400);
+}
+
+#[tokio::test]
+async fn no_proof_of_one_tenants_client_is_one_at_the_other() {
+    let key = ClientKey::new("ES256");
+    let keys = json!({ "keys": [key.jwk(json!({}))] });
+    let signer = |tenant: &str, ident: &str| {
+        format!(
+            "name: {ident}\nconfig:\n  tenantname: {tenant}\n  ident: {ident}\n  grant_types: [client_credentials]\n  jwks: {keys}"
+        )
+    };
+    let documents = [fixtures::documents(), signer("acme", "signer"), signer("globex", "globex-signer")];
+    let server = TestServer::start_with(&documents.join("\n---\n"), &[]).await;
+    let now = server.app.clock.now().0;
+    let (acme, globex) = ("https://login.acme.example", "https://login.globex.example");
+    for (number, (host, client_id, audience, status)) in [
+        (GLOBEX, "globex-signer", globex, 200),
+        (ACME, "signer", acme, 200),
+        (GLOBEX, "signer", globex, 401),
+        (GLOBEX, "signer", acme, 401),
+        (GLOBEX, "globex-signer", acme, 401),
+        (ACME, "globex-signer", acme, 401),
+        (ACME, "globex-signer", globex, 401),
+        (ACME, "signer", globex, 401),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let claims =
+            json!({ "iss": client_id, "sub": client_id, "aud": audience, "exp": now + 60, "jti": number.to_string() });
+        let assertion = key.sign(&json!({ "alg": "ES256" }), &claims);
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+        ];
+        let mut request = form("/token", &fields);
+        request.headers_mut().insert("host", host.parse().expect("a host"));
+        let answer = server.send(request).await.expect(status);
+        assert_eq!(answer.json()["error"] == "invalid_client", status == 401, "{client_id} for {audience} at {host}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_of_one_tenant_acts_at_the_other() {
+    let server = TestServer::start().await;
+    let service = RelyingParty::new(&server, "exchange-service");
+    let actor = service.token(&[("grant_type", "client_credentials")]).await.expect(200).member("access_token");
+    let code = RelyingParty::new(&server, "globex-exchange-service")
+        .obtain_code_in(&mut Browser::at(&server, GLOBEX), &[])
+        .await;
+    let client = [("client_id", "globex-exchange-service"), ("client_secret", SECRET)];
+    let grant = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = post(&server, "/token", &[&client[..], &grant].concat()).await.expect(200);
+    let (subject, kind) = (tokens.member("access_token"), "urn:ietf:params:oauth:token-type:access_token");
+    let exchange = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", subject.as_str()),
+        ("subject_token_type", kind),
+    ];
+    post(&server, "/token", &[&client[..], &exchange].concat()).await.expect(200);
+    let acting = [("actor_token", actor.as_str()), ("actor_token_type", kind)];
+    let answer = post(&server, "/token", &[&client[..], &exchange, &acting].concat()).await;
+    answer.expect_error(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn no_session_or_device_of_one_tenant_is_anything_behind_a_proxy_or_on_a_page_of_the_other() {
+    let host = r#"hosts: ["login.globex.example"]"#;
+    let with = format!("{host}\n  interceptor: {{domain: login.globex.example}}");
+    let server = TestServer::start_with(&fixtures::documents().replace(host, &with), &[]).await;
+    let device = RelyingParty::new(&server, "tv").post("/device_authorization", &[]).await.expect(200);
+    let mut own = Browser::new(&server);
+    let login = own.visit("/activate").await;
+    let step = own.sign_in(&login).await.hidden("interaction");
+    let page = own.get("/").await.expect_page(200);
+    let mut thief = Browser::at(&server, GLOBEX);
+    thief.cookies = own.cookies.clone();
+    let application = "https://login.globex.example/application";
+    let held = Proxy::new(&server).ask(&thief, application).await.expect(307);
+    assert_eq!((held.header("authorization"), held.header("x-user-ident")), ("", ""));
+    let form = [("token", &*page.hidden("token")), ("everywhere", "1")];
+    thief.post("/", &form).await.expect(303);
+    assert!(own.get("/").await.expect_page(200).body.contains("Ada"), "nobody was signed out");
+    let (user_code, id) = (device.member("user_code"), ("interaction", step.as_str()));
+    let decision = [id, ("user_code", user_code.as_str()), ("decision", "allow")];
+    thief.post("/activate", &decision).await.expect_page(400);
+    own.post("/activate", &decision).await.expect_page(200);
+    let mut neighbour = Browser::at(&server, GLOBEX);
+    let login = neighbour.visit("/login").await;
+    neighbour.sign_in(&login).await;
+    Proxy::new(&server).ask(&neighbour, application).await.expect(200);
 }

@@ -1,6 +1,16 @@
 //! `/logout`: OIDC RP-Initiated Logout.
 
-use crate::harness::{Browser, RelyingParty, TestServer};
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uitsmijter::key::TenantSigning;
+use uitsmijter::key::commands::KeyCommands;
+use uitsmijter::random::SystemRandom;
+
+use crate::harness::response::decoded;
+use crate::harness::{Browser, RelyingParty, TestServer, fixtures};
 
 const BYE: &str = "https://app.acme.example/bye";
 
@@ -139,6 +149,58 @@ async fn an_expired_hint_is_good_and_a_client_may_ask_by_form_without_state() {
     let again =
         browser.get(&path(&[("id_token_hint", &hint), ("post_logout_redirect_uri", BYE), ("state", "2")])).await;
     assert_eq!(again.location(), format!("{BYE}?state=2"));
+}
+
+#[tokio::test]
+async fn a_hint_whose_key_is_gone_proves_nothing_and_the_person_is_asked() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let hint = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).member("id_token");
+    let kid = decoded(&hint, 0)["kid"].as_str().expect("a kid").to_owned();
+    let (store, settings) = (server.app.store.clone(), server.app.settings.signing_settings());
+    let commands = KeyCommands::new(store, settings, Arc::new(server.clock.clone()), Arc::new(SystemRandom)).unwrap();
+    commands.revoke(&TenantSigning { name: "acme", algorithm: None, overrides: None }, &kid).await.unwrap();
+    server.app.keys.follow_news().await.unwrap();
+    let fields = [("id_token_hint", hint.as_str()), ("client_id", "spa"), ("post_logout_redirect_uri", BYE)];
+    let question = browser.get(&path(&fields)).await.expect_page(200);
+    assert!(browser.session().is_some(), "nothing has happened yet");
+    assert_eq!(browser.post("/logout", &[("interaction", &question.hidden("interaction"))]).await.location(), BYE);
+}
+
+#[tokio::test]
+async fn a_hint_that_somebody_made_with_the_shared_secret_is_not_believed() {
+    let secret = "a secret that resource servers have, too";
+    let server = TestServer::start_with(&fixtures::documents(), &[("JWT_SECRET", secret)]).await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let tokens = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200);
+    assert_eq!(decoded(&tokens.member("access_token"), 0)["alg"], "HS256");
+    let claims = decoded(&tokens.member("id_token"), 1);
+    let encode = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = serde_json::json!({ "alg": "HS256", "typ": decoded(&tokens.member("id_token"), 0)["typ"] });
+    let message = format!("{}.{}", encode(&header), encode(&claims));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let forged = format!("{message}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes())));
+    browser.get(&path(&[("id_token_hint", &forged)])).await.expect_page(400);
+    let silent = spa.authorize_path(&[("prompt", "none"), ("id_token_hint", &forged)]);
+    browser.get(&silent).await.expect_error_redirect("invalid_request");
+    assert!(browser.session().is_some());
+}
+
+#[tokio::test]
+async fn a_client_whose_id_is_a_uuid_may_write_it_in_either_case() {
+    let client = format!(
+        "name: Uuid\nconfig:\n  tenantname: acme\n  ident: 6F9619FF-8B86-D011-B42D-00CF4FC964FF\n  redirect_urls: ['{}']\n  \
+         post_logout_redirect_urls: ['{BYE}']\n  scopes: [openid]",
+        fixtures::CALLBACK
+    );
+    let server = TestServer::start_with(&format!("{}\n---\n{client}", fixtures::documents()), &[]).await;
+    let uuid = RelyingParty::new(&server, "6f9619ff-8b86-d011-b42d-00cf4fc964ff");
+    let mut browser = Browser::new(&server);
+    let hint = uuid.redeem(&uuid.obtain_code_in(&mut browser, &[]).await).await.expect(200).member("id_token");
+    let fields = [("id_token_hint", hint.as_str()), ("client_id", uuid.client_id), ("post_logout_redirect_uri", BYE)];
+    assert_eq!(browser.get(&path(&fields)).await.location(), BYE);
 }
 
 #[tokio::test]

@@ -79,10 +79,25 @@ async fn a_token_that_is_not_good_gets_the_challenge_of_the_rfc() {
         let answer = server.get_with_token("/userinfo", token).await.expect_error(401, "invalid_token");
         assert!(answer.header("www-authenticate").contains("error=\"invalid_token\""), "{answer:#?}");
     }
-    let wrong = Request::get("/userinfo").header(header::AUTHORIZATION, "Basic eDp5").body(Body::empty());
-    server.send(wrong.expect("a request")).await.expect_error(400, "invalid_request");
+    for (sent, status) in [("Basic eDp5", 401), ("Basic", 401), ("Bearer", 400), ("Bearer ", 400)] {
+        let wrong = Request::get("/userinfo").header(header::AUTHORIZATION, sent).body(Body::empty());
+        let answer = server.send(wrong.expect("a request")).await.expect(status);
+        let bare = answer.header("www-authenticate") == "Bearer realm=\"uitsmijter\"";
+        assert_eq!(bare, status == 401, "another scheme is no token at all: {answer:#?}");
+    }
     server.clock.advance(Duration::from_secs(2 * 60 * 60));
     server.get_with_token("/userinfo", &access).await.expect_error(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_token_without_openid_is_for_token_info_and_not_for_userinfo() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[("scope", "profile")]).await;
+    let token = spa.redeem(&code).await.expect(200).member("access_token");
+    let answer = server.get_with_token("/userinfo", &token).await.expect_error(403, "insufficient_scope");
+    assert!(answer.header("www-authenticate").contains("error=\"insufficient_scope\""), "{answer:#?}");
+    assert_eq!(server.get_with_token("/token/info", &token).await.expect(200).json()["name"], "Ada Lovelace");
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::harness::fixtures::CALLBACK;
+use crate::harness::fixtures::{self, CALLBACK, PASSWORD};
 use crate::harness::relying_party::VERIFIER;
 use crate::harness::response::decoded;
-use crate::harness::{RelyingParty, TestServer};
+use crate::harness::{Browser, RelyingParty, TestServer};
 
 const GRANT: (&str, &str) = ("grant_type", "authorization_code");
 
@@ -146,6 +146,57 @@ async fn a_resource_indicator_becomes_the_audience() {
     let spa = RelyingParty::new(&server, "spa");
     let code = spa.obtain_code(&[("resource", "https://api.acme.example/")]).await;
     assert_eq!(spa.redeem(&code).await.expect(200).access_claims()["aud"], "https://api.acme.example/");
+}
+
+#[tokio::test]
+async fn nobody_gets_a_token_for_a_resource_that_is_not_registered_for_the_client() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let foreign = ("resource", "https://shop.acme.example");
+    server.get(&spa.authorize_path(&[foreign])).await.expect_error_redirect("invalid_target");
+    let mixed = [("resource", "https://one.example/"), foreign];
+    server.get(&spa.authorize_path(&mixed)).await.expect_error_redirect("invalid_target");
+    let code = spa.obtain_code(&[]).await;
+    let grant = [GRANT, ("code", code.as_str()), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
+    spa.token(&[&grant[..], &[foreign]].concat()).await.expect_error(400, "invalid_target");
+    let tokens = spa.redeem(&code).await.expect(200);
+    let refresh_token = tokens.member("refresh_token");
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), foreign];
+    spa.token(&refresh).await.expect_error(400, "invalid_target");
+    let service = RelyingParty::new(&server, "service");
+    service.token(&[("grant_type", "client_credentials"), foreign]).await.expect_error(400, "invalid_target");
+    let password = [("grant_type", "password"), ("username", "ada"), ("password", PASSWORD), foreign];
+    RelyingParty::new(&server, "legacy").token(&password).await.expect_error(400, "invalid_target");
+    let device = RelyingParty::new(&server, "tv").post("/device_authorization", &[foreign]).await;
+    device.expect_error(400, "invalid_target");
+}
+
+#[tokio::test]
+async fn a_token_for_another_resource_is_no_token_for_userinfo() {
+    let server = TestServer::start().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let code = spa.obtain_code(&[("resource", "https://api.acme.example/")]).await;
+    let token = spa.redeem(&code).await.expect(200).member("access_token");
+    for path in ["/userinfo", "/token/info"] {
+        server.get_with_token(path, &token).await.expect_error(401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn whoever_signs_out_while_a_code_is_redeemed_leaves_no_living_token() {
+    let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let hint = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).member("id_token");
+    let code = spa.obtain_code_in(&mut browser, &[]).await;
+    store.hold_the_next_use();
+    let sign_out = async {
+        store.used().await;
+        browser.get(&format!("/logout?id_token_hint={hint}")).await.expect_page(200);
+        store.go_on();
+    };
+    let (redeemed, ()) = tokio::join!(spa.redeem(&code), sign_out);
+    redeemed.expect_error(400, "invalid_grant");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ async fn nothing_that_may_be_granted_is_an_error() {
     let server = TestServer::start().await;
     let service = RelyingParty::new(&server, "service");
     service.token(&[GRANT, ("scope", "secret")]).await.expect_error(400, "invalid_scope");
+    service.token(&[GRANT, ("scope", "openid")]).await.expect_error(400, "invalid_scope");
     service.token(&[GRANT, ("scope", "a\"b")]).await.expect_error(400, "invalid_scope");
     let without = service.token(&[GRANT]).await.expect(200);
     assert!(without.json()["scope"].is_null());

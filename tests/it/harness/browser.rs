@@ -32,6 +32,11 @@ impl<'s> Browser<'s> {
         self.send(Request::get(path).body(Body::empty()).expect("a request")).await
     }
 
+    /// `HEAD path`.
+    pub(crate) async fn head(&mut self, path: &str) -> Answer {
+        self.send(Request::head(path).body(Body::empty()).expect("a request")).await
+    }
+
     /// `POST path` with a form, without following.
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send(form(path, fields)).await

@@ -77,6 +77,7 @@ config:
   redirect_urls: ["{CALLBACK}", "http://127.0.0.1/native"]
   post_logout_redirect_urls: ["https://app.acme.example/bye"]
   scopes: [openid, profile, email, address, phone, offline_access, "read:*"]
+  resources: ["https://api.acme.example/", "https://one.example/", "https://two.example/"]
   allowedProviderScopes: [staff]
 ---
 name: Web
@@ -93,8 +94,9 @@ config:
   ident: {prefix}service
   secret: "{SECRET}"
   redirect_urls: ["{CALLBACK}"]
-  grant_types: [client_credentials]
+  grant_types: [client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]
   scopes: [jobs, "read:*"]
+  resources: ["https://api.example/", "urn:x:*"]
 ---
 name: Legacy
 config:
@@ -120,6 +122,8 @@ config:
   redirect_urls: ["{CALLBACK}"]
   grant_types: [authorization_code, client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]
   scopes: [openid, profile, jobs, "read:*"]
+  resources: ["https://api.example/", "{prefix}service"]
+  accepted_audiences: ["{prefix}spa"]
 ---
 name: Box
 config:

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
+use tokio::sync::Notify;
 use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::store::Backend;
 
@@ -14,11 +15,21 @@ pub(crate) struct Watched {
     inner: Arc<dyn Backend>,
     writes: AtomicUsize,
     away: AtomicBool,
+    holds: AtomicBool,
+    used: Notify,
+    goes_on: Notify,
 }
 
 impl Watched {
     pub(crate) fn new(inner: Arc<dyn Backend>) -> Self {
-        Self { inner, writes: AtomicUsize::new(0), away: AtomicBool::new(false) }
+        Self {
+            inner,
+            writes: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+            holds: AtomicBool::new(false),
+            used: Notify::new(),
+            goes_on: Notify::new(),
+        }
     }
 
     /// How often something was put, used up or removed so far.
@@ -29,6 +40,21 @@ impl Watched {
     /// From here on nothing can be reached, or everything again.
     pub(crate) fn go_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Whoever uses something up next learns of it only when the test says [`Watched::go_on`].
+    pub(crate) fn hold_the_next_use(&self) {
+        self.holds.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until it was used up.
+    pub(crate) async fn used(&self) {
+        self.used.notified().await;
+    }
+
+    /// Ends the wait of whoever is held.
+    pub(crate) fn go_on(&self) {
+        self.goes_on.notify_one();
     }
 
     fn reach(&self) -> Result<&dyn Backend> {
@@ -55,7 +81,12 @@ impl Backend for Watched {
     }
 
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
-        self.write()?.consume(key).await
+        let used = self.write()?.consume(key).await;
+        if self.holds.swap(false, Ordering::SeqCst) {
+            self.used.notify_one();
+            self.goes_on.notified().await;
+        }
+        used
     }
 
     async fn compare_and_set(
