@@ -112,6 +112,8 @@ fi
     echo "maxmemory-policy noeviction"
     echo "appendonly yes"
     echo "appendfsync ${APPENDFSYNC:-everysec}"
+    # Without it, a replica that has just got a copy overhears the signal, and is killed a minute later.
+    echo "shutdown-on-sigterm nosave force"
     if [ "$PEERS" != "$SELF" ]; then
         # A master that nobody follows any more has perhaps been replaced: what it accepts now would be lost.
         echo "min-replicas-to-write 1"

@@ -25,16 +25,20 @@ if [ ! -s "$config" ]; then
         echo "sentinel announce-hostnames yes"
         echo "sentinel announce-ip $SELF"
         echo "sentinel monitor $MASTER $master 6379 $QUORUM"
-        echo "sentinel down-after-milliseconds $MASTER ${DOWN_AFTER:-5000}"
-        echo "sentinel failover-timeout $MASTER 15000"
-        echo "sentinel parallel-syncs $MASTER 1"
     } >"$config.new"
     mv "$config.new" "$config"
 fi
 
-# The password may be another than the last time, and so may the number of pods.
-grep -v "^sentinel auth-pass " "$config" | sed "s/^\(sentinel monitor $MASTER .*\) [0-9]*$/\1 $QUORUM/" >"$config.new"
-echo "sentinel auth-pass $MASTER \"$REDIS_PASSWORD\"" >>"$config.new"
+# The password may be another than the last time, and so may the number of pods and how patient they are. Two that are left
+# of three may vote each for itself; they try again after twice the failover-timeout.
+{
+    grep -Ev "^sentinel (auth-pass|down-after-milliseconds|failover-timeout|parallel-syncs) " "$config" |
+        sed "s/^\(sentinel monitor $MASTER .*\) [0-9]*$/\1 $QUORUM/"
+    echo "sentinel auth-pass $MASTER \"$REDIS_PASSWORD\""
+    echo "sentinel down-after-milliseconds $MASTER ${DOWN_AFTER:-5000}"
+    echo "sentinel failover-timeout $MASTER 6000"
+    echo "sentinel parallel-syncs $MASTER 1"
+} >"$config.new"
 mv "$config.new" "$config"
 # Redis' own variable; a Sentinel without a password does not know what to do with one.
 unset REDISCLI_AUTH
