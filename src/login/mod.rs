@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+mod attempt_count;
 pub mod attempts;
 pub mod consent;
 pub mod interaction;

@@ -13,6 +13,7 @@ use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
+use super::attempt_count::{Count, Rule, give_back, take};
 use super::attempts::Limit;
 use super::session::everything_of;
 use crate::clock::Timestamp;
@@ -34,13 +35,8 @@ pub struct ThrottlePolicy {
 /// One attempt on a name is forgiven after this long, and one from an address after that long.
 const FORGIVEN: Duration = Duration::from_secs(15 * 60);
 const FORGIVEN_ADDRESS: Duration = Duration::from_secs(60);
-/// How far a count goes beyond the free attempts; also a bound for how long it takes to be forgiven.
-const MOST: u32 = 20;
 /// How long a place is remembered at which somebody signed in.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How often a count is tried to be changed while others change it: whenever it fails, one of them got through, and of
-/// those an address lets through fewer at once.
-const TRIES: usize = 100;
 /// A delay that nobody should have to sit out because of strangers.
 const LONG: Duration = Duration::from_secs(60);
 /// How often one network may try a name that has to wait so long, and how often all networks together.
@@ -56,17 +52,6 @@ pub struct Attempt<'a> {
     pub address: Option<IpAddr>,
     /// The value of the browser's own cookie.
     pub browser: Option<&'a str>,
-}
-
-/// How many attempts there were, and when the last one was.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Count {
-    attempts: u32,
-    last: Timestamp,
-}
-
-impl Record for Count {
-    const KIND: &'static str = "attempts";
 }
 
 /// A place at which somebody has signed in.
@@ -91,14 +76,6 @@ pub struct Ticket {
     name: Option<String>,
     counted: Vec<(String, Rule)>,
     places: Vec<String>,
-}
-
-/// After how many attempts there are delays, and how long one takes to be forgiven.
-#[derive(Clone, Copy)]
-struct Rule {
-    free: u32,
-    forgiven: Duration,
-    longest_delay: Duration,
 }
 
 impl ThrottlePolicy {
@@ -151,37 +128,6 @@ async fn is_fresh(store: &Store, attempt: &Attempt<'_>, now: Timestamp) -> Resul
     Ok(FRESH_HERE.take(store, &here, now).await? && FRESH.take(store, &name, now).await?)
 }
 
-/// Counts an attempt under `key` before anybody knows how it ends, so that none of many at once is missed; or says how
-/// long it has to wait, and counts nothing.
-async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<Duration> {
-    for _ in 0..TRIES {
-        let loaded = store.load::<Count>(key).await?;
-        let count = loaded.as_ref().map(|loaded| &loaded.record);
-        let wait = count.map(|count| count.wait(now, rule)).unwrap_or_default();
-        if !wait.is_zero() {
-            return Ok(wait);
-        }
-        let next = Count::after(count, now, rule);
-        if store.replace(key, loaded.as_ref(), &next, &[], Some(next.forgiven_at(rule.forgiven))).await? {
-            return Ok(Duration::ZERO);
-        }
-    }
-    // Many at once.
-    Ok(Duration::from_secs(1))
-}
-
-/// Takes back what [`take`] has counted.
-async fn give_back(store: &Store, key: &str, rule: Rule) -> Result<()> {
-    for _ in 0..TRIES {
-        let Some(loaded) = store.load::<Count>(key).await? else { break };
-        let less = Count { attempts: loaded.record.attempts.saturating_sub(1), last: loaded.record.last };
-        if store.replace(key, Some(&loaded), &less, &[], Some(less.forgiven_at(rule.forgiven))).await? {
-            break;
-        }
-    }
-    Ok(())
-}
-
 impl Ticket {
     /// The password was right: the count of the name begins anew, the address is as it was, and the place is remembered.
     pub async fn succeeded(self, store: &Store, subject: &str, now: Timestamp) -> Result<()> {
@@ -198,34 +144,6 @@ impl Ticket {
     /// Nobody could say whether the password was right: the attempt does not count.
     pub async fn withdrawn(self, store: &Store) -> Result<()> {
         try_join_all(self.counted.iter().map(|(key, rule)| give_back(store, key, *rule))).await.map(drop)
-    }
-}
-
-impl Count {
-    /// The count once another attempt is added to what is not forgiven yet.
-    fn after(before: Option<&Self>, now: Timestamp, rule: Rule) -> Self {
-        let left = before.map(|count| count.left(now, rule.forgiven)).unwrap_or_default();
-        Self { attempts: (left + 1).min(rule.free + MOST), last: now }
-    }
-
-    /// How many attempts are not forgiven yet.
-    fn left(&self, now: Timestamp, forgiven: Duration) -> u32 {
-        let passed = now.since(self.last).as_secs() / forgiven.as_secs();
-        self.attempts.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
-    }
-
-    /// How long the next attempt has to wait: 2 s after the last free one, then twice as long each time.
-    fn wait(&self, now: Timestamp, rule: Rule) -> Duration {
-        let left = self.left(now, rule.forgiven);
-        if left < rule.free {
-            return Duration::ZERO;
-        }
-        let delay = Duration::from_secs(2 << (left - rule.free).min(MOST)).min(rule.longest_delay);
-        (self.last + delay).since(now)
-    }
-
-    fn forgiven_at(&self, forgiven: Duration) -> Timestamp {
-        self.last + forgiven * self.attempts.max(1)
     }
 }
 
@@ -262,20 +180,6 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const RULE: Rule = Rule { free: 5, forgiven: FORGIVEN, longest_delay: Duration::from_secs(300) };
-
-    #[test]
-    fn delays_double_up_to_the_longest_and_are_forgiven() {
-        let at = Timestamp(1_000_000);
-        let wait = |attempts| Count { attempts, last: at }.wait(at, RULE).as_secs();
-        assert_eq!((0..=14).map(wait).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        assert_eq!(wait(25), 300);
-        let count = Count { attempts: 7, last: at };
-        assert_eq!(count.left(at + FORGIVEN * 3, FORGIVEN), 4);
-        assert_eq!(Count::after(Some(&count), at, RULE).attempts, 8);
-        assert_eq!(Count::after(Some(&Count { attempts: 25, last: at }), at, RULE).attempts, 25);
-    }
 
     #[test]
     fn a_whole_network_of_ipv6_is_one_address() {

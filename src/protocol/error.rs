@@ -130,11 +130,13 @@ impl<E: Into<anyhow::Error>> From<E> for OAuthError {
     fn from(error: E) -> Self {
         let cause = error.into();
         let (code, description) = match cause.downcast_ref::<Unavailable>() {
-            Some(_) => (ErrorCode::TemporarilyUnavailable, "the server cannot reach its store, try again later"),
-            None => (ErrorCode::ServerError, "internal error"),
+            Some(Unavailable(what)) => {
+                (ErrorCode::TemporarilyUnavailable, format!("{what} cannot be reached, try again later").into())
+            }
+            None => (ErrorCode::ServerError, Cow::Borrowed("internal error")),
         };
         let retry_after = (code == ErrorCode::TemporarilyUnavailable).then_some(Duration::from_secs(2));
-        Self { code, description: description.into(), cause: Some(cause), retry_after }
+        Self { code, description, cause: Some(cause), retry_after }
     }
 }
 

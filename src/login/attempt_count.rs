@@ -1,0 +1,113 @@
+//! Attempts that are counted before it is known how they end: delays that grow, and counts that are forgiven with time.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::store::{Record, Store};
+
+/// How far a count goes beyond the free attempts; also a bound for how long it takes to be forgiven.
+const MOST: u32 = 20;
+/// How often a count is tried to be changed while others change it: whenever it fails, one of them got through, and of
+/// those an address lets through fewer at once.
+const TRIES: usize = 100;
+
+/// After how many attempts there are delays, and how long one takes to be forgiven.
+#[derive(Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) free: u32,
+    pub(super) forgiven: Duration,
+    pub(super) longest_delay: Duration,
+}
+
+/// How many attempts there were, and when the last one was.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Count {
+    attempts: u32,
+    last: Timestamp,
+}
+
+impl Record for Count {
+    const KIND: &'static str = "attempts";
+}
+
+/// Counts an attempt under `key` before anybody knows how it ends, so that none of many at once is missed; or says how
+/// long it has to wait, and counts nothing.
+pub(super) async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<Duration> {
+    for _ in 0..TRIES {
+        let loaded = store.load::<Count>(key).await?;
+        let count = loaded.as_ref().map(|loaded| &loaded.record);
+        let wait = count.map(|count| count.wait(now, rule)).unwrap_or_default();
+        if !wait.is_zero() {
+            return Ok(wait);
+        }
+        let next = Count::after(count, now, rule);
+        if store.replace(key, loaded.as_ref(), &next, &[], Some(next.forgiven_at(rule.forgiven))).await? {
+            return Ok(Duration::ZERO);
+        }
+    }
+    // Many at once.
+    Ok(Duration::from_secs(1))
+}
+
+/// Takes back what [`take`] has counted.
+pub(super) async fn give_back(store: &Store, key: &str, rule: Rule) -> Result<()> {
+    for _ in 0..TRIES {
+        let Some(loaded) = store.load::<Count>(key).await? else { break };
+        let less = Count { attempts: loaded.record.attempts.saturating_sub(1), last: loaded.record.last };
+        if store.replace(key, Some(&loaded), &less, &[], Some(less.forgiven_at(rule.forgiven))).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Count {
+    /// The count once another attempt is added to what is not forgiven yet.
+    fn after(before: Option<&Self>, now: Timestamp, rule: Rule) -> Self {
+        let left = before.map(|count| count.left(now, rule.forgiven)).unwrap_or_default();
+        Self { attempts: (left + 1).min(rule.free + MOST), last: now }
+    }
+
+    /// How many attempts are not forgiven yet.
+    fn left(&self, now: Timestamp, forgiven: Duration) -> u32 {
+        let passed = now.since(self.last).as_secs() / forgiven.as_secs();
+        self.attempts.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
+    }
+
+    /// How long the next attempt has to wait: 2 s after the last free one, then twice as long each time.
+    fn wait(&self, now: Timestamp, rule: Rule) -> Duration {
+        let left = self.left(now, rule.forgiven);
+        if left < rule.free {
+            return Duration::ZERO;
+        }
+        let delay = Duration::from_secs(2 << (left - rule.free).min(MOST)).min(rule.longest_delay);
+        (self.last + delay).since(now)
+    }
+
+    fn forgiven_at(&self, forgiven: Duration) -> Timestamp {
+        self.last + forgiven * self.attempts.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORGIVEN: Duration = Duration::from_secs(15 * 60);
+    const RULE: Rule = Rule { free: 5, forgiven: FORGIVEN, longest_delay: Duration::from_secs(300) };
+
+    #[test]
+    fn delays_double_up_to_the_longest_and_are_forgiven() {
+        let at = Timestamp(1_000_000);
+        let wait = |attempts| Count { attempts, last: at }.wait(at, RULE).as_secs();
+        assert_eq!((0..=14).map(wait).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(wait(25), 300);
+        let count = Count { attempts: 7, last: at };
+        assert_eq!(count.left(at + FORGIVEN * 3, FORGIVEN), 4);
+        assert_eq!(Count::after(Some(&count), at, RULE).attempts, 8);
+        assert_eq!(Count::after(Some(&Count { attempts: 25, last: at }), at, RULE).attempts, 25);
+    }
+}
