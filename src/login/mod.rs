@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 pub mod attempts;
 pub mod consent;
+pub mod delivery;
 pub mod interaction;
 pub mod participant;
 pub mod password;
