@@ -16,8 +16,8 @@ use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
 use crate::random::Random;
-use crate::registry::Registry;
 use crate::registry::tenant::Tenant;
+use crate::registry::{Registry, Snapshot};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
@@ -159,7 +159,18 @@ impl App {
             Some(fixed) => fixed.as_str().trim_end_matches('/').into(),
             None => format!("{}://{}", origin.scheme, origin.authority).into(),
         };
-        Some(Issuer {
+        Some(self.issuer_as(url, tenant, snapshot))
+    }
+
+    /// The issuer of a tenant under one of its names, where there is no request that says which.
+    pub fn issuer_named(&self, tenant: &str, url: &str) -> Option<Issuer> {
+        let snapshot = self.registry.current();
+        let tenant = snapshot.tenant(tenant)?.clone();
+        Some(self.issuer_as(url.into(), tenant, snapshot))
+    }
+
+    fn issuer_as(&self, url: Arc<str>, tenant: Arc<Tenant>, snapshot: Arc<Snapshot>) -> Issuer {
+        Issuer {
             url,
             store: self.store.within(&tenant.name),
             tenant,
@@ -174,7 +185,7 @@ impl App {
             lifetimes: self.lifetimes,
             throttle: self.settings.login_protection,
             caller: None,
-        })
+        }
     }
 
     /// The domain for which the session's cookie is set on this host; `None`: for the host alone.

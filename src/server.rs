@@ -20,11 +20,13 @@ use crate::certificate::Certificate;
 use crate::endpoint;
 use crate::endpoint::webhook::{self, Judge};
 use crate::hangup::Hangup;
+use crate::login::delivery::Delivery;
 use crate::random::Random;
 use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
 use crate::resource_status::ResourceStatus;
 use crate::settings::{Tls, Webhook};
+use crate::sign_out;
 use crate::web::views::follow;
 
 /// How often the policy looks at the keys.
@@ -35,6 +37,8 @@ const JITTER: Duration = Duration::from_secs(5);
 const NEWS: Duration = Duration::from_secs(1);
 /// How often tenants' templates are looked at.
 const VIEWS: Duration = Duration::from_secs(5);
+/// How often is looked for logout tokens that a replica which has ended was to deliver.
+const DELIVERIES: Duration = Duration::from_secs(30);
 /// How often expired records are dropped, where the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
@@ -173,6 +177,15 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         }
     }));
     tasks.spawn(follow::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
+    let resuming = app.clone();
+    tasks.spawn(every(DELIVERIES, move || {
+        let app = resuming.clone();
+        // An outage is told by those whom it holds up; what is left behind waits for the end of it.
+        async move {
+            let issuer_of = |delivery: &Delivery| app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
+            drop(sign_out::resume(&app.store, app.clock.now(), issuer_of).await);
+        }
+    }));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, move || {
         let store = store.clone();

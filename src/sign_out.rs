@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+use crate::clock::Timestamp;
 use crate::issuer::Issuer;
+use crate::login::delivery::Delivery;
 use crate::login::participant::Participant;
 use crate::login::session::Session;
 use crate::protocol::error::Result;
 use crate::registry::client::Client;
+use crate::store::Store;
 use crate::telemetry;
 use crate::token::logout_token;
 
@@ -65,19 +68,44 @@ async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
                 trace_id = tracing::field::Empty
             );
             telemetry::join(&span);
-            tokio::spawn(deliver(issuer.clone(), client, participant).instrument(span));
+            let delivery = Delivery::new(&issuer.tenant.name, participant, issuer.now());
+            keep(issuer, &delivery).await;
+            tokio::spawn(deliver(issuer.clone(), client, delivery).instrument(span));
         }
     }
 }
 
-async fn deliver(issuer: Issuer, client: Arc<Client>, participant: Participant) {
-    let mut retries = RETRIES.iter();
+/// Goes on with what a replica left behind that has ended. `issuer_of` finds the tenant.
+pub async fn resume(
+    store: &Store,
+    now: Timestamp,
+    issuer_of: impl Fn(&Delivery) -> Option<Issuer>,
+) -> anyhow::Result<()> {
+    for delivery in Delivery::take_over(store, now).await? {
+        let issuer = issuer_of(&delivery);
+        let client = issuer.as_ref().and_then(|issuer| issuer.client(&delivery.participant.client_id));
+        match issuer.zip(client) {
+            Some((issuer, client)) => drop(tokio::spawn(deliver(issuer, client, delivery))),
+            None => delivery.finish(store).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A delivery that cannot be kept is tried all the same.
+async fn keep(issuer: &Issuer, delivery: &Delivery) {
+    if let Err(error) = delivery.keep(&issuer.store, issuer.now()).await {
+        tracing::warn!(cause = format!("{error:#}"), "a logout token is not kept and is lost if this process ends");
+    }
+}
+
+async fn deliver(issuer: Issuer, client: Arc<Client>, mut delivery: Delivery) {
     loop {
-        let (again, cause) = match attempt(&issuer, &client, &participant).await {
-            Ok(()) => return,
+        let (again, cause) = match attempt(&issuer, &client, &delivery.participant).await {
+            Ok(()) => break,
             Err(failure) => failure,
         };
-        let next = retries.next().filter(|_| again);
+        let next = RETRIES.get(delivery.failures).filter(|_| again);
         tracing::warn!(
             tenant = &*issuer.tenant.name,
             client = &*client.ident,
@@ -85,9 +113,13 @@ async fn deliver(issuer: Issuer, client: Arc<Client>, participant: Participant) 
             again = next.is_some(),
             "a client could not be told that a session ended"
         );
-        let Some(pause) = next else { return };
+        let Some(pause) = next else { break };
+        delivery.postpone(issuer.now(), *pause);
+        keep(&issuer, &delivery).await;
         tokio::time::sleep(*pause).await;
     }
+    // What stays by mistake is tried once more; a client hears of an end twice rather than never.
+    drop(delivery.finish(&issuer.store).await);
 }
 
 /// One try; an error says whether another one makes sense.

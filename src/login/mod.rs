@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 mod attempt_count;
 pub mod attempts;
 pub mod consent;
+pub mod delivery;
 pub mod interaction;
 pub mod participant;
 pub mod password;

@@ -2,6 +2,9 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use uitsmijter::login::delivery::Delivery;
+use uitsmijter::login::participant::Participant;
+use uitsmijter::sign_out;
 
 use crate::harness::response::decoded;
 use crate::harness::{Application, Browser, Proxy, RelyingParty, TestServer, fixtures};
@@ -26,7 +29,7 @@ async fn sign_in(server: &TestServer, browser: &mut Browser<'_>, client_id: &'st
     client.redeem(&code).await.expect(200).json()
 }
 
-async fn sign_out(browser: &mut Browser<'_>) {
+async fn leave(browser: &mut Browser<'_>) {
     let question = browser.get("/logout").await.expect_page(200);
     browser.post("/logout", &[("interaction", &question.hidden("interaction"))]).await.expect_page(200);
 }
@@ -70,7 +73,7 @@ async fn other_sessions_go_on_and_their_clients_hear_nothing() {
     let (mut first, mut second) = (Browser::new(&server), Browser::new(&server));
     sign_in(&server, &mut first, "one").await;
     let other = sign_in(&server, &mut second, "one").await;
-    sign_out(&mut second).await;
+    leave(&mut second).await;
     let told = decoded(&logout_token(&application.wait_for(1).await[0]), 1);
     assert_eq!(told["sid"], decoded(other["id_token"].as_str().expect("an ID token"), 1)["sid"]);
     let mut path = RelyingParty::new(&server, "one").authorize_path(&[("prompt", "none")]);
@@ -115,7 +118,7 @@ async fn a_client_that_stumbles_is_told_again_and_the_person_does_not_wait() {
     let mut browser = Browser::new(&server);
     sign_in(&server, &mut browser, "one").await;
     application.answer(503, "");
-    sign_out(&mut browser).await;
+    leave(&mut browser).await;
     application.wait_for(1).await;
     application.answer(200, "");
     let told = application.wait_for(2).await;
@@ -131,12 +134,12 @@ async fn a_client_that_says_no_is_believed_and_nobody_is_called_on_a_private_add
     let mut browser = Browser::new(&believed);
     sign_in(&believed, &mut browser, "one").await;
     application.answer(StatusCode::BAD_REQUEST.as_u16(), "");
-    sign_out(&mut browser).await;
+    leave(&mut browser).await;
     application.wait_for(1).await;
     let careful = server(&application, &[("ALLOW_PRIVATE_ADDRESSES", "false")]).await;
     let mut browser = Browser::new(&careful);
     sign_in(&careful, &mut browser, "one").await;
-    sign_out(&mut browser).await;
+    leave(&mut browser).await;
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(application.received().len(), 1);
 }
@@ -161,7 +164,7 @@ async fn a_logout_token_is_signed_as_the_clients_id_tokens_are() {
         signed.push((client_id, decoded(tokens["id_token"].as_str().expect("an ID token"), 0)["alg"].clone()));
     }
     assert_eq!(signed, [("one", json!("RS256")), ("two", json!("EdDSA"))]);
-    sign_out(&mut browser).await;
+    leave(&mut browser).await;
     for token in application.wait_for(2).await.iter().map(|body| logout_token(body)) {
         let client_id = decoded(&token, 1)["aud"].clone();
         let (_, expected) = signed.iter().find(|(own, _)| client_id == *own).expect("one of them");
@@ -209,7 +212,7 @@ async fn a_client_of_a_session_that_was_prolonged_is_told_all_the_same() {
         server.clock.advance(std::time::Duration::from_secs(20 * 60 * 60));
         Proxy::new(&server).ask(&browser, "https://shop.acme.example/").await.expect(200);
     }
-    sign_out(&mut browser).await;
+    leave(&mut browser).await;
     application.wait_for(1).await;
 }
 
@@ -226,7 +229,7 @@ async fn two_sign_outs_at_once_tell_a_client_once() {
     // A second call would have come by the time that another client is called.
     let mut other = Browser::new(&server);
     sign_in(&server, &mut other, "two").await;
-    sign_out(&mut other).await;
+    leave(&mut other).await;
     application.wait_for(2).await;
 }
 
@@ -243,8 +246,56 @@ async fn nobody_who_signs_out_waits_for_a_client_that_never_answers() {
     let server = TestServer::start_with(&format!("{}\n---\n{client}", fixtures::documents()), &[]).await;
     let mut browser = Browser::new(&server);
     sign_in(&server, &mut browser, "one").await;
-    sign_out(&mut browser).await;
+    leave(&mut browser).await;
     // It is being called, and the person has been gone for a while.
     silent.accept().await.expect("a call");
     assert!(browser.session().is_none());
+}
+
+#[tokio::test]
+async fn a_client_is_told_by_another_replica_when_the_first_one_has_ended() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let now = || server.app.clock.now();
+    let resume = || {
+        let issuer_of = |delivery: &Delivery| server.app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
+        sign_out::resume(&server.app.store, server.app.clock.now(), issuer_of)
+    };
+    // What a sign-out keeps until its client has been told.
+    let participant = Participant {
+        client_id: "one".into(),
+        issuer: "https://login.acme.example".into(),
+        subject: "acme-ada".into(),
+        sid: "of a replica that has ended".into(),
+    };
+    Delivery::new("acme", participant, now()).keep(&server.app.store, now()).await.expect("a store");
+    resume().await.expect("a store");
+    assert!(application.received().is_empty(), "somebody still has it");
+    server.clock.advance(std::time::Duration::from_secs(60));
+    futures_util::future::join_all((0..4).map(|_| resume())).await;
+    let told = decoded(&logout_token(&application.wait_for(1).await[0]), 1);
+    assert_eq!((&told["aud"], &told["iss"]), (&json!("one"), &json!("https://login.acme.example")));
+    assert_eq!(told["sid"], "of a replica that has ended");
+}
+
+#[tokio::test]
+async fn a_logout_token_is_kept_until_it_has_arrived() {
+    let application = Application::start("").await;
+    let server = server(&application, &[]).await;
+    let mut browser = Browser::new(&server);
+    sign_in(&server, &mut browser, "one").await;
+    application.answer(503, "");
+    leave(&mut browser).await;
+    application.wait_for(1).await;
+    let pending = async || Delivery::pending(&server.app.store).await.expect("a store").len();
+    assert_eq!(pending().await, 1);
+    application.answer(200, "");
+    application.wait_for(2).await;
+    for _ in 0..500 {
+        if pending().await == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it arrived, and is still kept");
 }
