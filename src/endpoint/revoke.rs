@@ -1,7 +1,9 @@
 //! `POST /revoke`: RFC 7009.
 
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 
+use crate::issuer::Issuer;
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
@@ -20,11 +22,24 @@ impl ClientForm for RevocationRequest {
     }
 }
 
+/// Says no to whoever does not prove who they are; that counts, too.
+pub async fn post(
+    issuer: Issuer,
+    request: std::result::Result<ClientRequest<RevocationRequest>, Response>,
+) -> std::result::Result<StatusCode, Response> {
+    let answer = match request {
+        Ok(request) => revoke(request).await.map_err(IntoResponse::into_response),
+        Err(refusal) => Err(refusal),
+    };
+    let counter = if answer.is_ok() { &issuer.metrics.revoke_success } else { &issuer.metrics.revoke_failure };
+    counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    answer
+}
+
 /// §2.2: 200 also for what is not, or no longer, a token. §2.1: refused for another client's.
-pub async fn post(ClientRequest { issuer, client, form }: ClientRequest<RevocationRequest>) -> Result<StatusCode> {
+async fn revoke(ClientRequest { issuer, client, form }: ClientRequest<RevocationRequest>) -> Result<StatusCode> {
     if !refresh_token::revoke(&issuer, &client.ident, &form.token).await? {
         access_token::revoke(&issuer, &client.ident, &form.token).await?;
     }
-    issuer.metrics.revoke_success.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     Ok(StatusCode::OK)
 }

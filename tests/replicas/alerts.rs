@@ -1,17 +1,21 @@
-//! The alert rules for Prometheus speak of metrics and labels that a replica really shows.
+//! The alert rules for Prometheus and the dashboard speak of metrics and labels that a replica really shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use regex::Regex;
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
+use crate::journeys;
 use crate::redis::RedisServer;
 use crate::replica::INTEROP;
 use crate::sign_in::Person;
 use crate::world::World;
 
+const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/helm/uitsmijter/files/dashboard.json");
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.yaml");
 
 /// Labels that Prometheus itself adds.
@@ -63,6 +67,62 @@ async fn the_rules_ask_for_metrics_and_labels_that_a_replica_shows() {
         }
     }
     println!("{} alert rules ask for {} metrics, all of which are shown", rules.len(), asked.len());
+}
+
+#[tokio::test]
+async fn the_dashboard_asks_for_metrics_and_labels_that_a_replica_shows() {
+    let redis = RedisServer::start().await;
+    // What keys signed last is written down with a tick, which comes sooner like this.
+    let world = World::on(&redis).fast(10);
+    let replica = world.start().await;
+    let mut person = Person::new();
+    let tokens = person.sign_in(&replica).await;
+    Person::new().fail(&replica).await;
+    replica.jwks(INTEROP).await;
+    replica.token(INTEROP).await;
+    journeys::intercepted(&replica, &person).await;
+    journeys::revoked(&replica, &tokens).await;
+    let stranger = [("token", "x"), ("client_id", "nobody")];
+    reqwest::Client::new().post(replica.url("/revoke")).form(&stranger).send().await.expect("an answer");
+    person.sign_out(&replica).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut metrics = replica.metrics().await;
+    while !metrics.contains("uitsmijter_signing_key_last_expiry") {
+        assert!(Instant::now() < deadline, "{metrics}");
+        sleep(Duration::from_millis(100)).await;
+        metrics = replica.metrics().await;
+    }
+    let shown = shown(&metrics);
+
+    let text = std::fs::read_to_string(DASHBOARD).expect("the dashboard");
+    let mut asked = Vec::new();
+    queries(&serde_json::from_str(&text).expect("JSON"), &mut asked);
+    assert!(asked.len() > 20, "{asked:?}");
+    for query in &asked {
+        for (metric, labels) in asked_for(query) {
+            let known = shown.get(&metric).unwrap_or_else(|| panic!("{query}: nobody shows {metric}\n{metrics}"));
+            for label in labels.iter().filter(|label| !ADDED.contains(&label.as_str())) {
+                assert!(known.contains(label), "{query}: {metric} has no label {label}, but {known:?}");
+            }
+        }
+    }
+    println!("{} queries of the dashboard ask for what is shown", asked.len());
+}
+
+/// Every PromQL in a dashboard: what panels show, and what variables choose from.
+fn queries(part: &Value, found: &mut Vec<String>) {
+    match part {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value.as_str() {
+                    Some(text) if name == "expr" || name == "query" => found.push(text.to_owned()),
+                    _ => queries(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| queries(item, found)),
+        _ => {}
+    }
 }
 
 fn rules() -> Vec<(String, Value)> {

@@ -14,6 +14,8 @@ mod configuration;
 mod counts;
 mod failover;
 mod frozen;
+mod held;
+mod journeys;
 mod killed;
 #[path = "../interop/person.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]

@@ -36,6 +36,18 @@ impl Person {
         code_in(&left)
     }
 
+    /// What the browser shows to the server.
+    pub(crate) fn cookies(&self) -> String {
+        self.browser.cookie_header()
+    }
+
+    /// Ends the session.
+    pub(crate) async fn sign_out(&mut self, replica: &Replica) {
+        let page = self.browser.open(Url::parse(&replica.url("/logout")).expect("a URL")).await.page();
+        let page = if page.body.contains("<form") { self.browser.submit(&page, &[]).await.page() } else { page };
+        assert_eq!(page.status, 200, "{}", page.body);
+    }
+
     /// Types a wrong password.
     pub(crate) async fn fail(&mut self, replica: &Replica) {
         let page = self.browser.open(authorize(replica)).await.page();

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::configuration::{self, Document, SECRET};
+use crate::journeys::WEB;
 use crate::redis::RedisServer;
 use crate::replica::Replica;
 use crate::server::free_port;
@@ -49,9 +50,13 @@ impl World {
             began: Instant::now(),
             replicas: AtomicUsize::new(0),
         };
-        for document in
-            [configuration::tenant(), configuration::native_application(), configuration::service("service")]
-        {
+        for document in [
+            configuration::tenant(),
+            configuration::native_application(),
+            configuration::service("service"),
+            configuration::device("tv"),
+            configuration::web_application("web", WEB, WEB),
+        ] {
             world.write(&document);
         }
         let directory = world.folder.path().display().to_string();
@@ -101,7 +106,8 @@ impl World {
         self
     }
 
-    fn write(&self, document: &Document) {
+    /// Writes a file of the configuration, in the place of the one of its name.
+    pub(crate) fn write(&self, document: &Document) {
         let folder = self.folder.path().join("Resources/Configurations").join(document.folder);
         fs::create_dir_all(&folder).expect("a folder for the configuration");
         fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
@@ -124,7 +130,7 @@ impl World {
         let servers: String =
             backends.iter().map(|port| format!("    server s{port} 127.0.0.1:{port} check\n")).collect();
         let text = format!(
-            "global\n    log stderr local0 warning\ndefaults\n    mode http\n    retries 0\n    timeout connect 5s\n    \
+            "global\n    log stderr local0 warning\ndefaults\n    mode http\n    retries 0\n    timeout connect 5s\n    timeout check 5s\n    \
              timeout client 60s\n    timeout server 60s\n    default-server inter 250ms fall 2 rise 1\n\
              frontend all\n    bind 127.0.0.1:{port}\n    default_backend replicas\n\
              backend replicas\n    option httpchk GET /health/ready\n{servers}"

@@ -5,6 +5,8 @@
 #[path = "../interop/configuration.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
 mod configuration;
+#[path = "../replicas/journeys.rs"]
+mod journeys;
 #[path = "../interop/person.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
 mod person;
