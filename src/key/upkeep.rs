@@ -10,6 +10,7 @@ use crate::key::heartbeat::Heartbeat;
 use crate::key::key_ring::KeyRing;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::signer_manager::Shared;
+use crate::key::snapshot::Snapshot;
 use crate::metrics::Rotation;
 
 /// How far ahead the last expiry is written down, so that a busy tenant writes once per hour and not at each tick.
@@ -35,7 +36,9 @@ impl Shared {
     /// disagree during a roll-out do not overrule each other for ever.
     pub(super) async fn note_access(&self, ring: &KeyRing) -> Result<()> {
         let (access, now) = (ring.plan.load().access, self.keys.clock.now());
-        let Some(snapshot) = ring.snapshot().filter(|_| !self.settings.shared && ring.noted() != Some(access)) else {
+        // An older version that changes the set forgets it.
+        let is_open = |set: &Snapshot| set.set().access.is_none() || ring.noted() != Some(access);
+        let Some(snapshot) = ring.snapshot().filter(|set| !self.settings.shared && is_open(set)) else {
             return Ok(());
         };
         if access.is_asymmetric() && snapshot.set().signing(access, now).is_none() {
