@@ -25,6 +25,7 @@ use crate::protocol::error::Unavailable;
 
 /// This replica, as the others see it.
 pub struct Presence {
+    pub(super) name: String,
     /// Those who say something about it take turns.
     heartbeat: Mutex<Heartbeat>,
     written_at: AtomicI64,
@@ -44,17 +45,17 @@ const ATTEMPTS: usize = 10;
 
 impl Presence {
     /// A replica that has not said yet that it lives.
-    pub fn new(replica: String, started_at: Timestamp, opens: BTreeSet<String>) -> Self {
+    pub fn new(name: String, started_at: Timestamp, opens: BTreeSet<String>) -> Self {
         let never = || AtomicI64::new(i64::MIN);
         let heartbeat = Heartbeat {
-            replica,
+            replica: name.clone(),
             started_at,
             seen: 0,
             unreadable: BTreeSet::new(),
             opens: Some(opens),
             policy: String::new(),
         };
-        Self { heartbeat: Mutex::new(heartbeat), written_at: never(), followed_at: never(), latest: never() }
+        Self { name, heartbeat: Mutex::new(heartbeat), written_at: never(), followed_at: never(), latest: never() }
     }
 
     /// Whether it knows what the others knew a moment ago. A replica that was frozen or cut off for longer than its
@@ -195,6 +196,7 @@ impl Shared {
                 if let Some(loaded) = loaded {
                     ring.install(loaded, &self.keys);
                     self.log_signing(ring);
+                    self.tell_orders(ring, memory.set()).await;
                 }
                 return Ok(());
             }

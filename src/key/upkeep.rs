@@ -5,9 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 use tracing::info;
 
+use crate::audit;
+use crate::key::heartbeat::Heartbeat;
 use crate::key::key_ring::KeyRing;
-use crate::key::record::KeySet;
+use crate::key::record::{KeySet, StoredKey};
 use crate::key::signer_manager::Shared;
+use crate::key::snapshot::Snapshot;
+use crate::metrics::Rotation;
 
 /// How far ahead the last expiry is written down, so that a busy tenant writes once per hour and not at each tick.
 const AHEAD: Duration = Duration::from_secs(60 * 60);
@@ -32,7 +36,9 @@ impl Shared {
     /// disagree during a roll-out do not overrule each other for ever.
     pub(super) async fn note_access(&self, ring: &KeyRing) -> Result<()> {
         let (access, now) = (ring.plan.load().access, self.keys.clock.now());
-        let Some(snapshot) = ring.snapshot().filter(|_| !self.settings.shared && ring.noted() != Some(access)) else {
+        // An older version that changes the set forgets it.
+        let is_open = |set: &Snapshot| set.set().access.is_none() || ring.noted() != Some(access);
+        let Some(snapshot) = ring.snapshot().filter(|set| !self.settings.shared && is_open(set)) else {
             return Ok(());
         };
         if access.is_asymmetric() && snapshot.set().signing(access, now).is_none() {
@@ -65,5 +71,28 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Counts and writes down the keys that sign at once by an operator's order: a command has no log and no metrics. All
+    /// replicas hear of it, and the first of them by name says so.
+    pub(super) async fn tell_orders(&self, ring: &KeyRing, before: &KeySet) {
+        let (Some(snapshot), now) = (ring.snapshot(), self.keys.clock.now()) else { return };
+        let set = snapshot.set();
+        let was_ordered = |kid: &str| before.key(kid).is_some_and(|key| key.at_once);
+        let signing = set.algorithms(now).into_iter().filter_map(|algorithm| set.signing(algorithm, now));
+        let ordered: Vec<&StoredKey> = signing.filter(|key| key.at_once && !was_ordered(key.kid())).collect();
+        if ordered.is_empty() || set.restored != before.restored {
+            return;
+        }
+        // Whoever cannot ask leaves it to the others.
+        let living = Heartbeat::all(&self.keys.store).await.unwrap_or_default();
+        if living.iter().map(|beat| &beat.replica).min() != Some(&self.presence.name) {
+            return;
+        }
+        for key in ordered {
+            let (tenant, reason) = (ring.name.to_string(), "operator");
+            self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant, reason }).inc();
+            audit::key_rotated(ring.name.as_ref(), key.kid(), reason);
+        }
     }
 }

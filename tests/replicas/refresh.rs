@@ -36,14 +36,21 @@ async fn a_thousand_uses_of_one_refresh_token_leave_exactly_one_living_family() 
         let successors: Vec<&str> = granted.chain(again.iter().map(String::as_str)).collect();
         assert_eq!(successors.len(), USES, "nobody used a successor, so a lost answer may be asked for again");
 
-        // All of them are siblings, of which one can go on; the first that is used is the family from then on.
-        let survivor = refreshed(&replicas[2], successors[0]).await;
-        let others = join_all(successors[1..3].iter().zip(&replicas).map(|(token, replica)| refresh(replica, token)));
-        for answer in others.await {
+        // All of them are siblings, of which one can go on, whichever is tried: trying them all at once gives one answer
+        // with tokens, and every other one is refused.
+        let tries = successors.iter().enumerate();
+        let tried = join_all(tries.map(|(number, token)| refresh(&replicas[number % REPLICAS], token))).await;
+        let (granted, refused): (Vec<&Answer>, Vec<&Answer>) = tried.iter().partition(|answer| answer.status == 200);
+        let too_busy = refused.iter().filter(|answer| answer.status == 503).count();
+        assert!(granted.len() == 1 || (granted.is_empty() && too_busy > 0), "living families: {}", granted.len());
+        for answer in refused.into_iter().filter(|answer| answer.status != 503) {
             assert_eq!(answer.body["error"], "invalid_grant", "a sibling lives beside the family: {answer:?}");
         }
         // A superseded sibling was a copy in somebody's hands: it ends the family (RFC 9700 §4.14.2).
-        assert_eq!(refresh(&replicas[0], &survivor).await.body["error"], "invalid_grant");
+        for survivor in granted {
+            let survivor = survivor.body["refresh_token"].as_str().expect("a refresh token");
+            assert_eq!(refresh(&replicas[0], survivor).await.body["error"], "invalid_grant");
+        }
 
         // The same race, and nobody misbehaves afterwards: one family lives.
         let tokens = Person::new().sign_in(&replicas[0]).await;

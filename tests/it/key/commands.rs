@@ -150,6 +150,36 @@ async fn metrics_tell_what_operators_watch() {
     assert!(metrics.encode().unwrap().contains("uitsmijter_store_up 0\n"));
 }
 
+#[tokio::test]
+async fn an_order_to_sign_at_once_is_counted_by_one_of_those_who_hear_of_it() {
+    let world = World::new();
+    let (mut replicas, mut counters) = (Vec::new(), Vec::new());
+    for host in ["b", "a", "c"] {
+        let metrics = Metrics::default();
+        let extras = Extras { metrics: metrics.clone(), host: Some(host.into()), ..Extras::default() };
+        let (clock, random) = (world.clock.clone(), Arc::new(SystemRandom));
+        let opened = SignerManager::open_with(world.store(), settings(Algorithm::RS256), clock, random, extras);
+        replicas.push(opened.await.unwrap());
+        counters.push(metrics);
+    }
+    for replica in &replicas {
+        replica.tenant(&tenant("shop")).await.unwrap();
+        replica.follow_news().await.unwrap();
+    }
+    let commands = commands(&world, Algorithm::RS256);
+    commands.rotate(&tenant("shop"), Start::Now).await.unwrap();
+    everybody(&replicas.iter().collect::<Vec<_>>()).await;
+    let kid = commands.list(&tenant("shop")).await.unwrap()[0].kid.clone();
+    commands.revoke(&tenant("shop"), &kid).await.unwrap();
+    everybody(&replicas.iter().collect::<Vec<_>>()).await;
+    let count = |metrics: &Metrics| {
+        let text = metrics.encode().unwrap();
+        let line = text.lines().find(|line| line.contains(r#"rotations_total{tenant="shop",reason="operator"}"#));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse::<u32>().unwrap())
+    };
+    assert_eq!(counters.iter().map(count).collect::<Vec<_>>(), [0, 2, 0]);
+}
+
 /// The older layout, in memory.
 struct Older(OlderLayout, AtomicBool);
 

@@ -66,7 +66,6 @@ async fn every_way_between_two_algorithms_signs_with_one_of_the_two_and_no_third
 #[tokio::test]
 async fn tenants_that_share_a_set_get_the_longest_of_their_calendars_whoever_comes_first() {
     let world = World::new();
-    let replica = world.replica(SigningSettings { shared: true, ..settings(Algorithm::RS256) }).await;
     let (short, long) = (
         PolicyOverrides { grace: Some(DAY), ..Default::default() },
         PolicyOverrides { grace: Some(30 * DAY), ..Default::default() },
@@ -74,6 +73,7 @@ async fn tenants_that_share_a_set_get_the_longest_of_their_calendars_whoever_com
     let shop = TenantSigning { overrides: Some(&long), ..tenant("shop") };
     let bank = TenantSigning { overrides: Some(&short), ..tenant("bank") };
     for order in [[&bank, &shop], [&shop, &bank]] {
+        let replica = world.replica(SigningSettings { shared: true, ..settings(Algorithm::RS256) }).await;
         for tenant in order {
             replica.tenant(tenant).await.unwrap();
         }

@@ -7,6 +7,7 @@ use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
 
 use super::harness::*;
+use crate::harness::lines::{Lines, heed_every_thread};
 
 #[tokio::test]
 async fn a_replica_that_slept_longer_than_the_grace_brings_no_withdrawn_key_back() {
@@ -35,6 +36,31 @@ async fn a_replica_that_slept_longer_than_the_grace_brings_no_withdrawn_key_back
     awake.follow_news().await.unwrap();
     assert!(first.iter().all(|kid| !world.memory.row("}keys:").contains(kid)));
     assert!(commands.rotate(&tenant("shop"), Start::Announced).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_is_told_with_the_keys_whose_time_is_still_to_come() {
+    heed_every_thread();
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new();
+    let replica = world.replica(settings(Algorithm::RS256)).await;
+    replica.follow_news().await.unwrap();
+    let kid = kids(&replica.tenant(&tenant("shop")).await.unwrap())[0].clone();
+    let text = || String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    world.clock.turn_back(std::time::Duration::from_secs(60));
+    replica.follow_news().await.unwrap();
+    assert!(!text().contains("went back"), "as far as clocks may be apart: {}", text());
+    world.clock.turn_back(HOUR);
+    replica.follow_news().await.unwrap();
+    replica.follow_news().await.unwrap();
+    let text = text();
+    assert_eq!(text.matches("The clock of this replica went back by 1h").count(), 1, "{text}");
+    let named =
+        text.lines().any(|line| line.contains(&format!("signing key {kid} is still to come")) && line.contains("shop"));
+    assert!(named, "{text}");
+    assert!(text.contains("This replica is called replica-"), "{text}");
 }
 
 #[tokio::test]
