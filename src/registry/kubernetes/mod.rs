@@ -26,6 +26,7 @@ mod definition;
 mod object;
 mod refusals;
 mod review;
+mod round;
 mod secrets;
 mod seen;
 mod status;

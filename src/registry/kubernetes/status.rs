@@ -4,7 +4,7 @@
 //! of its own writing changes no document, so nothing follows from it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{TryStreamExt, stream};
@@ -13,10 +13,11 @@ use kube::api::{Patch, PatchParams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::Cluster;
 use super::refusals::Refusals;
+use super::round::{End, Round, lock};
 use super::seen::{Entry, Key};
 use crate::registry::client::Client;
 use crate::registry::document::Kind;
@@ -29,8 +30,6 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 8;
 /// How long the API server may take to store a status.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How often whoever writes makes sure that nobody else has begun to: well within the time after which others may.
-const STILL: Duration = Duration::from_secs(20);
 /// Longer messages help nobody.
 const LONGEST_MESSAGE: usize = 2000;
 
@@ -90,41 +89,6 @@ impl Due {
     }
 }
 
-/// Why a round ends before everything was told.
-enum End {
-    /// Another replica writes now.
-    Lost,
-    /// The API server cannot be spoken to, or does not let us.
-    Failed(String),
-}
-
-/// What a round goes by.
-struct Round<'a> {
-    source: &'a dyn StatusSource,
-    refusals: &'a Mutex<Refusals>,
-    /// When this replica made sure that it is the one that writes.
-    sure: Mutex<Instant>,
-}
-
-impl Round<'_> {
-    /// Goes on, unless another replica writes meanwhile.
-    async fn still(&self) -> Result<(), End> {
-        let is_sure = || lock(&self.sure).elapsed() < STILL;
-        if is_sure() {
-            return Ok(());
-        }
-        if !self.source.may_write().await {
-            return Err(End::Lost);
-        }
-        *lock(&self.sure) = Instant::now();
-        Ok(())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Cluster {
     /// Writes the status of resources for as long as the future is polled.
     pub async fn publish(self, registry: Registry, source: Arc<dyn StatusSource>) {
@@ -138,7 +102,7 @@ impl Cluster {
             if self.seen().unlisted().is_some() || !source.may_write().await {
                 continue;
             }
-            let round = Round { source: &*source, refusals: &refusals, sure: Mutex::new(Instant::now()) };
+            let round = Round::begin(&*source, &refusals);
             match self.tell(self.due(&registry, &*source), &round).await {
                 Ok(()) => {}
                 Err(End::Lost) => tracing::debug!("another replica writes the status of resources"),
