@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::client_authentication::authenticate;
 use super::form::Form;
 use crate::app::App;
 use crate::issuer::Issuer;
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::token::TokenRequest;
 use crate::registry::client::Client;
@@ -49,6 +50,19 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
             let form = T::from_parameters(&parameters)?;
             Ok(Self { issuer: issuer.clone(), client, form })
         };
-        read.await.map_err(|error: OAuthError| error.into_response())
+        read.await.map_err(|error: OAuthError| refuse(error, headers.contains_key(header::AUTHORIZATION)))
     }
+}
+
+/// RFC 6749 §5.2: a client that tried HTTP authentication is told which scheme it should have used.
+///
+/// RFC 9110 §15.5.2 wants a challenge in every 401. Nobody else gets one all the same: a browser would open a dialog of
+/// its own over an application that asks `/token`, and certified clients read the challenge and not the error.
+fn refuse(error: OAuthError, tried_basic: bool) -> Response {
+    let challenge = tried_basic && error.code == ErrorCode::InvalidClient;
+    let mut response = error.into_response();
+    if challenge {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"uitsmijter\""));
+    }
+    response
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::page_context::PageContext;
 use super::pages::Page;
 use crate::app::App;
-use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::error::OAuthError;
 
 /// What a drawn error said, kept beside the response so that a page can say it too.
 #[derive(Clone)]
@@ -30,11 +30,6 @@ impl IntoResponse for OAuthError {
         let mut response = (self.code.status(), axum::Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.code == ErrorCode::InvalidClient {
-            // RFC 9110 §15.5.2: a 401 always says how to do better.
-            let challenge = HeaderValue::from_static("Basic realm=\"uitsmijter\"");
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use axum::http::header;
 use uitsmijter::store::digest;
 
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD};
+use crate::harness::relying_party::basic;
+use crate::harness::server::form;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
 /// A code, the status that it comes with, and an answer that should carry both.
@@ -20,9 +23,11 @@ async fn of_the_token_endpoint(server: &TestServer) -> Vec<Told> {
     let backend = server.app.store.backend();
     backend.put(&key, b"no JSON", &[], Duration::from_secs(60)).await.expect("a store");
     let password = [("grant_type", "password"), ("username", "ada"), ("password", PASSWORD)];
+    let mut wrong_secret = form("/token", &[own]);
+    wrong_secret.headers_mut().insert(header::AUTHORIZATION, basic("service", "wrong").parse().expect("a header"));
     vec![
         ("invalid_request", 400, service.token(&[]).await),
-        ("invalid_client", 401, server.post("/token", &[own, ("client_id", "service")]).await),
+        ("invalid_client", 401, server.send(wrong_secret).await),
         ("invalid_grant", 400, spa.redeem("unknown").await),
         ("unauthorized_client", 400, service.token(&password).await),
         ("unsupported_grant_type", 400, service.token(&[("grant_type", "magic")]).await),
