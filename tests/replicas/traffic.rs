@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -28,6 +29,9 @@ const PACE: Duration = Duration::from_millis(50);
 const RATE: f64 = WALKERS as f64 * 1000.0 / PACE.as_millis() as f64;
 /// How long the load goes on before and after, and until a balancer has seen a new replica.
 const BREATH: Duration = Duration::from_secs(1);
+/// How many devices somebody connects, and how far apart: the server slows down who enters many codes.
+const DEVICES: usize = 6;
+const BETWEEN_DEVICES: Duration = Duration::from_secs(4);
 
 /// An installation that is being used.
 pub(crate) struct Traffic {
@@ -116,6 +120,8 @@ impl Traffic {
 struct Walker {
     load: Arc<Load>,
     ticks: Interval,
+    devices: Interval,
+    connected: usize,
 }
 
 impl Walker {
@@ -123,7 +129,7 @@ impl Walker {
         let mut ticks = interval(PACE);
         // A slow answer is made up for, or all together would ask less often than they are to.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        Self { load, ticks }
+        Self { load, ticks, devices: interval(BETWEEN_DEVICES), connected: 0 }
     }
 
     /// One journey after the other, each of them whole: a failed request fails the test.
@@ -166,7 +172,10 @@ impl Walker {
         let (entrance, mut person) = (&load.entrance, Person::new());
         let tokens = person.sign_in(entrance).await;
         let mut requests = 4 + journeys::intercepted(entrance, &person).await;
-        requests += journeys::device(entrance).await;
+        if self.connected < DEVICES && self.devices.tick().now_or_never().is_some() {
+            self.connected += 1;
+            requests += journeys::device(entrance).await;
+        }
         requests += journeys::consent(entrance).await;
         requests += journeys::revoked(entrance, &tokens).await;
         self.pace(requests).await;
