@@ -124,6 +124,17 @@ impl Issuer {
 
 /// The hand that signs for `tenant`; its key is made at its first use.
 pub async fn signer(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Arc<TenantSigner>> {
-    let signing = TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) };
-    keys.tenant(&signing).await
+    keys.tenant(&signing_of(tenant)).await
+}
+
+/// The same, but no key is made: `None` for a tenant that has none yet.
+pub async fn signer_with_keys(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Option<Arc<TenantSigner>>> {
+    match keys.has_keys(&tenant.name).await? {
+        true => signer(keys, tenant).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+fn signing_of(tenant: &Tenant) -> TenantSigning<'_> {
+    TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) }
 }

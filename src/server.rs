@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::app::App;
 use crate::certificate::Certificate;
 use crate::endpoint;
+use crate::endpoint::health;
 use crate::endpoint::webhook::{self, Judge};
 use crate::hangup::Hangup;
 use crate::login::delivery::Delivery;
@@ -177,11 +178,15 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         }
     }));
     tasks.spawn(follow::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
+    tasks.spawn(health::watch(app.clone()));
     let resuming = app.clone();
     tasks.spawn(every(DELIVERIES, move || {
         let app = resuming.clone();
         // An outage is told by those whom it holds up; what is left behind waits for the end of it.
         async move {
+            if app.registry.missing().is_some() {
+                return;
+            }
             let issuer_of = |delivery: &Delivery| app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
             drop(sign_out::resume(&app.store, app.clock.now(), issuer_of).await);
         }

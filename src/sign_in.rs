@@ -61,6 +61,7 @@ pub async fn sign_in(
         Err(error) => {
             ticket.withdrawn(&issuer.store).await?;
             count(issuer, |issuer| &issuer.metrics.login_failure);
+            audit::login_failure(tenant, &username, way);
             Err(error.into())
         }
     }

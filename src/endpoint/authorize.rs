@@ -21,6 +21,9 @@ use crate::web::form::Form;
 use crate::web::page_context::PageContext;
 use crate::web::steps;
 
+/// The longest query, in bytes, that every proxy lets through, as a `Location` and as a URL.
+const MAX_QUERY: usize = 2048;
+
 /// What has happened on the pages of this very request, and in which session.
 #[derive(Default)]
 struct Done {
@@ -73,21 +76,40 @@ pub async fn get(
 
 /// OIDC Core §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is sent
 /// round once by GET before anything is decided; nothing is stored, and no cookie replaced, for a browser that is known.
-pub async fn post(issuer: Issuer, page: PageContext, headers: HeaderMap, Form(parameters): Form) -> Response {
+/// What does not fit into a URL is stored all the same: that is what forms are for.
+pub async fn post(
+    issuer: Issuer,
+    cookies: Cookies,
+    page: PageContext,
+    headers: HeaderMap,
+    Form(parameters): Form,
+) -> Response {
     let wished = parameters.owned("ui_locales").ok().flatten();
     let page = page.with_ui_locales(wished.as_deref());
-    (Extension(UiLocales(wished)), round(&issuer, &page, &headers, &parameters)).into_response()
+    (Extension(UiLocales(wished)), round(&issuer, &cookies, &page, &headers, &parameters).await).into_response()
 }
 
-fn round(issuer: &Issuer, page: &PageContext, headers: &HeaderMap, parameters: &Parameters) -> Result<Response> {
+async fn round(
+    issuer: &Issuer,
+    cookies: &Cookies,
+    page: &PageContext,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response> {
     let mut callback = Callback::from_parameters(issuer, parameters)?;
     check_referrer(&callback, headers)?;
     let checked = read(&mut callback, parameters)
-        .and_then(|request| authorization_code::check_request(&callback.client, &request));
-    Ok(match checked {
-        Ok(_) => Redirect::to(&format!("/authorize?{}", parameters.to_query())).into_response(),
-        Err(error) => callback.error(page, error),
-    })
+        .and_then(|request| authorization_code::check_request(&callback.client, &request).map(|_| request));
+    let request = match checked {
+        Ok(request) => request,
+        Err(error) => return Ok(callback.error(page, error)),
+    };
+    let query = parameters.to_query();
+    if query.len() <= MAX_QUERY {
+        return Ok(Redirect::to(&format!("/authorize?{query}")).into_response());
+    }
+    let wished = request.ui_locales.clone();
+    steps::begin(issuer, cookies, "/authorize", pending(callback, request), wished).await
 }
 
 /// What is asked, and how the client wants to be answered; whatever is wrong from here on, it is told.

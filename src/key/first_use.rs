@@ -1,9 +1,10 @@
 //! The first use of a tenant's keys: they are loaded, adopted or made.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tracing::{info, warn};
 
 use crate::key::adopt::adopt;
+use crate::key::heartbeat::Heartbeat;
 use crate::key::key_ring::KeyRing;
 use crate::key::news;
 use crate::key::record::KeySet;
@@ -30,6 +31,7 @@ impl Shared {
                 self.log_signing(ring);
                 return Ok(());
             }
+            self.ensure_company(ring).await?;
             let (first, reason) = self.first_set(ring).await?;
             if self.keys.replace(&ring.name, loaded.as_ref(), first).await? {
                 let tenant = ring.name.to_string();
@@ -40,6 +42,27 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Whoever comes among replicas and has no secret of theirs was given a wrong one, and would make keys that they
+    /// cannot open. Only those that were there before count: the last one that came proves nothing to the others.
+    async fn ensure_company(&self, ring: &KeyRing) -> Result<()> {
+        let own = self.keys.sealer.names();
+        if own.is_empty() {
+            return Ok(());
+        }
+        let others = Heartbeat::all(&self.keys.store).await?;
+        let since = others.iter().find(|beat| beat.replica == self.presence.name).map(|beat| beat.started_at);
+        let earlier = others.iter().filter(|beat| since.is_some_and(|since| beat.started_at < since));
+        let sealing: Vec<_> =
+            earlier.filter_map(|beat| beat.opens.as_ref()).filter(|names| !names.is_empty()).collect();
+        ensure!(
+            sealing.is_empty() || sealing.iter().any(|names| !names.is_disjoint(&own)),
+            "no signing key is made for tenant {}, because no replica that was there before has the SIGNING_KEY_SECRET of \
+             this one and could open it",
+            ring.name
+        );
+        Ok(())
     }
 
     /// The first keys of `ring`, and why: those of an older layout, or new ones.

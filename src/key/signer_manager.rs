@@ -121,6 +121,16 @@ impl SignerManager {
         Ok(signer)
     }
 
+    /// Whether `tenant` has keys already, in memory or in the store.
+    pub async fn has_keys(&self, tenant: &str) -> Result<bool> {
+        let Shared { rings, keys, .. } = &*self.shared;
+        let name = self.shared.set_name(tenant);
+        if rings.get(name).is_some_and(|ring| ring.snapshot().is_some()) {
+            return Ok(true);
+        }
+        Ok(keys.load(name).await?.is_some_and(|loaded| !loaded.record.keys.is_empty()))
+    }
+
     /// Carries out what the policy decides, for the tenants in use. For every 30 seconds, with jitter; safe from every
     /// replica at any time. What fails is logged; the result is for those who want to know.
     pub async fn tick(&self) -> Result<()> {
@@ -154,7 +164,7 @@ impl Shared {
             bail!("tenant {name} is on HS256, but JWT_SECRET is not set");
         }
         let plan = Plan::of(tenant, &self.settings)?;
-        let set_name = if self.settings.shared { SHARED } else { name };
+        let set_name = self.set_name(name);
         let ring = self.rings.get_or_insert(set_name, || KeyRing::new(set_name, plan.clone()));
         ring.follow(plan, self.settings.shared);
         self.first_use(&ring).await?;
@@ -169,6 +179,11 @@ impl Shared {
             false => Counter::default(),
         };
         Ok(TenantSigner { shared: self.clone(), ring, wanted, overrides: tenant.overrides.cloned(), hs256_signed })
+    }
+
+    /// Whose set `tenant` signs with.
+    fn set_name<'a>(&self, tenant: &'a str) -> &'a str {
+        if self.settings.shared { SHARED } else { tenant }
     }
 
     /// Only for what really asked the store.

@@ -22,11 +22,15 @@ pub(super) struct Rule {
     pub(super) longest_delay: Duration,
 }
 
-/// How many attempts there were, and when the last one was.
+/// How many attempts there were, when the last one was, and since when they are forgiven one after the other: a new
+/// attempt does not begin that anew, or an address that many share would never be forgiven anything.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Count {
     attempts: u32,
     last: Timestamp,
+    /// An earlier version does not say; then it was the last attempt.
+    #[serde(default)]
+    since: Option<Timestamp>,
 }
 
 impl Record for Count {
@@ -56,7 +60,7 @@ pub(super) async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -
 pub(super) async fn give_back(store: &Store, key: &str, rule: Rule) -> Result<()> {
     for _ in 0..TRIES {
         let Some(loaded) = store.load::<Count>(key).await? else { break };
-        let less = Count { attempts: loaded.record.attempts.saturating_sub(1), last: loaded.record.last };
+        let less = Count { attempts: loaded.record.attempts.saturating_sub(1), ..loaded.record.clone() };
         if store.replace(key, Some(&loaded), &less, &[], Some(less.forgiven_at(rule.forgiven))).await? {
             break;
         }
@@ -68,12 +72,14 @@ impl Count {
     /// The count once another attempt is added to what is not forgiven yet.
     fn after(before: Option<&Self>, now: Timestamp, rule: Rule) -> Self {
         let left = before.map(|count| count.left(now, rule.forgiven)).unwrap_or_default();
-        Self { attempts: (left + 1).min(rule.free + MOST), last: now }
+        // What is left of a period goes on to count.
+        let since = before.filter(|_| left > 0).map(|count| count.since() + rule.forgiven * (count.attempts - left));
+        Self { attempts: (left + 1).min(rule.free + MOST), last: now, since: since.or(Some(now)) }
     }
 
     /// How many attempts are not forgiven yet.
     fn left(&self, now: Timestamp, forgiven: Duration) -> u32 {
-        let passed = now.since(self.last).as_secs() / forgiven.as_secs();
+        let passed = now.since(self.since()).as_secs() / forgiven.as_secs();
         self.attempts.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 
@@ -87,8 +93,12 @@ impl Count {
         (self.last + delay).since(now)
     }
 
+    fn since(&self) -> Timestamp {
+        self.since.unwrap_or(self.last)
+    }
+
     fn forgiven_at(&self, forgiven: Duration) -> Timestamp {
-        self.last + forgiven * self.attempts.max(1)
+        self.since() + forgiven * self.attempts.max(1)
     }
 }
 
@@ -102,12 +112,25 @@ mod tests {
     #[test]
     fn delays_double_up_to_the_longest_and_are_forgiven() {
         let at = Timestamp(1_000_000);
-        let wait = |attempts| Count { attempts, last: at }.wait(at, RULE).as_secs();
+        let count = |attempts| Count { attempts, last: at, since: None };
+        let wait = |attempts| count(attempts).wait(at, RULE).as_secs();
         assert_eq!((0..=14).map(wait).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(wait(25), 300);
-        let count = Count { attempts: 7, last: at };
-        assert_eq!(count.left(at + FORGIVEN * 3, FORGIVEN), 4);
-        assert_eq!(Count::after(Some(&count), at, RULE).attempts, 8);
-        assert_eq!(Count::after(Some(&Count { attempts: 25, last: at }), at, RULE).attempts, 25);
+        assert_eq!(count(7).left(at + FORGIVEN * 3, FORGIVEN), 4);
+        assert_eq!(Count::after(Some(&count(7)), at, RULE).attempts, 8);
+        assert_eq!(Count::after(Some(&count(25)), at, RULE).attempts, 25);
+    }
+
+    #[test]
+    fn attempts_that_go_on_do_not_stop_the_earlier_ones_from_being_forgiven() {
+        let at = Timestamp(1_000_000);
+        let mut count = Count { attempts: 7, last: at, since: Some(at) };
+        // Somebody signs in every five minutes, which is counted and taken back; three are forgiven in an hour less.
+        for minutes in (5..=50).step_by(5) {
+            count = Count::after(Some(&count), at + Duration::from_secs(minutes * 60), RULE);
+            count.attempts -= 1;
+        }
+        assert_eq!(count.attempts, 4);
+        assert_eq!(count.left(at + Duration::from_secs(60 * 60), FORGIVEN), 3);
     }
 }

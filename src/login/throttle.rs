@@ -89,8 +89,8 @@ impl ThrottlePolicy {
     }
 }
 
-/// Counts an attempt, unless it comes too early. One that is too early for its name counts for its address all the same:
-/// whoever keeps a name busy gets slower at it.
+/// Counts an attempt, unless it comes too early. One that is too early for its name does not count for its address: a
+/// program with an old password must not keep the whole office out that it stands in.
 pub async fn admit(store: &Store, policy: ThrottlePolicy, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission> {
     if !policy.enabled {
         return Ok(Admission::Granted(Ticket { name: None, counted: Vec::new(), places: Vec::new() }));
@@ -113,6 +113,7 @@ pub async fn admit(store: &Store, policy: ThrottlePolicy, attempt: Attempt<'_>, 
     if wait.is_zero() {
         counted.push((name.clone(), policy.of_name()));
     } else if wait < LONG || !is_fresh(store, &attempt, now).await? {
+        give_all_back(store, &counted).await?;
         return Ok(Admission::Wait(wait));
     }
     Ok(Admission::Granted(Ticket { name: Some(name), counted, places }))
@@ -143,8 +144,12 @@ impl Ticket {
 
     /// Nobody could say whether the password was right: the attempt does not count.
     pub async fn withdrawn(self, store: &Store) -> Result<()> {
-        try_join_all(self.counted.iter().map(|(key, rule)| give_back(store, key, *rule))).await.map(drop)
+        give_all_back(store, &self.counted).await
     }
+}
+
+async fn give_all_back(store: &Store, counted: &[(String, Rule)]) -> Result<()> {
+    try_join_all(counted.iter().map(|(key, rule)| give_back(store, key, *rule))).await.map(drop)
 }
 
 /// The places of an attempt: this browser and this address, each with the name.

@@ -93,8 +93,9 @@ pub fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
 /// The person's address: behind trusted proxies the last one that they did not add themselves.
 pub fn client_address(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
     let mut address = peer(&parts.extensions)?;
-    let chain = parts.headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default());
-    let hops: Vec<Option<IpAddr>> = chain.flat_map(|value| value.split(',')).map(hop).collect();
+    let chain =
+        parts.headers.get_all("x-forwarded-for").iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let hops: Vec<Option<IpAddr>> = chain.map(|written| hop(str::from_utf8(written).ok()?)).collect();
     for hop in hops.into_iter().rev() {
         // What cannot be read hides who spoke to that proxy, and what stands before it is anybody's word.
         let Some(hop) = hop.filter(|_| is_trusted(Some(address), settings)) else { break };

@@ -109,6 +109,8 @@ def settle(pods, what):
             return None
         master = masters[0]
         for pod in alive:
+            if (pod.volume / "incomplete").exists():
+                return None
             if pod is not master and pod.ask("role").splitlines()[:4] != ["slave", master.host, "6379", "connected"]:
                 return None
             if pod.sentinel("get-master-addr-by-name", "uitsmijter")[:1] != [master.host]:

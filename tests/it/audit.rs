@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request};
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -98,7 +98,9 @@ fn events() -> Vec<Value> {
 async fn send(server: &TestServer, mut request: Request<Body>, peer: [u8; 4], forwarded_for: &str) -> Answer {
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 4711))));
     if !forwarded_for.is_empty() {
-        request.headers_mut().insert("x-forwarded-for", forwarded_for.parse().expect("a header"));
+        request
+            .headers_mut()
+            .insert("x-forwarded-for", HeaderValue::from_bytes(forwarded_for.as_bytes()).expect("a header"));
     }
     server.send(request).await
 }
@@ -121,6 +123,8 @@ async fn an_audit_line_names_the_client_and_the_address_that_no_stranger_can_cho
         (proxy, "1.2.3.4, 203.0.113.9:5555", "203.0.113.9"),
         (proxy, "1.2.3.4, [2001:db8::7]:5555", "2001:db8::7"),
         (proxy, "1.2.3.4,[2001:db8::7]", "2001:db8::7"),
+        // The first byte is none of ASCII.
+        (proxy, "\u{ff}, 203.0.113.9", "203.0.113.9"),
         (proxy, "1.2.3.4, ::ffff:203.0.113.9", "203.0.113.9"),
         (proxy, "1.2.3.4, unknown", "10.0.0.1"),
         (proxy, "1.2.3.4, _hidden, 10.0.0.2", "10.0.0.2"),

@@ -100,7 +100,8 @@
         reject: (id, message, code, body) => {
             const failure = new Error(message);
             if (code !== undefined) Object.assign(failure, { code, status: code, ok: false, body });
-            failure.unavailable = code === undefined || code >= 500;
+            // 500 is what some backends say to a wrong password.
+            failure.unavailable = code === undefined || [502, 503, 504].includes(code);
             take(id)?.reject(failure);
         },
     };

@@ -60,6 +60,7 @@ async fn a_server_that_never_reached_its_store_is_not_ready() {
 #[tokio::test]
 async fn a_key_row_of_one_tenant_that_cannot_be_read_keeps_no_other_from_being_served() {
     let server = TestServer::start().await;
+    server.get_at(GLOBEX, "/.well-known/jwks.json").await.expect(200);
     let snapshot = server.app.registry.current();
     let first = server.app.store.within(&snapshot.tenants().next().expect("a tenant").name);
     first
@@ -70,6 +71,15 @@ async fn a_key_row_of_one_tenant_that_cannot_be_read_keeps_no_other_from_being_s
     assert_eq!(answer["keys"], true, "{answer}");
     server.get("/.well-known/jwks.json").await.expect(500);
     server.get_at(GLOBEX, "/.well-known/jwks.json").await.expect(200);
+}
+
+#[tokio::test]
+async fn readiness_looks_at_the_keys_that_are_there_and_makes_none_beside_them() {
+    let server = TestServer::start().await;
+    let has_keys = async |tenant: &str| server.app.keys.has_keys(tenant).await.expect("a store");
+    server.get_at(GLOBEX, "/.well-known/jwks.json").await.expect(200);
+    assert_eq!(server.get("/health/ready").await.expect(200).json()["keys"], true);
+    assert!(has_keys("globex").await && !has_keys("acme").await);
 }
 
 #[tokio::test]

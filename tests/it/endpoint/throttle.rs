@@ -120,6 +120,33 @@ async fn an_office_that_signs_in_is_not_slowed_down_by_its_own_people() {
 }
 
 #[tokio::test]
+async fn a_program_with_an_old_password_keeps_nobody_else_out_who_shares_its_address() {
+    let server = TestServer::start().await;
+    let office = elsewhere(1);
+    for _ in 0..200 {
+        guess(&server, office, "bob", "of last year").await;
+        server.clock.advance(Duration::from_secs(10));
+    }
+    guess(&server, office, "ada", PASSWORD).await.expect(303);
+}
+
+#[tokio::test]
+async fn slips_are_forgiven_although_others_go_on_signing_in_from_the_same_address() {
+    let server = TestServer::start().await;
+    let office = elsewhere(1);
+    for number in 0..49 {
+        guess(&server, office, &format!("name{number}"), "a slip").await.expect_page(403);
+    }
+    for _ in 0..40 {
+        guess(&server, office, "ada", PASSWORD).await.expect(303);
+        server.clock.advance(Duration::from_secs(30));
+    }
+    for number in 0..10 {
+        guess(&server, office, &format!("other{number}"), "a slip").await.expect_page(403);
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_who_goes_on_guessing_keeps_nobody_from_signing_in_at_a_new_place() {
     let server = TestServer::start().await;
     for _ in 0..200 {

@@ -79,6 +79,25 @@ async fn a_key_that_a_living_replica_cannot_open_waits_for_it() {
 }
 
 #[tokio::test]
+async fn whoever_comes_with_another_secret_makes_no_keys_for_those_that_were_there_before() {
+    let world = World::new();
+    let able = world.replica(sealed(&["of the servers"])).await;
+    able.tenant(&tenant("shop")).await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    let stranger = world.replica(sealed(&["another"])).await;
+    stranger.tenant(&tenant("shop")).await.expect("what it cannot open it can publish");
+    let error = stranger.tenant(&tenant("bank")).await.err().expect("no keys").to_string();
+    assert!(error.contains("bank") && error.contains("SIGNING_KEY_SECRET"), "{error}");
+    assert!(!stranger.has_keys("bank").await.unwrap());
+    // A secret that comes first is no stranger's while the one before follows it; and nobody is held up by a stranger.
+    world.clock.advance(Duration::from_secs(1));
+    let next = world.replica(sealed(&["next", "of the servers"])).await;
+    next.tenant(&tenant("club")).await.unwrap();
+    able.tenant(&tenant("bank")).await.unwrap();
+    assert!(stranger.has_keys("bank").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_stored_key_whose_halves_do_not_belong_together_is_named_by_tenant_and_kid() {
     let world = World::new();
     let keys = KeyStore {

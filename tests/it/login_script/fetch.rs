@@ -222,3 +222,13 @@ async fn five_hundred_logins_wait_together_for_a_slow_backend() {
     // One after the other on two threads they would take 50 seconds.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_backend_that_fails_is_an_outage_only_where_it_says_so() {
+    let backend = backend::start().await;
+    for (status, is_outage) in [(400, false), (401, false), (404, false), (500, false), (502, true), (503, true)] {
+        let uncaught = provider(&format!("fetch('{backend}/status/{status}').then(() => commit(true))"));
+        assert_eq!(error_of(&uncaught).await.is_outage(), is_outage, "{status}");
+    }
+    assert!(error_of(&provider("fetch('http://127.0.0.1:1/').then(() => commit(true))")).await.is_outage());
+}
