@@ -141,6 +141,21 @@ def an_outage_of_all_in_which_a_volume_is_lost(story):
     story.start()
     assert story.settle("everything was down, and only one volume is left, of a replica") is kept
 
+    # A copy of which nobody knows whether it is complete is perhaps all that is left: only a person gives that up.
+    story.stop()
+    (kept.volume / "incomplete").touch()
+    others = [pod for pod in story.pods if pod is not kept]
+    for pod in others:
+        pod.lose_the_volume()
+    story.start()
+    for pod in others:
+        until(f"{pod.host} waits", pod.waits, story.pods)
+    time.sleep(6)
+    assert not any(pod.role() == "master" for pod in story.pods), "somebody began without data"
+    assert kept.probe("alive"), "it would be restarted again and again"
+    (kept.volume / "begin-empty").touch()
+    assert story.settle("what was left is taken") is kept
+
 
 def everything_is_lost(story):
     """The volumes of two are empty, and the third never comes: that is for somebody to decide."""

@@ -6,5 +6,6 @@ if [ "$1" = sentinel ]; then
     [ ! -s "$DATA/sentinel.conf" ] || [ -e "$DATA/restore.rdb" ] || pong -h "$OWN" -p 26379
 else
     # So is one that still loads its data.
-    redis-cli -h "$OWN" ping 2>/dev/null | grep -Eq 'PONG|LOADING|MASTERDOWN' || pong -h "$OWN" -p $WAITING
+    redis-cli -h "$OWN" ping 2>/dev/null | grep -Eq 'PONG|LOADING|MASTERDOWN' ||
+        pong -h "$OWN" -p $WAITING || pong -h "$OWN" -p $HOLDING
 fi

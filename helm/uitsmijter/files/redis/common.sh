@@ -8,6 +8,8 @@ BIND=${BIND:-* -::*}
 OWN=${OWN:-127.0.0.1}
 # Where a pod without data answers as long as it waits.
 WAITING=6380
+# Where one answers itself alone that waits with a copy which is perhaps incomplete.
+HOLDING=6381
 
 pong() { timeout 3 redis-cli "$@" ping 2>/dev/null | grep -q PONG; }
 

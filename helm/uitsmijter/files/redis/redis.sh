@@ -60,14 +60,12 @@ all_are_empty() {
 
 # A master without data would empty its replicas. So a pod without data follows another one, and becomes the master only
 # where all say that they have nothing either: at the very first start. A copy that is not known to be complete is perhaps
-# all that is left: whoever has one does not say so.
+# all that is left: whoever has one waits where nobody else asks.
 wait_for_master() {
-    if [ -e "$DATA/appendonlydir" ]; then
-        tail -f /dev/null &
-    else
-        printf 'bind %s\nport %s\nprotected-mode no\nrequirepass "%s"\nsave ""\ndir "%s"\n' \
-            "$BIND" $WAITING "$REDIS_PASSWORD" "$DATA" | redis-server - >/dev/null &
-    fi
+    port=$WAITING
+    [ ! -e "$DATA/appendonlydir" ] || port=$HOLDING
+    printf 'bind %s\nport %s\nprotected-mode no\nrequirepass "%s"\nsave ""\ndir "%s"\n' \
+        "$BIND" "$port" "$REDIS_PASSWORD" "$DATA" | redis-server - >/dev/null &
     waiting=$!
     trap 'kill "$waiting" 2>/dev/null; exit 143' TERM INT
     echo "no data here: waiting for a master, or for all others to be without data. If they never come, and what they" \
