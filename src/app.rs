@@ -23,6 +23,7 @@ use crate::store::{self, Store};
 use crate::token::pass::Passes;
 use crate::web::forwarded::{Origin, canonical, covers};
 use crate::web::pages::Pages;
+use crate::web::turned_away::TurnedAway;
 use crate::web::views::Views;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
@@ -56,6 +57,8 @@ pub struct Parts {
     pub pages: Pages,
     /// What people see of tenants that have.
     pub views: Views,
+    /// Which hosts nobody is served at.
+    pub turned_away: TurnedAway,
     /// What is counted.
     pub metrics: Metrics,
     /// Time.
@@ -105,6 +108,7 @@ impl App {
             client_keys: PublishedClientKeys::new(outgoing.clone()),
             outgoing,
             passes: Passes::default(),
+            turned_away: TurnedAway::default(),
             pages,
             lifetimes: Lifetimes {
                 access_token: settings.lifetimes.access_token,

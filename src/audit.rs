@@ -70,7 +70,7 @@ pub fn key_rotated(tenant: &str, kid: &str, reason: &str) {
 }
 
 /// What a stranger typed, as it may stand in a log: no line breaks, no control characters, no end to be waited for.
-fn typed(text: &str) -> String {
+pub fn typed(text: &str) -> String {
     let mut short: String = text.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST_NAME).is_some() {
         short.push_str("...");

@@ -93,7 +93,7 @@ struct Options {
     #[arg(long, env = "UITSMIJTER_CONFIG", global = true)]
     config: Option<PathBuf>,
     /// Address of the HTTP server [env: LISTEN] [default: 127.0.0.1:8080, in production 0.0.0.0:8080].
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = address)]
     listen: Option<SocketAddr>,
     /// The folder that has Resources/Configurations [env: DIRECTORY] [default: .].
     #[arg(long, global = true)]
@@ -119,6 +119,10 @@ impl Options {
         let settings = self.settings_with(webhook)?;
         command::serve(settings, Box::new(move || self.settings_with(webhook)))
     }
+}
+
+fn address(written: &str) -> Result<SocketAddr, &'static str> {
+    written.parse().map_err(|_| "expected an address and a port, like 127.0.0.1:8080")
 }
 
 fn main() -> ExitCode {

@@ -7,6 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use uitsmijter::settings::Settings;
 
+/// How much of an answer is shown, in characters.
+const LONGEST: usize = 500;
+
 /// Asks `/health`, or `/health/ready`.
 pub(crate) fn healthcheck(settings: &Settings, ready: bool) -> Result<ExitCode> {
     let mut address = settings.metrics_listen.unwrap_or(settings.listen);
@@ -28,8 +31,11 @@ async fn ask(url: &str) -> Result<ExitCode> {
         .tls_danger_accept_invalid_certs(true)
         .build()?;
     let response = client.get(url).send().await.with_context(|| format!("{url} does not answer"))?;
-    if !response.status().is_success() {
-        bail!("{url} answers {}", response.status());
+    let status = response.status();
+    if !status.is_success() {
+        let body = response.text().await.unwrap_or_default();
+        // Whoever else answers at this port may have much to say.
+        bail!("{url} answers {status}: {}", body.trim().chars().take(LONGEST).collect::<String>());
     }
     Ok(ExitCode::SUCCESS)
 }

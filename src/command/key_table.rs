@@ -51,6 +51,9 @@ fn note(key: &ListedKey) -> String {
     if key.sealed == Some(false) {
         notes.push("not sealed".to_owned());
     }
+    if key.opens == Some(false) {
+        notes.push("cannot be opened here".to_owned());
+    }
     if !key.waits_for.is_empty() {
         notes.push(format!("waits for {}", key.waits_for.join(", ")));
     }

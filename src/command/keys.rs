@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::key::TenantSigning;
 use uitsmijter::key::commands::{KeyCommands, Start};
 use uitsmijter::key::older_redis::OlderRedis;
 use uitsmijter::random::SystemRandom;
-use uitsmijter::registry::Snapshot;
+use uitsmijter::registry::Registry;
 use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::settings::Settings;
 use uitsmijter::store::{self, Store};
@@ -78,24 +78,28 @@ pub(crate) struct Whose {
 pub(crate) fn keys(settings: &Settings, word: KeyWord) -> Result<ExitCode> {
     super::log::begin_quiet(&settings.log)?;
     super::install_cryptography();
-    let snapshot = super::declared(settings)?.current();
+    let declared = super::declared(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(carry_out(settings, &snapshot, word))?;
+    runtime.block_on(carry_out(settings, &declared, word))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn carry_out(settings: &Settings, snapshot: &Snapshot, word: KeyWord) -> Result<()> {
+async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> Result<()> {
     let store_settings = settings.store_settings();
     ensure!(
         store_settings.redis.is_some() || store_settings.path.is_some(),
         "keys live in the store of the servers: set REDIS_HOST or STORE_PATH as for them"
     );
+    if let (None, Some(path)) = (&store_settings.redis, &store_settings.path) {
+        // Opening would make one, and there would be no keys in it.
+        ensure!(path.exists(), "there is no store at {}", path.display());
+    }
     let clock = Arc::new(SystemClock);
     let store = Store::new(store::open(&store_settings, clock.clone()).await?, clock.clone());
     let older = OlderRedis(store.clone());
     let commands = KeyCommands::new(store, settings.signing_settings(), clock, Arc::new(SystemRandom))?
-        .knowing(snapshot.tenants().map(|tenant| signing(tenant)))?;
-    let meant = |whose: &Whose| tenants(settings, snapshot, whose.tenant.as_deref());
+        .knowing(declared.current().tenants().map(|tenant| signing(tenant)))?;
+    let meant = |whose: &Whose| tenants(settings, declared, whose.tenant.as_deref());
     match word {
         KeyWord::List { whose } => list(&commands, &meant(&whose)?, whose.json).await,
         KeyWord::Rotate { whose, now } => {
@@ -106,7 +110,7 @@ async fn carry_out(settings: &Settings, snapshot: &Snapshot, word: KeyWord) -> R
             revoke(&commands, &older, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
         }
         KeyWord::Import { whose, delete_source } => {
-            let all = tenants(settings, snapshot, None)?;
+            let all = tenants(settings, declared, None)?;
             import(&commands, &older, &meant(&whose)?, &all, whose.json).await?;
             if delete_source { delete(&commands, &older, &all).await } else { Ok(()) }
         }
@@ -115,18 +119,10 @@ async fn carry_out(settings: &Settings, snapshot: &Snapshot, word: KeyWord) -> R
 }
 
 /// The tenants that are meant; with one key set for all, one stands for all.
-fn tenants(settings: &Settings, snapshot: &Snapshot, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
+fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
     let mut tenants: Vec<Arc<Tenant>> = match whose {
-        Some(name) => {
-            let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");
-            vec![
-                snapshot
-                    .tenant(name)
-                    .with_context(|| format!("there is no tenant {name}; there are: {}", known()))?
-                    .clone(),
-            ]
-        }
-        None => snapshot.tenants().cloned().collect(),
+        Some(name) => vec![super::tenant(declared, name)?],
+        None => declared.current().tenants().cloned().collect(),
     };
     ensure!(
         !tenants.is_empty(),

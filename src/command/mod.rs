@@ -4,14 +4,15 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use uitsmijter::login::{password, script};
 use uitsmijter::random::SystemRandom;
-use uitsmijter::registry::Registry;
 use uitsmijter::registry::document::Document;
 use uitsmijter::registry::file::Folder;
 use uitsmijter::registry::kubernetes::{self, Cluster};
 use uitsmijter::registry::reload::{CheckScript, Loader};
+use uitsmijter::registry::tenant::Tenant;
+use uitsmijter::registry::{Registry, Severity};
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
 use uitsmijter::web::views;
@@ -38,7 +39,8 @@ pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
     settings.check_tenants(&snapshot)?;
     settings.signing_settings().check()?;
     let templates = views::problems(&settings.directory)?;
-    let report = Report::new(settings, &snapshot, &[problems.to_vec(), templates].concat());
+    let report =
+        Report::new(settings, &snapshot, &[problems.to_vec(), folder(settings).misplaced(), templates].concat());
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -65,17 +67,24 @@ fn password_from_stdin(command: &str) -> Result<Zeroizing<String>> {
 }
 
 /// What reads the folder of tenants and clients; `demo` is served as long as there is no tenant.
-fn loader(settings: &Settings, demo: Vec<Document>) -> Loader {
+///
+/// Errors: the folder is not there, so its name is mistyped. One in which nothing is declared is another matter.
+fn loader(settings: &Settings, demo: Vec<Document>) -> Result<Loader> {
+    ensure!(settings.directory.is_dir(), "DIRECTORY {} does not exist", settings.directory.display());
     let check_script: CheckScript =
         Arc::new(|source| script::check(source).map(drop).map_err(|error| error.to_string()));
-    Loader::new(Folder::below(&settings.directory), check_script, demo)
+    Ok(Loader::new(folder(settings), check_script, demo))
+}
+
+fn folder(settings: &Settings) -> Folder {
+    Folder::below(&settings.directory)
 }
 
 /// Everything that is declared now, in files and in the cluster.
 ///
 /// Errors: custom resources are to be read, and cannot be.
 fn declared(settings: &Settings) -> Result<Registry> {
-    let loader = loader(settings, Vec::new());
+    let loader = loader(settings, Vec::new())?;
     let (snapshot, problems) = loader.load();
     let registry = Registry::new(snapshot, problems);
     if let Some(resources) = settings.resource_settings() {
@@ -84,6 +93,27 @@ fn declared(settings: &Settings) -> Result<Registry> {
         loader.take(documents, &registry);
     }
     Ok(registry)
+}
+
+/// The tenant that an operator means.
+///
+/// Errors: why it is not served, or which ones are.
+fn tenant(declared: &Registry, name: &str) -> Result<Arc<Tenant>> {
+    let snapshot = declared.current();
+    if let Some(tenant) = snapshot.tenant(name) {
+        return Ok(tenant.clone());
+    }
+    let (problems, entity) = (declared.problems(), format!("tenant {}", name.escape_debug()));
+    if let Some(problem) =
+        problems.iter().find(|problem| problem.entity == entity && problem.severity == Severity::Error)
+    {
+        bail!("tenant {name:?} is not served: {}", problem.message);
+    }
+    let known: Vec<&str> = snapshot.tenants().map(|tenant| &*tenant.name).collect();
+    match known.is_empty() {
+        true => bail!("there is no tenant {name:?}, and no other"),
+        false => bail!("there is no tenant {name:?}; there are: {}", known.join(", ")),
+    }
 }
 
 /// Prints the custom resource definitions.

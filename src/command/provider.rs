@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use uitsmijter::login::provider::script_of;
 use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
 use uitsmijter::login::{Credentials, Identity};
@@ -47,12 +47,8 @@ pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode>
     // What the script fetches is told at this level.
     super::log::begin(&Log { level: LogLevel::Debug, ..settings.log }, None)?;
     super::install_cryptography();
-    let snapshot = super::declared(settings)?.current();
-    let known = || snapshot.tenants().map(|tenant| &*tenant.name).collect::<Vec<_>>().join(", ");
-    let tenant = snapshot
-        .tenant(&asked.tenant)
-        .with_context(|| format!("there is no tenant {:?}; there are: {}", asked.tenant, known()))?;
-    let Some(script) = script_of(tenant) else {
+    let tenant = super::tenant(&super::declared(settings)?, &asked.tenant)?;
+    let Some(script) = script_of(&tenant) else {
         bail!("the tenant {:?} has no providers; it asks its list of users", asked.tenant);
     };
     let password = super::password_from_stdin("uitsmijter provider test --tenant T --username U")?;

@@ -49,9 +49,10 @@ async fn run(settings: Settings, hangup: Hangup) -> Result<()> {
     let documents = password
         .as_ref()
         .map(|password| demo::documents(&password::hash(password, &SystemRandom), &settings.public_origin()));
-    let loader = Arc::new(super::loader(&settings, documents.unwrap_or_default()));
+    let loader = Arc::new(super::loader(&settings, documents.unwrap_or_default())?);
     let (snapshot, problems) = loader.load();
     reload::log(problems.iter());
+    reload::log(super::folder(&settings).misplaced().iter());
     reload::log(settings.conflicts(&snapshot).iter());
     settings.check_tenants(&snapshot)?;
     settings.notices().iter().for_each(|notice| tracing::warn!("{notice}"));

@@ -17,7 +17,7 @@ use crate::protocol::error::Result;
 use crate::sign_out;
 use crate::store::Loaded;
 use crate::web::cookies::{Cookies, SetCookie};
-use crate::web::error::said;
+use crate::web::error::{UNKNOWN_HOST, said};
 use crate::web::forwarded::Origin;
 use crate::web::original_url::OriginalUrl;
 
@@ -31,7 +31,10 @@ const USER_HEADER: &str = "x-user-ident";
 pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     let (original, issuer, login) = match protected(&app, &parts) {
         Ok(found) => found,
-        Err(refusal) => return Ok(refusal.into_response()),
+        Err(description) => {
+            app.turned_away.tell(app.clock.now(), description, &named_host(&parts));
+            return Ok(said(StatusCode::FORBIDDEN, "access_denied", description));
+        }
     };
     let host = original.url.host_str().unwrap_or_default();
     let secure = app.settings.secure || original.url.scheme() == "https";
@@ -60,37 +63,16 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     }
 }
 
-/// Why nobody may pass, whoever they are.
-struct Refusal {
-    status: StatusCode,
-    code: &'static str,
-    description: &'static str,
-}
-
-impl Refusal {
-    fn denied(description: &'static str) -> Self {
-        Self { status: StatusCode::FORBIDDEN, code: "access_denied", description }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        said(self.status, self.code, self.description)
-    }
-}
-
 /// What was asked for, the tenant whose application it is, as its login page speaks for it, and where that page is.
-fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issuer, Origin), Refusal> {
-    let original = OriginalUrl::of(parts, &app.settings).map_err(Refusal::denied)?;
+///
+/// Errors: why nobody may pass, whoever they are. Always a 403: nginx takes a 404 for a failure of ours.
+fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issuer, Origin), &'static str> {
+    let original = OriginalUrl::of(parts, &app.settings)?;
     let snapshot = app.registry.current();
-    let tenant = original.url.host_str().and_then(|host| snapshot.tenant_by_host(host)).ok_or(Refusal {
-        status: StatusCode::NOT_FOUND,
-        code: "unknown_host",
-        description: "no tenant is configured for this host",
-    })?;
+    let tenant = original.url.host_str().and_then(|host| snapshot.tenant_by_host(host)).ok_or(UNKNOWN_HOST)?;
     tracing::Span::current().record("tenant", &*tenant.name);
     if !tenant.interceptor.enabled {
-        return Err(Refusal::denied("the interceptor is switched off for this tenant"));
+        return Err("the interceptor is switched off for this tenant");
     }
     let login = app.login_origin(tenant, original.url.scheme());
     let found = login.and_then(|login| Some((app.issuer(&login)?, login)));
@@ -98,9 +80,19 @@ fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issu
         Some((issuer, login)) => Ok((original, issuer, login)),
         None => {
             tracing::error!("interceptor.domain does not lead to the tenant; nobody can sign in at its applications");
-            Err(Refusal::denied("the login page of this tenant is not configured"))
+            Err("the login page of this tenant is not configured")
         }
     }
+}
+
+/// The host that a refused request was about, for the log: nobody has checked it.
+fn named_host(parts: &Parts) -> String {
+    let told = ["x-original-url", "x-forwarded-host", "host"].iter().find_map(|name| parts.headers.get(*name));
+    let told = told.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+    // Of a URL the host alone: what stands behind it may be a person's secret.
+    let authority = told.split_once("://").map_or(told.as_str(), |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 /// The request may pass, and these headers belong on it.

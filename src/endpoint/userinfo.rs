@@ -33,7 +33,7 @@ fn drawn(answer: Result<Map<String, Value>>) -> Response {
 /// What the server knows about the person whose token this is, as far as the scope allows.
 fn about(Bearer { issuer, token }: &Bearer) -> Result<Map<String, Value>> {
     let (claims, Some(grant)) = (&token.claims, &token.grant) else {
-        return Err(OAuthError::invalid_token("the access token does not speak of a person"));
+        return Err(OAuthError::invalid_token("the access token belongs to a client, not to a person"));
     };
     // RFC 9068 §4: one that was made for a resource server is for that one, and neither for others nor for us.
     let us = [issuer.url.to_string(), issuer.endpoint("/userinfo")];

@@ -78,9 +78,9 @@ impl KeyCommands {
         let (name, policy, now) = (self.set_name(tenant), self.policy(tenant)?, self.keys.clock.now());
         let Some(loaded) = self.keys.load(name).await? else { return Ok(Vec::new()) };
         let replicas = Replicas::of(&Heartbeat::all(&self.keys.store).await?, name);
-        let set = &loaded.record;
+        let (set, sealer) = (&loaded.record, &self.keys.sealer);
         let mut keys: Vec<ListedKey> =
-            set.keys.iter().map(|key| ListedKey::of(name, set, key, &policy, &replicas, now)).collect();
+            set.keys.iter().map(|key| ListedKey::of(name, set, key, &policy, &replicas, sealer, now)).collect();
         keys.sort_by(|a, b| a.state.cmp(&b.state).then(b.created_at.cmp(&a.created_at)).then(a.kid.cmp(&b.kid)));
         Ok(keys)
     }

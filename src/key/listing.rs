@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KeySet, State, StoredKey};
 use crate::key::rotation::Replicas;
+use crate::key::seal::Sealer;
 use crate::protocol::jwk::Algorithm;
 
 /// One line of `keys list`.
@@ -37,6 +38,8 @@ pub struct ListedKey {
     pub safe_to_drop_at: Option<Timestamp>,
     /// Whether its private half is sealed; empty when that is erased.
     pub sealed: Option<bool>,
+    /// Whether the secrets given here open its private half; empty when that is erased.
+    pub opens: Option<bool>,
     /// The replicas that hold it back, because they do not publish it yet or cannot open it.
     pub waits_for: Vec<String>,
 }
@@ -49,6 +52,7 @@ impl ListedKey {
         key: &StoredKey,
         policy: &RotationPolicy,
         replicas: &Replicas,
+        sealer: &Sealer,
         now: Timestamp,
     ) -> Self {
         let state = set.state(key, policy.grace, now);
@@ -69,6 +73,7 @@ impl ListedKey {
             last_expiry: key.last_expiry,
             safe_to_drop_at: key.gone_after(policy.grace).map(|at| at + second),
             sealed: key.private.as_ref().map(|half| half.is_sealed()),
+            opens: key.private.as_ref().map(|half| sealer.knows(half)),
             waits_for: waits_for.into_iter().map(Into::into).collect(),
         }
     }

@@ -91,7 +91,10 @@ impl Sealer {
         );
         let Some(sealed_by) = &half.sealed_by else { return Ok(data) };
         let Some(secret) = self.secrets.iter().find(|secret| secret.name == *sealed_by) else {
-            bail!("{} is sealed with a secret that is not in SIGNING_KEY_SECRET", whose());
+            match self.is_sealing() {
+                true => bail!("{} is sealed with a secret that is not in SIGNING_KEY_SECRET", whose()),
+                false => bail!("{} is sealed, and SIGNING_KEY_SECRET is not set here", whose()),
+            }
         };
         if data.len() < NONCE_LEN {
             bail!("{} is damaged in the store", whose());

@@ -201,11 +201,12 @@ impl Shared {
         }
     }
 
-    /// Logs the signing keys of `ring`, where they are others than before.
+    /// Logs the signing keys of `ring`, where they are others than before, and only those that can sign here.
     pub(super) fn log_signing(&self, ring: &KeyRing) {
         let (Some(snapshot), now) = (ring.snapshot(), self.keys.clock.now()) else { return };
         let signing = |algorithm| snapshot.set().signing(algorithm, now).map(|key| key.public.kid.clone());
-        let kids: Vec<String> = snapshot.set().algorithms(now).into_iter().filter_map(signing).collect();
+        let opens = |kid: &String| snapshot.live(kid).is_some_and(|live| live.private.is_some());
+        let kids: Vec<String> = snapshot.set().algorithms(now).into_iter().filter_map(signing).filter(opens).collect();
         let mut logged = ring.logged.lock().unwrap_or_else(PoisonError::into_inner);
         for kid in kids.iter().filter(|kid| !logged.contains(kid)) {
             info!(tenant = %ring.name, "Active key {kid} is being used for signing");

@@ -83,7 +83,15 @@ impl LoginProvider {
     /// the setting decides.
     fn is_listed(&self, tenant: &Tenant, username: &str) -> bool {
         match tenant.users.is_empty() {
-            true => self.allow_missing_providers,
+            true if !self.allow_missing_providers => {
+                tracing::warn!(
+                    tenant = &*tenant.name,
+                    "nobody says whether a person may stay, so they may not: there is no UserValidationProvider, and \
+                     ALLOW_MISSING_PROVIDERS is false"
+                );
+                false
+            }
+            true => true,
             false => find(tenant, username).is_some(),
         }
     }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, Kind};
+use super::{Problem, Severity};
 
 /// A larger file is not something that a person declares; reading it would only cost memory.
 const LARGEST: u64 = 8 * 1024 * 1024;
@@ -41,6 +42,22 @@ impl Folder {
         documents
     }
 
+    /// The files that were meant for one of the two folders and lie beside them, where nobody reads them.
+    pub fn misplaced(&self) -> Vec<Problem> {
+        let mut files: Vec<PathBuf> = entries(&self.0).unwrap_or_default();
+        files.retain(|file| is_yaml(file) && !file.is_dir());
+        files.sort_unstable();
+        let message = "it is not read here; move it to the folder Tenants or Clients beside it";
+        let problem = |file: PathBuf| Problem {
+            severity: Severity::Warning,
+            source: shown(&file),
+            entity: String::new(),
+            message: message.into(),
+            awaits: false,
+        };
+        files.into_iter().map(problem).collect()
+    }
+
     /// The folders whose changes matter: the two with their sub-folders, and those on the way to them.
     pub(super) fn folders(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = self.0.ancestors().take(3).map(Path::to_path_buf).collect();
@@ -63,11 +80,13 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
             files.push(entry);
         }
     }
-    let is_yaml =
-        |extension: &std::ffi::OsStr| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml");
-    files.retain(|file| file.extension().is_some_and(is_yaml));
+    files.retain(|file| is_yaml(file));
     files.sort_unstable();
     Ok(files)
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|name| name.eq_ignore_ascii_case("yaml") || name.eq_ignore_ascii_case("yml"))
 }
 
 /// What is in a folder, except what is hidden: `..data` and its like are how a ConfigMap swaps its files at once.

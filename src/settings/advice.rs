@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use super::Settings;
 use crate::key::policy::period_text;
+use crate::login::script::VALIDATION_CLASS;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity, Snapshot};
@@ -68,14 +69,19 @@ impl Settings {
         let tenants = snapshot.tenants().filter_map(|tenant| {
             let checked = self.refuse_signing(tenant).and_then(|()| self.refuse_issuer(tenant));
             let reason = checked.and_then(|()| refuse_bucket(tenant)).err()?;
-            Some(problem(format!("tenant {}", tenant.name), format!("{reason:#}")))
+            Some(problem(Severity::Error, format!("tenant {}", tenant.name), format!("{reason:#}")))
+        });
+        let fleeting = snapshot.tenants().filter(|tenant| self.lets_nobody_stay(tenant)).map(|tenant| {
+            let message = "its login script has no UserValidationProvider, so no token is refreshed and nobody stays \
+                           (ALLOW_MISSING_PROVIDERS is false)";
+            problem(Severity::Warning, format!("tenant {}", tenant.name), message.to_owned())
         });
         let clients = snapshot.clients().filter_map(|client| {
             let policy = self.signing_settings().policy.with(Some(&snapshot.tenant(&client.tenant)?.signing)).ok()?;
             let reason = policy.check_lifetime("access_token_hours", client.access_token_lifetime?).err()?;
-            Some(problem(format!("client {}", client.name), format!("{reason:#}")))
+            Some(problem(Severity::Error, format!("client {}", client.name), format!("{reason:#}")))
         });
-        tenants.chain(clients).collect()
+        tenants.chain(fleeting).chain(clients).collect()
     }
 
     /// Whether the tenant's tokens can be signed as it wants.
@@ -86,6 +92,12 @@ impl Settings {
         );
         let policy = self.signing_settings().policy.with(Some(&tenant.signing))?;
         policy.check_lifetime("TOKEN_EXPIRATION_IN_HOURS", self.lifetimes.access_token)
+    }
+
+    /// Whether nobody can say that a person of the tenant may stay. The script is not compiled for it: this is asked often.
+    fn lets_nobody_stay(&self, tenant: &Tenant) -> bool {
+        let script = tenant.script.as_ref().filter(|_| tenant.users.is_empty() && !self.allow_missing_providers);
+        script.is_some_and(|script| !script.contains(VALIDATION_CLASS))
     }
 
     /// Whether the tenant's name begins as all URLs do (OIDC Discovery §3).
@@ -152,6 +164,6 @@ fn refuse_bucket(tenant: &Tenant) -> Result<()> {
     Ok(())
 }
 
-fn problem(entity: String, message: String) -> Problem {
-    Problem { severity: Severity::Error, source: "settings".into(), entity, message, awaits: false }
+fn problem(severity: Severity, entity: String, message: String) -> Problem {
+    Problem { severity, source: "settings".into(), entity, message, awaits: false }
 }

@@ -98,9 +98,12 @@ pub fn bad_host() -> Response {
     said(StatusCode::BAD_REQUEST, "invalid_request", "the Host header is missing or malformed")
 }
 
+/// Said of a host that no tenant has.
+pub const UNKNOWN_HOST: &str = "no tenant is configured for this host";
+
 /// The answer for a host that no tenant has.
 pub fn unknown_host() -> Response {
-    said(StatusCode::NOT_FOUND, "unknown_host", "no tenant is configured for this host")
+    said(StatusCode::NOT_FOUND, "unknown_host", UNKNOWN_HOST)
 }
 
 /// An error that the specifications have no word for.

@@ -24,4 +24,5 @@ pub mod pages;
 pub mod steps;
 mod template_shape;
 pub mod trace;
+pub mod turned_away;
 pub mod views;

@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod bucket;
 #[cfg(test)]
+mod command;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod endpoint;

@@ -353,6 +353,27 @@ fn the_report_tells_what_would_be_served() {
 }
 
 #[test]
+fn a_login_script_that_lets_nobody_stay_is_warned_of_where_that_is_forbidden() {
+    let warnings = |providers: &str, allowed: &str| {
+        let tenant = format!("name: t\nconfig:\n  hosts: [login.example.com]\n  providers: ['{providers}']\n");
+        let registry = crate::harness::server::registry(&tenant);
+        let settings = crate::harness::fixtures::settings(&[("ALLOW_MISSING_PROVIDERS", allowed)]);
+        settings.conflicts(&registry.current()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let login = "class UserLoginProvider {}";
+    let told = warnings(login, "false");
+    assert_eq!(
+        told,
+        [
+            "warning: settings: tenant t: its login script has no UserValidationProvider, so no token is refreshed and nobody \
+          stays (ALLOW_MISSING_PROVIDERS is false)"
+        ]
+    );
+    assert!(warnings(login, "true").is_empty());
+    assert!(warnings(&format!("{login}', 'class UserValidationProvider {{}}"), "false").is_empty());
+}
+
+#[test]
 fn changes_that_need_a_restart_are_named_and_the_level_of_the_log_is_none() {
     let before = defaults();
     for (name, value, ..) in EFFECTS {

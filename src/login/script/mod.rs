@@ -28,7 +28,7 @@ pub use pool::ScriptPool;
 /// The class that answers whether a person may log in.
 const LOGIN_CLASS: &str = "UserLoginProvider";
 /// The class that answers whether a person may stay.
-const VALIDATION_CLASS: &str = "UserValidationProvider";
+pub const VALIDATION_CLASS: &str = "UserValidationProvider";
 
 /// A tenant's script.
 #[derive(Clone, Debug)]

@@ -23,6 +23,18 @@ const MAX_LINES: u32 = 50;
 /// How long a logged line may be, in characters.
 const MAX_LINE: usize = 2048;
 
+/// What the commits of a run said about who the person is.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Subject {
+    /// Nothing: the username will do.
+    #[default]
+    Unsaid,
+    /// Something that names nobody, as of a backend's answer without the key; says what.
+    Unusable(&'static str),
+    /// This.
+    Named(String),
+}
+
 /// Something that a script waited for.
 pub(super) enum Arrival {
     Timer(u32),
@@ -43,7 +55,7 @@ pub(super) struct Run {
     waiting: RefCell<JoinSet<Arrival>>,
     timers: RefCell<HashMap<u32, AbortHandle>>,
     committed: Cell<bool>,
-    subject: RefCell<Option<String>>,
+    subject: RefCell<Subject>,
     unhandled: Cell<i32>,
     rejection: RefCell<Option<ScriptError>>,
     turn_began: Cell<Instant>,
@@ -108,8 +120,8 @@ impl Run {
         self.committed.get()
     }
 
-    /// The subject that the commits named.
-    pub(super) fn subject(&self) -> Option<String> {
+    /// What the commits said about the subject.
+    pub(super) fn subject(&self) -> Subject {
         self.subject.borrow().clone()
     }
 
@@ -185,17 +197,12 @@ impl Run {
     pub(super) fn commit(&self, values: &[Value<'_>]) -> Result<()> {
         self.committed.set(true);
         for object in values.iter().filter_map(Value::as_object) {
-            if self.subject.borrow().is_some() {
+            if matches!(*self.subject.borrow(), Subject::Named(_)) {
                 break;
             }
-            let subject: Value<'_> = object.get("subject")?;
-            let named = match (subject.as_string(), subject.as_number()) {
-                (Some(text), _) => Some(text.to_string()?).filter(|text| !text.is_empty()),
-                (None, Some(number)) if number.is_finite() => Some(subject.get::<Coerced<String>>()?.0),
-                _ => None,
-            };
-            if named.is_some() {
-                *self.subject.borrow_mut() = named;
+            if object.contains_key("subject")? {
+                let said = Subject::said(&object.get("subject")?)?;
+                *self.subject.borrow_mut() = said;
             }
         }
         Ok(())
@@ -214,6 +221,20 @@ impl Run {
         } else if line < MAX_LINES {
             tracing::info!(tenant, "login script: {}", self.secret.withhold(text, MAX_LINE));
         }
+    }
+}
+
+impl Subject {
+    fn said(value: &Value<'_>) -> Result<Self> {
+        Ok(match (value.as_string(), value.as_number()) {
+            (Some(text), _) => match text.to_string()? {
+                empty if empty.is_empty() => Self::Unusable("an empty text"),
+                text => Self::Named(text),
+            },
+            (None, Some(number)) if number.is_finite() => Self::Named(value.get::<Coerced<String>>()?.0),
+            (None, Some(_)) => Self::Unusable("not a finite number"),
+            (None, None) => Self::Unusable(value.type_name()),
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 
+use crate::harness::lines::{self, Lines};
 use crate::harness::proxy::{path, token};
 use crate::harness::{Browser, Proxy, RelyingParty, TestServer, fixtures};
 
@@ -61,7 +62,7 @@ async fn one_sign_in_is_good_for_every_host_of_the_tenant_and_none_of_another() 
     }
     RelyingParty::new(&server, "spa").obtain_code_in(&mut browser, &[("prompt", "none")]).await;
     proxy.ask(&browser, "https://login.globex.example/").await.expect(403);
-    proxy.ask(&browser, "https://nobody.example/").await.expect(404);
+    proxy.ask(&browser, "https://nobody.example/").await.expect_error(403, "access_denied");
     // And a login URL that is still open in another window leads straight on.
     let late = browser.get("/login?for=https%3A%2F%2Fwiki.acme.example%2F&mode=interceptor").await;
     assert_eq!(late.expect(303).location(), WIKI);
@@ -243,4 +244,31 @@ async fn a_proxy_cannot_turn_https_off_where_the_operator_turned_it_on() {
     assert_eq!(discovery.json()["issuer"], "https://login.acme.example");
     let login = proxy.ask_with(&browser, "/login", &headers).await.expect(303);
     assert!(login.header("set-cookie").contains("Secure"), "{login:#?}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_once_for_each_host_and_not_for_each_request() {
+    lines::heed_every_thread();
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone()).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let server = usual().await;
+    let (proxy, browser) = (Proxy::new(&server), Browser::new(&server));
+    for _ in 0..3 {
+        proxy.ask(&browser, "https://nobody.example/?token=hidden").await.expect(403);
+        server.get_at("stranger.example", "/.well-known/jwks.json").await.expect_error(404, "unknown_host");
+        let two = [
+            ("host", "wiki.acme.example"),
+            ("x-original-uri", "/"),
+            ("x-original-url", "https://me:hidden@b.example/hidden"),
+        ];
+        proxy.ask_with(&browser, "/interceptor", &two).await.expect(403);
+    }
+    let log = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("request refused")).collect();
+    assert_eq!(told.len(), 3, "{log}");
+    for (line, host) in told.iter().zip(["nobody.example", "stranger.example", "b.example"]) {
+        assert!(line.contains(&format!("host=\"{host}\"")) && line.contains("description="), "{line}");
+    }
+    assert!(!log.contains("hidden"), "{log}");
 }

@@ -46,6 +46,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("web::page_policy", 41),
     ("web::pages", 41),
     ("web::template_shape", 41),
+    ("web::turned_away", 41),
     ("web::views", 41),
     ("app", 42),
     ("web", 43),

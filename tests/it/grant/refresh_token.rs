@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::harness::lines::{self, Lines};
 use crate::harness::response::decoded;
 use crate::harness::{Answer, RelyingParty, TestServer};
 
@@ -123,6 +124,23 @@ async fn a_family_ends_at_its_cap() {
     let refresh = spa.refresh(&tokens.member("refresh_token")).await.expect(200).member("refresh_token");
     server.clock.advance(11 * DAY);
     spa.refresh(&refresh).await.expect_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_refresh_that_dies_for_want_of_a_validation_provider_says_so_in_the_log() {
+    lines::heed_every_thread();
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(lines.clone()).finish());
+    let tenant = "name: acme\nconfig:\n  hosts: [login.acme.example]\n  providers: \
+        ['class UserLoginProvider { canLogin = true; constructor() { commit(true) } }']\n";
+    let documents = format!("{tenant}\n---\n{}", crate::harness::fixtures::clients("acme", ""));
+    let server = TestServer::start_with(&documents, &[("ALLOW_MISSING_PROVIDERS", "false")]).await;
+    let spa = RelyingParty::new(&server, "spa");
+    let refresh = spa.redeem(&spa.obtain_code(&[]).await).await.expect(200).member("refresh_token");
+    spa.refresh(&refresh).await.expect_error(400, "invalid_grant");
+    let log = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let line = log.lines().find(|line| line.contains("there is no UserValidationProvider"));
+    assert!(line.is_some_and(|line| line.contains("WARN") && line.contains("acme")), "{log}");
 }
 
 #[tokio::test]

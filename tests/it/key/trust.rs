@@ -13,6 +13,7 @@ use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
 
 use super::harness::*;
+use crate::harness::lines::{self, Lines};
 
 fn sealed(secrets: &[&str]) -> SigningSettings {
     let seal_secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
@@ -41,6 +42,26 @@ async fn a_command_that_cannot_open_what_is_there_makes_no_key_and_says_which_it
     }
     let rotated = commands(&world, &["another", "of the servers"]).rotate(&tenant("shop"), Start::Announced).await;
     assert!(!rotated.unwrap()[0].was_announced);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_opened_here_is_listed_as_such_and_not_said_to_sign() {
+    lines::heed_every_thread();
+    let world = World::new();
+    world.replica(sealed(&["of the servers"])).await.tenant(&tenant("shop")).await.unwrap();
+    for (secrets, why) in
+        [(&["another"][..], "that is not in SIGNING_KEY_SECRET"), (&[], "SIGNING_KEY_SECRET is not set here")]
+    {
+        let lines = Lines::default();
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(lines.clone()).finish());
+        let strange = world.replica(sealed(secrets)).await;
+        assert!(!strange.tenant(&tenant("shop")).await.unwrap().can_sign());
+        let log = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+        assert!(log.contains(why) && !log.contains("is being used for signing"), "{log}");
+        let listed = commands(&world, secrets).list(&tenant("shop")).await.unwrap();
+        assert_eq!(listed[0].opens, Some(false), "{listed:?}");
+    }
+    assert_eq!(commands(&world, &["of the servers"]).list(&tenant("shop")).await.unwrap()[0].opens, Some(true));
 }
 
 #[tokio::test]

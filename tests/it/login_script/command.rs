@@ -83,6 +83,8 @@ async fn a_no_a_broken_script_and_an_unknown_tenant_have_codes_of_their_own() {
     assert!(code == 1 && out.contains("committed               no") && err.contains("commit"), "{code} {out}{err}");
     let (code, _, err) = provider_test(&script, "acne", PASSWORD).await;
     assert!(code == 1 && err.contains("acme"), "{code} {err}");
+    let (code, _, err) = provider_test("class UserLoginProvider {", "acme", PASSWORD).await;
+    assert!(code == 1 && err.contains("tenant \"acme\" is not served: ") && err.contains("syntax"), "{code} {err}");
     let (code, _, err) = provider_test(&script, "acme", "").await;
     assert!(code == 1 && err.contains("standard input"), "{code} {err}");
 }

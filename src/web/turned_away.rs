@@ -1,0 +1,52 @@
+//! Requests that are refused for the host they came for: an operator hears of each such host, and not of each request.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::audit::typed;
+use crate::clock::Timestamp;
+
+/// After how long a host is told of again.
+const AGAIN: Duration = Duration::from_secs(60 * 60);
+/// How many lines there are until then, whatever hosts strangers think of.
+const MOST: usize = 100;
+
+/// What was told lately. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct TurnedAway(Arc<Mutex<Told>>);
+
+#[derive(Default)]
+struct Told {
+    since: Timestamp,
+    lines: HashSet<(&'static str, String)>,
+}
+
+impl TurnedAway {
+    /// Writes the refusal to the log, unless that was done a moment ago. `host` may be anything.
+    pub fn tell(&self, now: Timestamp, description: &'static str, host: &str) {
+        let host = typed(host);
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.since(told.since) >= AGAIN {
+            *told = Told { since: now, lines: HashSet::new() };
+        }
+        if told.lines.len() < MOST && told.lines.insert((description, host.clone())) {
+            tracing::info!(description, host, "request refused");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, TurnedAway};
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn strangers_cannot_fill_the_memory_and_are_forgotten_after_an_hour() {
+        let (turned_away, lines) = (TurnedAway::default(), |told: &TurnedAway| told.0.lock().unwrap().lines.len());
+        (0..MOST * 3).for_each(|n| turned_away.tell(Timestamp(10_000), "no", &format!("{n}.example")));
+        assert_eq!(lines(&turned_away), MOST);
+        turned_away.tell(Timestamp(13_600), "no", "new.example");
+        assert_eq!(lines(&turned_away), 1);
+    }
+}
