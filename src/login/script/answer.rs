@@ -4,7 +4,7 @@ use rquickjs::{Array, Function, Object, Value};
 use serde_json::Map;
 
 use super::engine::Question;
-use super::run::Subject;
+use super::run::Run;
 use crate::login::{DEFAULT_ROLE, Identity};
 use crate::protocol::depth::{MAX_DEPTH, is_deeper_than};
 use crate::protocol::subject::is_subject;
@@ -40,14 +40,14 @@ impl From<rquickjs::Error> for Unread {
 }
 
 /// Reads the getters that the question needs. Nothing but `true` is a yes: a promise or a text would be one by mistake.
-pub(super) fn read(driver: &Object<'_>, question: &Question, subject: Subject) -> Result<Answer, Unread> {
+pub(super) fn read(driver: &Object<'_>, question: &Question, run: &Run) -> Result<Answer, Unread> {
     let provider: Object<'_> = driver.get("provider")?;
     let yes = |name: &str| provider.get::<_, Value<'_>>(name).map(|value| value.as_bool() == Some(true));
     match question {
         Question::Validation(_) => Ok(Answer::Validation(yes("isValid")?)),
         Question::Login(_) if !yes("canLogin")? => Ok(Answer::Login(None)),
         Question::Login(credentials) => Ok(Answer::Login(Some(Identity {
-            subject: checked_subject(subject, &credentials.username)?,
+            subject: checked_subject(run.subject_or(&credentials.username))?,
             username: credentials.username.clone(),
             role: role(&provider)?,
             scopes: scopes(&provider)?,
@@ -56,17 +56,7 @@ pub(super) fn read(driver: &Object<'_>, question: &Question, subject: Subject) -
     }
 }
 
-fn checked_subject(committed: Subject, username: &str) -> Result<String, Unread> {
-    let subject = match committed {
-        Subject::Named(subject) => subject,
-        Subject::Unsaid => username.to_owned(),
-        // Not the username after all: whoever meant an id would get tokens of somebody else, and nobody would notice.
-        Subject::Unusable(what) => {
-            return Err(Unread::Unusable(format!(
-                "the committed subject is {what}; commit a text or a number, like commit({{ subject: user.id }})"
-            )));
-        }
-    };
+fn checked_subject(subject: String) -> Result<String, Unread> {
     // Not translated into one that would do: two people could meet there, and one of them be taken for the other.
     if !is_subject(&subject) {
         return Err(Unread::Unusable(

@@ -112,7 +112,7 @@ impl Engine {
             return Ok(None);
         }
         self.with_driver(|ctx, driver| {
-            answer::read(driver, question, self.run.subject()).map(Some).map_err(|unread| match unread {
+            answer::read(driver, question, &self.run).map(Some).map_err(|unread| match unread {
                 answer::Unread::Engine(error) => explain(ctx, &error, &self.run),
                 answer::Unread::Unusable(what) => ScriptError::BadAnswer(what),
             })

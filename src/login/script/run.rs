@@ -24,8 +24,8 @@ const MAX_LINES: u32 = 50;
 const MAX_LINE: usize = 2048;
 
 /// What the commits of a run said about who the person is.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Subject {
+#[derive(Default)]
+enum Subject {
     /// Nothing: the username will do.
     #[default]
     Unsaid,
@@ -120,9 +120,22 @@ impl Run {
         self.committed.get()
     }
 
-    /// What the commits said about the subject.
-    pub(super) fn subject(&self) -> Subject {
-        self.subject.borrow().clone()
+    /// The subject that the commits named, or else the username, which scripts in use rely on. Whoever meant an id hears
+    /// of it, because the person gets tokens of another `sub`.
+    pub(super) fn subject_or(&self, username: &str) -> String {
+        match &*self.subject.borrow() {
+            Subject::Named(subject) => subject.clone(),
+            Subject::Unsaid => username.to_owned(),
+            Subject::Unusable(what) => {
+                let _side = tracing::dispatcher::set_default(&self.dispatch);
+                tracing::warn!(
+                    tenant = &*self.tenant,
+                    "the committed subject is {what}, so the username stands in for it; commit a text or a number, like \
+                     commit({{ subject: user.id }})"
+                );
+                username.to_owned()
+            }
+        }
     }
 
     /// A promise was rejected without a handler, or got its handler after all.

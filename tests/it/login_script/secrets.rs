@@ -31,6 +31,18 @@ async fn what_a_script_says_is_logged_with_its_tenant() {
 }
 
 #[tokio::test]
+async fn a_committed_subject_that_names_nobody_is_told_where_somebody_signs_in() {
+    for (subject, what) in
+        [("undefined", "undefined"), ("null", "null"), ("''", "an empty text"), ("NaN", "not a finite")]
+    {
+        let text = logged(&provider(&format!("commit(true, {{ subject: {subject} }})"))).await;
+        assert!(text.contains("WARN") && text.contains(&format!("the committed subject is {what}")), "{text}");
+    }
+    let refused = "class UserLoginProvider { canLogin = false; constructor() { commit({ subject: undefined }) } }";
+    assert!(!logged(refused).await.contains("the committed subject"));
+}
+
+#[tokio::test]
 async fn a_script_cannot_log_the_password() {
     let text = logged(&provider(
         "const p = credentials.password;
