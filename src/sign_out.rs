@@ -84,10 +84,9 @@ pub async fn resume(
     for delivery in Delivery::take_over(store, now).await? {
         let issuer = issuer_of(&delivery);
         let client = issuer.as_ref().and_then(|issuer| issuer.client(&delivery.participant.client_id));
-        match issuer.zip(client) {
-            Some((issuer, client)) => drop(tokio::spawn(deliver(issuer, client, delivery))),
-            // It may be that they are not read yet; what stays away is forgotten with the end of the record.
-            None => {}
+        // It may be that they are not read yet; what stays away is forgotten with the end of the record.
+        if let Some((issuer, client)) = issuer.zip(client) {
+            tokio::spawn(deliver(issuer, client, delivery));
         }
     }
     Ok(())
