@@ -13,7 +13,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
-use crate::web::error::{draw_pages, method_not_allowed, not_found};
+use crate::web::error::{draw_pages, method_not_allowed, not_found, use_post};
 use crate::web::form::MAX_BODY;
 use crate::web::{cors, trace};
 
@@ -89,17 +89,17 @@ fn documents() -> Router<App> {
 /// Errors are JSON.
 fn machines(app: &App) -> Router<App> {
     let from_browsers = Router::new()
-        .route("/token", post(token::post).options(preflight))
+        .route("/token", post(token::post).options(preflight).fallback(use_post))
         .route("/token/info", get(userinfo::info).post(userinfo::info).options(preflight))
         .route("/userinfo", get(userinfo::get).post(userinfo::get).options(preflight))
-        .route("/revoke", post(revoke::post).options(preflight))
+        .route("/revoke", post(revoke::post).options(preflight).fallback(use_post))
         .layer(from_fn_with_state(app.clone(), cors::clients));
     Router::new()
         .merge(from_browsers)
         .route("/openapi.json", get(openapi::get))
-        .route("/introspect", post(introspect::post))
-        .route("/device_authorization", post(device_authorization::post))
-        .route("/oauth/device_authorization", post(device_authorization::post))
+        .route("/introspect", post(introspect::post).fallback(use_post))
+        .route("/device_authorization", post(device_authorization::post).fallback(use_post))
+        .route("/oauth/device_authorization", post(device_authorization::post).fallback(use_post))
         .route("/interceptor", any(interceptor::any))
         // Envoy puts the path that it was asked for behind ours.
         .route("/interceptor/", any(interceptor::any))

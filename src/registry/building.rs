@@ -47,7 +47,11 @@ impl Entry<'_> {
         // A name that is refused may hold anything, line breaks included.
         let entity = self.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
         let entity = entity.unwrap_or_default();
-        Problem { severity, source: self.document.place(), entity, message, awaits: false }
+        let source = match self.parsed.broken_at.filter(|_| severity == Severity::Error) {
+            Some((line, column)) => format!("{}:{line}:{column}", self.document.source),
+            None => self.document.place(),
+        };
+        Problem { severity, source, entity, message, awaits: false }
     }
 }
 
@@ -110,6 +114,12 @@ impl<'a> Building<'a> {
         matches!(entity, Entity::Client(client) if self.snapshot.tenant(&client.tenant).is_none())
     }
 
+    /// Whether the client's tenant is declared, and not served all the same.
+    fn has_broken_tenant(&self, entity: &Entity) -> bool {
+        let declared = |name: &str| self.named.contains(&Id::first(Kind::Tenant, name.to_owned(), ""));
+        self.lacks_tenant(entity) && matches!(entity, Entity::Client(client) if declared(&client.tenant))
+    }
+
     /// Adds what the documents declare of one kind, in their order.
     pub(super) fn place(&mut self, kind: Kind) {
         let documents = std::mem::take(&mut self.documents);
@@ -120,7 +130,10 @@ impl<'a> Building<'a> {
             }
             match (&entry.parsed.entity, &entry.id) {
                 (Some(entity), Some(id)) => {
-                    if let Err(message) = self.add(entry.document, id, entity) {
+                    if let Err(mut message) = self.add(entry.document, id, entity) {
+                        if self.has_broken_tenant(entity) {
+                            message.push_str(", because that tenant is broken");
+                        }
                         let problem =
                             Problem { awaits: self.lacks_tenant(entity), ..entry.problem(Severity::Error, message) };
                         self.problems.push((position, problem));

@@ -28,6 +28,20 @@ pub(super) struct Parsed {
     /// `None`: there are errors among the findings, or it is none of ours.
     pub(super) entity: Option<Entity>,
     pub(super) findings: Findings,
+    /// Line and column of its source at which reading it ended in an error, where there are lines.
+    pub(super) broken_at: Option<(usize, usize)>,
+}
+
+/// Why a document cannot be read.
+struct Unreadable {
+    message: String,
+    at: Option<(usize, usize)>,
+}
+
+impl<T: Into<String>> From<T> for Unreadable {
+    fn from(message: T) -> Self {
+        Self { message: message.into(), at: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,9 +64,11 @@ const API_VERSION: &str = "uitsmijter.io/v1";
 impl Parsed {
     /// Reads a document. `check_script` says whether a login script is well-formed, and if not, why.
     pub(super) fn read(document: &Document, check_script: &dyn Fn(&str) -> Result<(), String>) -> Self {
-        let mut parsed = Self { kind: document.kind, name: None, entity: None, findings: Findings::default() };
+        let mut parsed =
+            Self { kind: document.kind, name: None, entity: None, findings: Findings::default(), broken_at: None };
         if let Err(error) = parsed.read_into(document, check_script) {
-            parsed.findings.error(error);
+            parsed.findings.error(error.message);
+            parsed.broken_at = error.at;
         }
         if parsed.findings.has_errors() {
             parsed.entity = None;
@@ -64,7 +80,7 @@ impl Parsed {
         &mut self,
         document: &Document,
         check_script: &dyn Fn(&str) -> Result<(), String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unreadable> {
         let text = document.text.clone()?;
         let at_line = |error: yaml_serde::Error| located(error, document.line);
         let mut value: Yaml = yaml_serde::from_str(&text).map_err(at_line)?;
@@ -142,10 +158,11 @@ fn title(name: Option<Text>, metadata: Option<Metadata>) -> Option<Title> {
     Some(Title { full, namespace })
 }
 
-/// The message of a reader's error, with the line of the file in place of the line of the document.
-fn located(error: yaml_serde::Error, begins: usize) -> String {
+/// A reader's error, with its place in the file instead of that in the document. What has no lines keeps the message.
+fn located(error: yaml_serde::Error, begins: usize) -> Unreadable {
     let message = error.to_string();
-    let Some(location) = error.location() else { return message };
-    let place = format!("line {} column {}", location.line(), location.column());
-    message.replace(&place, &format!("line {} column {}", location.line() + begins.max(1) - 1, location.column()))
+    let Some(location) = error.location().filter(|_| begins > 0) else { return message.into() };
+    let place = format!(" at line {} column {}", location.line(), location.column());
+    let at = (location.line() + begins - 1, location.column());
+    Unreadable { message: message.replacen(&place, "", 1), at: Some(at) }
 }

@@ -93,6 +93,11 @@ pub async fn method_not_allowed() -> Response {
     said(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method")
 }
 
+/// The same where POST is the one that is taken.
+pub async fn use_post() -> Response {
+    said(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method; use POST")
+}
+
 /// The answer for a request that names no host, or several (RFC 9112 §3.2).
 pub fn bad_host() -> Response {
     said(StatusCode::BAD_REQUEST, "invalid_request", "the Host header is missing or malformed")

@@ -120,6 +120,7 @@ async fn a_browser_may_call_from_the_clients_own_origin_alone() {
 async fn other_methods_and_other_hosts_get_a_clear_answer() {
     let server = TestServer::start().await;
     let refused = server.get("/token").await.expect_error(405, "method_not_allowed");
+    assert!(refused.member("error_description").ends_with("use POST"), "{refused:#?}");
     assert_eq!(refused.header("allow"), "POST,OPTIONS");
     server.get_at("unknown.example", "/.well-known/jwks.json").await.expect_error(404, "unknown_host");
     server.get("/nothing/here").await.expect_page(404);
