@@ -68,9 +68,11 @@ fn password_from_stdin(command: &str) -> Result<Zeroizing<String>> {
 
 /// What reads the folder of tenants and clients; `demo` is served as long as there is no tenant.
 ///
-/// Errors: the folder is not there, so its name is mistyped. One in which nothing is declared is another matter.
+/// Errors: the folder is not there, so its name is mistyped. One in which nothing is declared is another matter, and in a
+/// cluster nobody needs one.
 fn loader(settings: &Settings, demo: Vec<Document>) -> Result<Loader> {
-    ensure!(settings.directory.is_dir(), "DIRECTORY {} does not exist", settings.directory.display());
+    let wanted = !settings.kubernetes.enabled;
+    ensure!(!wanted || settings.directory.is_dir(), "DIRECTORY {} does not exist", settings.directory.display());
     let check_script: CheckScript =
         Arc::new(|source| script::check(source).map(drop).map_err(|error| error.to_string()));
     Ok(Loader::new(folder(settings), check_script, demo))

@@ -39,6 +39,10 @@ fn a_directory_that_is_not_there_is_an_error_and_one_without_tenants_is_not() {
     }
     let (code, out, err) = run(place.path(), &[], &["check"]);
     assert!(code == 0 && out.contains("No tenants"), "{out}{err}");
+    // Whoever reads custom resources needs no folder; here only the cluster is missing.
+    let in_a_cluster = [("SUPPORT_KUBERNETES_CRD", "true")];
+    let (_, _, err) = run(place.path(), &in_a_cluster, &["check", "--directory", "/nowhere/at/all"]);
+    assert!(!err.is_empty() && !err.contains("DIRECTORY"), "{err}");
 }
 
 #[test]
