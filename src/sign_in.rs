@@ -54,6 +54,7 @@ pub async fn sign_in(
             Ok(SignIn::Proven(identity))
         }
         Ok(None) => {
+            ticket.failed(&issuer.store, issuer.now()).await?;
             count(issuer, |issuer| &issuer.metrics.login_failure);
             audit::login_failure(tenant, &username, way);
             Ok(SignIn::Refused)

@@ -56,6 +56,23 @@ pub(super) async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -
     Ok(Duration::from_secs(1))
 }
 
+/// How long the next attempt under `key` has to wait.
+pub(super) async fn waiting(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<Duration> {
+    Ok(store.get::<Count>(key).await?.map(|count| count.wait(now, rule)).unwrap_or_default())
+}
+
+/// Counts an attempt under `key`, however early it came.
+pub(super) async fn add(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<()> {
+    for _ in 0..TRIES {
+        let loaded = store.load::<Count>(key).await?;
+        let next = Count::after(loaded.as_ref().map(|loaded| &loaded.record), now, rule);
+        if store.replace(key, loaded.as_ref(), &next, &[], Some(next.forgiven_at(rule.forgiven))).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Takes back what [`take`] has counted.
 pub(super) async fn give_back(store: &Store, key: &str, rule: Rule) -> Result<()> {
     for _ in 0..TRIES {

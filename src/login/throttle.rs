@@ -1,10 +1,11 @@
 //! Guessing passwords is slow: attempts are counted per user name and per address, for all replicas, in the store.
 //!
-//! An attempt is counted before the password is looked at, so that parallel guesses count, too; the right password
-//! clears the count of the name. Delays grow and have an end, and counts are forgiven with time. Where a person has signed
+//! An attempt on a name is counted before the password is looked at, so that parallel guesses count, too; the right
+//! password clears the count. Delays grow and have an end, and counts are forgiven with time. Where a person has signed
 //! in before (that browser, that address) they have a count of their own: strangers who guess cannot lock them out. At a
 //! new place they have one attempt, however long the name has to wait.
-//! Addresses get more attempts than names, because many people may share one; what succeeds is taken back there.
+//! Addresses get more attempts than names, because many people may share one; only failures count there, so that those
+//! who sign in at the same moment from one office do not contend for one record.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::attempt_count::{Count, Rule, give_back, take};
+use super::attempt_count::{Count, Rule, add, give_back, take, waiting};
 use super::attempts::Limit;
 use super::session::everything_of;
 use crate::clock::Timestamp;
@@ -74,7 +75,9 @@ pub enum Admission {
 pub struct Ticket {
     /// Where the right password clears the count; `None` where nothing is counted.
     name: Option<String>,
-    counted: Vec<(String, Rule)>,
+    /// The count of the name, unless the attempt was the one that everybody has at a new place.
+    counted: Option<Rule>,
+    address: Option<(String, Rule)>,
     places: Vec<String>,
 }
 
@@ -93,30 +96,27 @@ impl ThrottlePolicy {
 /// program with an old password must not keep the whole office out that it stands in.
 pub async fn admit(store: &Store, policy: ThrottlePolicy, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission> {
     if !policy.enabled {
-        return Ok(Admission::Granted(Ticket { name: None, counted: Vec::new(), places: Vec::new() }));
+        return Ok(Admission::Granted(Ticket { name: None, counted: None, address: None, places: Vec::new() }));
     }
-    let mut counted = Vec::new();
-    if let Some(address) = attempt.address {
-        let (key, rule) = (format!("address\n{}", network(address)), policy.of_address());
-        let wait = take(store, &key, rule, now).await?;
+    let address = attempt.address.map(|address| (format!("address\n{}", network(address)), policy.of_address()));
+    if let Some((key, rule)) = &address {
+        let wait = waiting(store, key, *rule, now).await?;
         if !wait.is_zero() {
             return Ok(Admission::Wait(wait));
         }
-        counted.push((key, rule));
     }
     let places = places(&attempt);
     let name = match known(store, &places).await? {
         Some(place) => place.to_owned(),
         None => format!("name\n{}", spelled(attempt.username)),
     };
-    let wait = take(store, &name, policy.of_name(), now).await?;
-    if wait.is_zero() {
-        counted.push((name.clone(), policy.of_name()));
-    } else if wait < LONG || !is_fresh(store, &attempt, now).await? {
-        give_all_back(store, &counted).await?;
+    let rule = policy.of_name();
+    let wait = take(store, &name, rule, now).await?;
+    if !wait.is_zero() && (wait < LONG || !is_fresh(store, &attempt, now).await?) {
         return Ok(Admission::Wait(wait));
     }
-    Ok(Admission::Granted(Ticket { name: Some(name), counted, places }))
+    let counted = wait.is_zero().then_some(rule);
+    Ok(Admission::Granted(Ticket { name: Some(name), counted, address, places }))
 }
 
 /// Whether this is the first attempt on a name that comes from its network while the name has to wait. Without it, one
@@ -130,26 +130,31 @@ async fn is_fresh(store: &Store, attempt: &Attempt<'_>, now: Timestamp) -> Resul
 }
 
 impl Ticket {
-    /// The password was right: the count of the name begins anew, the address is as it was, and the place is remembered.
+    /// The password was right: the count of the name begins anew, and the place is remembered.
     pub async fn succeeded(self, store: &Store, subject: &str, now: Timestamp) -> Result<()> {
         let Some(name) = self.name else { return Ok(()) };
         let groups = [everything_of(subject)];
         let remember = |place| store.put(place, &KnownPlace {}, &groups, now + REMEMBERED);
-        let others = self.counted.iter().filter(|(key, _)| *key != name);
         // Side by side, so that a store which syncs its disk does so once.
         let remembered = try_join_all(self.places.iter().map(|place| remember(place)));
-        let given_back = try_join_all(others.map(|(key, rule)| give_back(store, key, *rule)));
-        tokio::try_join!(store.remove::<Count>(&name), remembered, given_back).map(drop)
+        tokio::try_join!(store.remove::<Count>(&name), remembered).map(drop)
+    }
+
+    /// The password was wrong: the address is held to account, too.
+    pub async fn failed(self, store: &Store, now: Timestamp) -> Result<()> {
+        match self.address {
+            Some((key, rule)) => add(store, &key, rule, now).await,
+            None => Ok(()),
+        }
     }
 
     /// Nobody could say whether the password was right: the attempt does not count.
     pub async fn withdrawn(self, store: &Store) -> Result<()> {
-        give_all_back(store, &self.counted).await
+        match self.name.zip(self.counted) {
+            Some((name, rule)) => give_back(store, &name, rule).await,
+            None => Ok(()),
+        }
     }
-}
-
-async fn give_all_back(store: &Store, counted: &[(String, Rule)]) -> Result<()> {
-    try_join_all(counted.iter().map(|(key, rule)| give_back(store, key, *rule))).await.map(drop)
 }
 
 /// The places of an attempt: this browser and this address, each with the name.
