@@ -165,8 +165,7 @@ impl KeyCommands {
 
     /// Whether `tenant` has keys; it has none before its first use.
     pub async fn has_keys(&self, tenant: &TenantSigning<'_>) -> Result<bool> {
-        let loaded = self.keys.load(self.set_name(tenant)).await?;
-        Ok(loaded.is_some_and(|loaded| !loaded.record.keys.is_empty()))
+        self.keys.has_keys(self.set_name(tenant)).await
     }
 
     /// Whether `tenant` has this key.

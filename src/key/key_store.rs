@@ -84,6 +84,11 @@ impl KeyStore {
         bail!("the signing keys of tenant {tenant} change too fast; tried {ATTEMPTS} times")
     }
 
+    /// Whether `tenant` has keys in the store; it has none before its first use.
+    pub async fn has_keys(&self, tenant: &str) -> Result<bool> {
+        Ok(self.load(tenant).await?.is_some_and(|loaded| !loaded.record.keys.is_empty()))
+    }
+
     /// Refuses to make a key beside those of `tenant` that are sealed with a secret this process does not have: nobody who
     /// serves could open it, or it would lie in the open beside sealed ones.
     pub fn ensure_trusted(&self, tenant: &str, set: &KeySet) -> Result<()> {

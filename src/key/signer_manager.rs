@@ -128,7 +128,7 @@ impl SignerManager {
         if rings.get(name).is_some_and(|ring| ring.snapshot().is_some()) {
             return Ok(true);
         }
-        Ok(keys.load(name).await?.is_some_and(|loaded| !loaded.record.keys.is_empty()))
+        keys.has_keys(name).await
     }
 
     /// Carries out what the policy decides, for the tenants in use. For every 30 seconds, with jitter; safe from every

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::store::{Record, Store};
+use crate::store::{Loaded, Record, Store};
 
 /// How far a count goes beyond the free attempts; also a bound for how long it takes to be forgiven.
 const MOST: u32 = 20;
@@ -47,8 +47,7 @@ pub(super) async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -
         if !wait.is_zero() {
             return Ok(wait);
         }
-        let next = Count::after(count, now, rule);
-        if store.replace(key, loaded.as_ref(), &next, &[], Some(next.forgiven_at(rule.forgiven))).await? {
+        if count_after(store, key, loaded.as_ref(), rule, now).await? {
             return Ok(Duration::ZERO);
         }
     }
@@ -65,12 +64,23 @@ pub(super) async fn waiting(store: &Store, key: &str, rule: Rule, now: Timestamp
 pub(super) async fn add(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<()> {
     for _ in 0..TRIES {
         let loaded = store.load::<Count>(key).await?;
-        let next = Count::after(loaded.as_ref().map(|loaded| &loaded.record), now, rule);
-        if store.replace(key, loaded.as_ref(), &next, &[], Some(next.forgiven_at(rule.forgiven))).await? {
+        if count_after(store, key, loaded.as_ref(), rule, now).await? {
             break;
         }
     }
     Ok(())
+}
+
+/// One try to count an attempt after those that were `loaded`; `false` when they have changed meanwhile.
+async fn count_after(
+    store: &Store,
+    key: &str,
+    loaded: Option<&Loaded<Count>>,
+    rule: Rule,
+    now: Timestamp,
+) -> Result<bool> {
+    let next = Count::after(loaded.map(|loaded| &loaded.record), now, rule);
+    store.replace(key, loaded, &next, &[], Some(next.forgiven_at(rule.forgiven))).await
 }
 
 /// Takes back what [`take`] has counted.
