@@ -87,7 +87,8 @@ async fn the_dashboard_asks_for_metrics_and_labels_that_a_replica_shows() {
     person.sign_out(&replica).await;
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut metrics = replica.metrics().await;
-    while !metrics.contains("uitsmijter_signing_key_last_expiry") {
+    // A sample, that is, and not only the sentence that explains it.
+    while !metrics.contains("uitsmijter_signing_key_last_expiry_timestamp_seconds{") {
         assert!(Instant::now() < deadline, "{metrics}");
         sleep(Duration::from_millis(100)).await;
         metrics = replica.metrics().await;
