@@ -135,7 +135,7 @@ impl Document {
 }
 
 /// What is wrong with one document.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Findings(pub(super) Vec<(Severity, String)>);
 
 impl Findings {
