@@ -9,19 +9,20 @@ use anyhow::{Context, Result};
 
 use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
-use crate::issuer::{Issuer, Lifetimes};
+use crate::issuer::{Issuer, Lifetimes, Services};
 use crate::key::older_redis::OlderRedis;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
-use crate::random::Random;
+use crate::random::{Random, Series};
 use crate::registry::tenant::Tenant;
 use crate::registry::{Registry, Snapshot};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
 use crate::web::forwarded::{Origin, canonical, covers};
+use crate::web::kept_metadata::KeptMetadata;
 use crate::web::pages::Pages;
 use crate::web::turned_away::TurnedAway;
 use crate::web::views::Views;
@@ -43,31 +44,22 @@ pub struct Parts {
     pub registry: Registry,
     /// What outlives a request.
     pub store: Store,
-    /// Who signs.
-    pub keys: SignerManager,
-    /// Who knows the people.
-    pub login: LoginProvider,
-    /// The keys that clients publish.
-    pub client_keys: PublishedClientKeys,
-    /// The way to clients.
-    pub outgoing: Outgoing,
+    /// What all issuers share.
+    pub services: Arc<Services>,
     /// What applications behind proxies get to see of the people.
     pub passes: Passes,
+    /// What clients read of the server.
+    pub metadata: KeptMetadata,
     /// What people see where no tenant has templates of its own.
     pub pages: Pages,
     /// What people see of tenants that have.
     pub views: Views,
+    /// What requests are called that come without a name.
+    pub request_ids: Arc<Series>,
     /// Which hosts nobody is served at.
     pub turned_away: TurnedAway,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub random: Arc<dyn Random>,
     /// The password of the demo's person, where there is a demo; shown on purpose.
     pub demo_password: Arc<OnceLock<Arc<str>>>,
-    lifetimes: Lifetimes,
     stopping: Arc<AtomicBool>,
     complete: Arc<AtomicBool>,
 }
@@ -77,6 +69,14 @@ impl Deref for App {
 
     fn deref(&self) -> &Parts {
         &self.0
+    }
+}
+
+impl Deref for Parts {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
     }
 }
 
@@ -102,31 +102,32 @@ impl App {
         let views = Views::below(&settings.directory, pages.clone(), metrics.clone());
         let first = views.clone();
         tokio::task::spawn_blocking(move || first.reload()).await??;
-        Ok(Self(Arc::new(Parts {
-            views,
+        let request_ids = Arc::new(Series::new(random.as_ref()));
+        let services = Services {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
+            keys,
+            metrics,
             client_keys: PublishedClientKeys::new(outgoing.clone()),
             outgoing,
-            passes: Passes::default(),
-            turned_away: TurnedAway::default(),
-            pages,
-            lifetimes: Lifetimes {
-                access_token: settings.lifetimes.access_token,
-                refresh_token: settings.lifetimes.refresh_token,
-                refresh_absolute: settings.lifetimes.refresh_absolute.unwrap_or(UNCAPPED),
-                session: settings.lifetimes.session,
-                documents: settings.signing.jwks_max_age,
-            },
-            demo_password: Arc::default(),
-            stopping: Arc::default(),
-            complete: Arc::default(),
+            clock,
+            random,
+            lifetimes: lifetimes(&settings),
+            throttle: settings.login_protection,
+        };
+        Ok(Self(Arc::new(Parts {
             settings: Arc::new(settings),
             registry,
             store,
-            keys,
-            metrics,
-            clock,
-            random,
+            services: Arc::new(services),
+            passes: Passes::default(),
+            metadata: KeptMetadata::default(),
+            pages,
+            views,
+            request_ids,
+            turned_away: TurnedAway::default(),
+            demo_password: Arc::default(),
+            stopping: Arc::default(),
+            complete: Arc::default(),
         })))
     }
 
@@ -176,18 +177,10 @@ impl App {
     fn issuer_as(&self, url: Arc<str>, tenant: Arc<Tenant>, snapshot: Arc<Snapshot>) -> Issuer {
         Issuer {
             url,
-            store: self.store.within(&tenant.name),
+            store: self.store.within(tenant.name.clone()),
             tenant,
             snapshot,
-            login: self.login.clone(),
-            keys: self.keys.clone(),
-            metrics: self.metrics.clone(),
-            client_keys: self.client_keys.clone(),
-            outgoing: self.outgoing.clone(),
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            lifetimes: self.lifetimes,
-            throttle: self.settings.login_protection,
+            services: self.services.clone(),
             caller: None,
         }
     }
@@ -219,6 +212,16 @@ impl App {
         let scheme = if self.settings.secure || scheme == "https" { "https" } else { "http" };
         let domain = tenant.interceptor.domain.as_deref().unwrap_or(&self.settings.public_domain);
         Some(Origin { scheme, authority: canonical(domain, scheme)? })
+    }
+}
+
+fn lifetimes(settings: &Settings) -> Lifetimes {
+    Lifetimes {
+        access_token: settings.lifetimes.access_token,
+        refresh_token: settings.lifetimes.refresh_token,
+        refresh_absolute: settings.lifetimes.refresh_absolute.unwrap_or(UNCAPPED),
+        session: settings.lifetimes.session,
+        documents: settings.signing.jwks_max_age,
     }
 }
 

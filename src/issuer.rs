@@ -1,6 +1,7 @@
 //! The server as one tenant's clients see it: the context of every rule.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,20 +34,12 @@ pub struct Lifetimes {
     pub documents: Duration,
 }
 
-/// One tenant at one moment. A request takes it once and keeps it.
+/// What the issuers of all tenants share. A request takes hold of all of it at once.
 #[derive(Clone)]
-pub struct Issuer {
-    /// `iss`: scheme, host and port, without a slash at the end.
-    pub url: Arc<str>,
-    /// The tenant whose host was asked.
-    pub tenant: Arc<Tenant>,
-    /// All tenants and clients as of this request.
-    pub snapshot: Arc<Snapshot>,
-    /// The tenant's part of the store.
-    pub store: Store,
-    /// The tenant's people.
+pub struct Services {
+    /// Who knows the people.
     pub login: LoginProvider,
-    /// Who knows the keys.
+    /// Who signs.
     pub keys: SignerManager,
     /// What is counted.
     pub metrics: Metrics,
@@ -62,8 +55,31 @@ pub struct Issuer {
     pub lifetimes: Lifetimes,
     /// How guessing passwords is slowed down.
     pub throttle: ThrottlePolicy,
+}
+
+/// One tenant at one moment. A request takes it once and keeps it.
+#[derive(Clone)]
+pub struct Issuer {
+    /// `iss`: scheme, host and port, without a slash at the end.
+    pub url: Arc<str>,
+    /// The tenant whose host was asked.
+    pub tenant: Arc<Tenant>,
+    /// All tenants and clients as of this request.
+    pub snapshot: Arc<Snapshot>,
+    /// The tenant's part of the store.
+    pub store: Store,
+    /// What it shares with all others.
+    pub services: Arc<Services>,
     /// The address of whoever asks, where it is known.
     pub caller: Option<IpAddr>,
+}
+
+impl Deref for Issuer {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
 }
 
 impl Issuer {

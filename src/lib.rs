@@ -52,6 +52,7 @@ pub mod metrics;
 pub mod outgoing;
 pub mod protocol;
 pub mod random;
+pub mod recent;
 pub mod registry;
 pub mod resource_status;
 pub mod server;

@@ -1,5 +1,7 @@
 //! Chance: the only file that asks the system for it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -15,10 +17,37 @@ pub trait Random: Send + Sync {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// A fresh identifier of 128 bits, for names that are unique but not secret (`jti`, request ids): 22 characters.
+    /// A fresh identifier of 128 bits, for names that are unique but not secret (`jti`): 22 characters.
     fn identifier(&self) -> String {
         let mut bytes = [0; 16];
         self.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+/// Names that are unique but need not be unguessable, at the price of an addition: one for every request.
+pub struct Series {
+    of: u64,
+    next: AtomicU64,
+    step: u64,
+}
+
+impl Series {
+    /// A series that no other one meets, here or in another process.
+    pub fn new(random: &dyn Random) -> Self {
+        let [mut of, mut next, mut step] = [[0; 8]; 3];
+        [&mut of, &mut next, &mut step].into_iter().for_each(|bytes| random.fill(bytes));
+        // An odd step comes past every number once. That it is secret keeps to ourselves how many requests there were.
+        let (of, next, step) = (u64::from_le_bytes(of), u64::from_le_bytes(next), u64::from_le_bytes(step) | 1);
+        Self { of, next: AtomicU64::new(next), step }
+    }
+
+    /// The next name: 22 characters, of the same look as [`Random::identifier`].
+    pub fn name(&self) -> String {
+        let number = self.next.fetch_add(self.step, Ordering::Relaxed);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.of.to_be_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 }

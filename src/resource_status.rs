@@ -89,7 +89,7 @@ impl ResourceStatus {
             by_tenant.entry(tenant.to_string()).or_default().insert(client.to_string(), count);
         }
         for (tenant, counted) in by_tenant {
-            add(&self.app.store.within(&tenant), &counted, self.app.clock.now() + REMEMBER).await?;
+            add(&self.app.store.within(tenant), &counted, self.app.clock.now() + REMEMBER).await?;
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ impl StatusSource for ResourceStatus {
     }
 
     async fn grants_of(&self, client: &Client) -> Option<i64> {
-        let grants = self.app.store.within(&client.tenant).count(&grants_of_client(&client.ident)).await.ok()?;
+        let grants = self.app.store.within(client.tenant.clone()).count(&grants_of_client(&client.ident)).await.ok()?;
         i64::try_from(grants).ok()
     }
 

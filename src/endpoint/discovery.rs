@@ -2,32 +2,47 @@
 
 use std::collections::BTreeSet;
 
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
+use crate::app::App;
 use crate::grant::authorization_code;
 use crate::issuer::Issuer;
 use crate::protocol::client_keys;
 use crate::protocol::error::Result;
+use crate::protocol::jwk::Algorithm;
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::token::GrantType;
 use crate::token::claims;
-use crate::web::document;
 use crate::web::locale::Locale;
+use crate::web::trace::span_of;
+use crate::web::{cors, document};
 
 /// The tenant's document, aggregated from its clients. Nothing of another tenant is in it.
-pub async fn get(issuer: Issuer, headers: HeaderMap) -> Result<Response> {
-    let body = serde_json::to_vec(&metadata(&issuer).await?)?;
-    let etag = document::etag(&body);
-    Ok(document::respond(&headers, body.into(), &etag, issuer.lifetimes.documents))
+pub async fn get(State(app): State<App>, issuer: Result<Issuer, Response>, request: Request) -> Response {
+    let response = match issuer {
+        Ok(issuer) => match document(&app, &issuer, request.headers()).await {
+            Ok(response) => response,
+            Err(error) => span_of(&request, &issuer).in_scope(|| error.into_response()),
+        },
+        Err(nobody) => nobody,
+    };
+    cors::to_anyone(response)
 }
 
-async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
-    let signer = issuer.signer().await?;
+async fn document(app: &App, issuer: &Issuer, headers: &HeaderMap) -> Result<Response> {
+    let algorithms = issuer.signer().await?.supported_algorithms();
+    let compose = || Ok(serde_json::to_vec(&metadata(issuer, &algorithms))?);
+    let (body, etag) = app.metadata.of(issuer, &algorithms, compose)?;
+    Ok(document::respond(headers, body, &etag, issuer.lifetimes.documents))
+}
+
+fn metadata(issuer: &Issuer, algorithms: &[Algorithm]) -> ServerMetadata {
     let with_proof = vec!["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let with_any: Vec<_> = with_proof.iter().copied().chain(["none"]).collect();
     let assertions: Vec<_> = client_keys::ALGORITHMS.iter().map(|algorithm| algorithm.as_str()).collect();
-    Ok(ServerMetadata {
+    ServerMetadata {
         issuer: issuer.url.to_string(),
         authorization_endpoint: issuer.endpoint("/authorize"),
         token_endpoint: issuer.endpoint("/token"),
@@ -43,9 +58,8 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
         grant_types_supported: grant_types(issuer),
         acr_values_supported: authorization_code::LEVELS.to_vec(),
         subject_types_supported: vec!["public"],
-        id_token_signing_alg_values_supported: signer
-            .supported_algorithms()
-            .into_iter()
+        id_token_signing_alg_values_supported: algorithms
+            .iter()
             .filter(|algorithm| algorithm.is_asymmetric())
             .map(|algorithm| algorithm.as_str())
             .collect(),
@@ -66,7 +80,7 @@ async fn metadata(issuer: &Issuer) -> Result<ServerMetadata> {
         ui_locales_supported: Locale::ALL.iter().map(|locale| locale.tag()).collect(),
         op_policy_uri: issuer.tenant.informations.privacy_url.clone(),
         service_documentation: issuer.tenant.informations.imprint_url.clone(),
-    })
+    }
 }
 
 /// Patterns are left out: they name no scope.

@@ -2,24 +2,29 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
 use crate::issuer::Issuer;
 use crate::metrics::Status;
-use crate::web::document;
+use crate::web::trace::span_of;
+use crate::web::{cors, document};
 
 /// The tenant's public keys, the signing one first, as they were last written down: nothing is computed here.
-pub async fn get(issuer: Issuer, headers: HeaderMap) -> Response {
+pub async fn get(issuer: Result<Issuer, Response>, request: Request) -> Response {
+    let issuer = match issuer {
+        Ok(issuer) => issuer,
+        Err(nobody) => return cors::to_anyone(nobody),
+    };
     let response = match issuer.signer().await {
         Ok(signer) => {
             let keys = signer.jwk_set();
             // What may be out of date, no cache is to keep.
             let max_age = if signer.is_in_touch() { issuer.lifetimes.documents } else { Duration::ZERO };
-            document::respond(&headers, keys.body.clone(), &keys.etag, max_age)
+            document::respond(request.headers(), keys.body.clone(), &keys.etag, max_age)
         }
-        Err(error) => error.into_response(),
+        Err(error) => span_of(&request, &issuer).in_scope(|| error.into_response()),
     };
     issuer.metrics.jwks_requests.get_or_create(&Status { status: response.status().as_u16() }).inc();
-    response
+    cors::to_anyone(response)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -45,22 +45,23 @@ const REQUEST: Duration = Duration::from_secs(30);
 /// All routes of the server. Those for operators are left out where they have an address of their own.
 pub fn router(app: App) -> Router {
     let own_address = app.settings.metrics_listen.is_some();
-    let routes = Router::new()
+    let limited = Router::new()
         .merge(people(&app))
-        .merge(documents())
         .merge(machines(&app))
         .merge(if own_address { Router::new() } else { operators() })
         .method_not_allowed_fallback(method_not_allowed);
+    let nosniff =
+        SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // As one layer, the outermost first: every layer of its own is boxed, and cloned along with all inside it for each
-    // request.
-    let layers = (
-        from_fn_with_state(app.clone(), trace::trace),
-        SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        CatchPanicLayer::new(),
+    // request. Documents are answered from memory, and have nothing that could take long.
+    let limits = (
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST + app.settings.script_timeout),
         DefaultBodyLimit::max(MAX_BODY),
     );
-    routes.layer(layers).with_state(app)
+    let (traced, counted) =
+        (from_fn_with_state(app.clone(), trace::trace), from_fn_with_state(app.clone(), trace::count));
+    let documents = documents().layer((counted, nosniff.clone(), CatchPanicLayer::new()));
+    documents.merge(limited.layer((traced, nosniff, CatchPanicLayer::new(), limits))).with_state(app)
 }
 
 /// Errors are pages.
@@ -80,10 +81,10 @@ fn people(app: &App) -> Router<App> {
 /// Public: caches and browsers of any origin may read them.
 fn documents() -> Router<App> {
     Router::new()
-        .route("/.well-known/openid-configuration", get(discovery::get).options(preflight))
-        .route("/.well-known/oauth-authorization-server", get(discovery::get).options(preflight))
-        .route("/.well-known/jwks.json", get(jwks::get).options(preflight))
-        .layer(from_fn(cors::anyone))
+        .route("/.well-known/openid-configuration", get(discovery::get).options(cors::preflight_of_anyone))
+        .route("/.well-known/oauth-authorization-server", get(discovery::get).options(cors::preflight_of_anyone))
+        .route("/.well-known/jwks.json", get(jwks::get).options(cors::preflight_of_anyone))
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 /// Errors are JSON.

@@ -168,8 +168,8 @@ impl Store {
     }
 
     /// The same store, as `tenant` sees it.
-    pub fn within(&self, tenant: &str) -> Self {
-        Self { space: tenant.into(), ..self.clone() }
+    pub fn within(&self, tenant: impl Into<Arc<str>>) -> Self {
+        Self { backend: self.backend.clone(), clock: self.clock.clone(), space: tenant.into() }
     }
 
     /// Stores `record` under `id` until `expires_at`, as a member of `groups` (see [`group`]).

@@ -3,8 +3,7 @@
 //! A pass is made once and used until shortly before it ends, so that a page with a hundred images costs one signature.
 //! Whether the session behind it still lives is not decided here: whoever asks has just looked it up.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::access_token::{self, Claims};
 use super::{Grant, Person};
@@ -16,6 +15,7 @@ use crate::login::session::Session;
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::Result;
 use crate::protocol::scope::Scope;
+use crate::recent::Recent;
 use crate::store::digest;
 
 /// How many passes are kept per generation; a pass is about a kilobyte.
@@ -24,22 +24,21 @@ const KEPT: usize = 10_000;
 const SCOPE: &str = "openid profile email";
 
 /// The passes of this process. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Passes(Arc<Mutex<Generations>>);
+#[derive(Clone)]
+pub struct Passes(Arc<Recent<String, Place>>);
 
 /// A place for one pass; whoever holds it makes the pass, and the others wait for that.
 type Place = Arc<tokio::sync::Mutex<Option<Pass>>>;
 
-/// Places that were used lately, and those that were before: when there are too many, the older half goes.
-#[derive(Default)]
-struct Generations {
-    young: HashMap<String, Place>,
-    old: HashMap<String, Place>,
-}
-
 struct Pass {
     token: Arc<str>,
     renew_at: Timestamp,
+}
+
+impl Default for Passes {
+    fn default() -> Self {
+        Self(Arc::new(Recent::keeping(KEPT)))
+    }
 }
 
 impl Passes {
@@ -55,27 +54,13 @@ impl Passes {
         let signer = issuer.signer().await?;
         let algorithm = signer.algorithm();
         // A tenant whose algorithm or issuer is changed gets other passes at once.
-        let place = self.place(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
+        let place = self.0.get_or_default(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
         let mut place = place.lock().await;
         if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
             return Ok(Some(pass.token.clone()));
         }
         let pass = make(issuer, &signer, session, application).await?;
         Ok(pass.map(|pass| place.insert(pass).token.clone()))
-    }
-
-    fn place(&self, key: String) -> Place {
-        // Held for a lookup, never across an await.
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = generations.young.get(&key) {
-            return place.clone();
-        }
-        let place = generations.old.remove(&key).unwrap_or_default();
-        if generations.young.len() >= KEPT {
-            generations.old = std::mem::take(&mut generations.young);
-        }
-        generations.young.insert(key, place.clone());
-        place
     }
 }
 

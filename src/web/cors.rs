@@ -8,11 +8,18 @@ use axum::response::{IntoResponse, Response};
 use super::forwarded::Origin;
 use crate::app::App;
 
-/// The layer over discovery and keys: any origin may read them.
-pub async fn anyone(request: Request, next: Next) -> Response {
-    let preflight = request.method() == Method::OPTIONS;
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
-    allow(response.headers_mut(), HeaderValue::from_static("*"), preflight);
+const ANYONE: HeaderValue = HeaderValue::from_static("*");
+
+/// A response that any origin may read: discovery and keys.
+pub fn to_anyone(mut response: Response) -> Response {
+    allow(response.headers_mut(), ANYONE, false);
+    response
+}
+
+/// The answer to a browser that asks whether any origin may read it.
+pub async fn preflight_of_anyone() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    allow(response.headers_mut(), ANYONE, true);
     response
 }
 

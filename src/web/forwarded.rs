@@ -29,9 +29,9 @@ impl Origin {
     pub fn of(parts: &Parts, settings: &Settings) -> Option<Self> {
         let trusted = is_trusted(peer(&parts.extensions), settings);
         let forwarded = |name: &str| {
-            let value = parts.headers.get(name)?.to_str().ok()?;
+            let value = trusted.then(|| parts.headers.get(name)).flatten()?.to_str().ok()?;
             // The first is the one that the outermost proxy wrote.
-            Some(value.split(',').next().unwrap_or_default().trim()).filter(|_| trusted)
+            Some(value.split(',').next().unwrap_or_default().trim())
         };
         // Whoever says that URLs are https means all of them, whatever a proxy in between speaks to us.
         let secure = settings.secure || forwarded("x-forwarded-proto") == Some("https");
@@ -72,12 +72,23 @@ pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
     if !authority.bytes().all(plain) {
         return None;
     }
+    if is_canonical(authority) {
+        return Some(authority.to_owned());
+    }
     let url = url::Url::parse(&format!("{scheme}://{authority}/")).ok()?;
     let host = url.host_str()?.trim_end_matches('.');
     Some(match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     })
+}
+
+/// Whether a parser of URLs gives this back as it is, so that it need not be asked: what nearly every request has. Not
+/// what could be a number, an address or Punycode.
+fn is_canonical(authority: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let last = authority.rsplit('.').next().unwrap_or_default();
+    authority.bytes().all(plain) && last.starts_with(|c: char| c.is_ascii_lowercase()) && !authority.contains("xn--")
 }
 
 /// The address that the request came from, if it came over a socket.
@@ -123,6 +134,17 @@ mod tests {
         assert_eq!(canonical("[::1]:8080", "http").as_deref(), Some("[::1]:8080"));
         for bad in ["", "a@b", "a/b", "a\\b", "a?b", "a b", "a:b:c", "a:99999", "a%2eb", "a\tb", "a,b", ":80"] {
             assert_eq!(canonical(bad, "https"), None, "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_short_way_to_a_canonical_host_leads_to_the_same_place(authority in "([a-zA-Z0-9.-]|xn--|0x){0,12}(:[0-9]{0,5})?") {
+            let parsed = url::Url::parse(&format!("https://{authority}/"));
+            let parsed = parsed.ok().and_then(|url| Some(url.host_str()?.to_owned()));
+            if is_canonical(&authority) {
+                proptest::prop_assert_eq!(parsed, Some(authority));
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 //! Host → tenant → [`Issuer`]: the first thing that almost every request needs.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -9,17 +12,45 @@ use super::forwarded::{Origin, client_address};
 use crate::app::App;
 use crate::issuer::Issuer;
 
+/// Whom a request is for. It is found out once, by the layer that writes the log, and kept beside the request.
+#[derive(Clone)]
+pub(super) struct Addressee(Result<Issuer, Nobody>);
+
+#[derive(Clone)]
+enum Nobody {
+    /// There is no host, or what is there is none.
+    Named,
+    /// No tenant has this host.
+    Has(Arc<str>),
+}
+
+impl Addressee {
+    /// Looks at the host of a request that came from `caller`.
+    pub(super) fn of(parts: &Parts, app: &App, caller: Option<IpAddr>) -> Self {
+        let Some(origin) = Origin::of(parts, &app.settings) else { return Self(Err(Nobody::Named)) };
+        let Some(mut issuer) = app.issuer(&origin) else { return Self(Err(Nobody::Has(origin.host().into()))) };
+        issuer.caller = caller;
+        Self(Ok(issuer))
+    }
+
+    /// The tenant's name, where there is one.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.0.as_ref().ok().map(|issuer| &*issuer.tenant.name)
+    }
+}
+
 impl FromRequestParts<App> for Issuer {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let origin = Origin::of(parts, &app.settings).ok_or_else(bad_host)?;
-        let mut issuer = app.issuer(&origin).ok_or_else(|| {
-            app.turned_away.tell(app.clock.now(), UNKNOWN_HOST, origin.host());
-            unknown_host()
-        })?;
-        issuer.caller = client_address(parts, &app.settings);
-        tracing::Span::current().record("tenant", &*issuer.tenant.name);
-        Ok(issuer)
+        let kept = parts.extensions.get::<Addressee>().cloned();
+        let addressee = kept.unwrap_or_else(|| Addressee::of(parts, app, client_address(parts, &app.settings)));
+        addressee.0.map_err(|nobody| match nobody {
+            Nobody::Named => bad_host(),
+            Nobody::Has(host) => {
+                app.turned_away.tell(app.clock.now(), UNKNOWN_HOST, &host);
+                unknown_host()
+            }
+        })
     }
 }

@@ -14,6 +14,7 @@ pub mod error;
 pub mod form;
 pub mod forwarded;
 mod host;
+pub mod kept_metadata;
 pub mod locale;
 pub mod look;
 pub mod original_url;

@@ -10,7 +10,9 @@ use axum::response::Response;
 use tracing::{Instrument, Span};
 
 use super::forwarded::client_address;
+use super::host::Addressee;
 use crate::app::App;
+use crate::issuer::Issuer;
 use crate::metrics::{Metrics, Route, Timed};
 use crate::telemetry;
 
@@ -20,41 +22,91 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
 
+/// What is told about a request, whatever becomes of it.
+struct Asked {
+    id: RequestId,
+    method: &'static str,
+    route: String,
+}
+
 /// The layer that gives every request its id, its span and its line.
 pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Response {
+    let asked = Asked::of(&request, &app);
     let (mut parts, body) = request.into_parts();
-    let id = RequestId(sent_id(&parts.headers).unwrap_or_else(|| app.random.identifier()).into());
-    // The route and not the path: what people put into a path is theirs.
-    let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let method = usual(&parts.method);
-    let address = client_address(&parts, &app.settings).map(|address| address.to_string());
+    let address = client_address(&parts, &app.settings);
+    let addressee = Addressee::of(&parts, &app, address);
     let span = tracing::info_span!(
         "request",
-        request_id = &*id.0,
-        method,
-        path = route,
-        address,
-        tenant = tracing::field::Empty,
+        request_id = &*asked.id.0,
+        method = asked.method,
+        path = asked.route,
+        address = address.map(tracing::field::display),
+        tenant = addressee.tenant(),
         client = tracing::field::Empty,
         trace_id = tracing::field::Empty,
     );
     telemetry::begin(&span, &parts.headers);
-    parts.extensions.insert(id.clone());
+    parts.extensions.insert(asked.id.clone());
+    parts.extensions.insert(addressee);
     let started = tokio::time::Instant::now();
     async move {
-        let mut response = next.run(Request::from_parts(parts, body)).await;
-        let took = started.elapsed();
-        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        telemetry::answered(&Span::current(), response.status());
-        tracing::debug!(status = response.status().as_u16(), milliseconds, "answered");
-        count(&app.metrics, method, route, response.status().as_u16(), took);
+        let response = next.run(Request::from_parts(parts, body)).await;
+        let (status, milliseconds) = (response.status(), whole_milliseconds(started.elapsed()));
+        telemetry::answered(&Span::current(), status);
+        tracing::debug!(status = status.as_u16(), milliseconds, "answered");
+        asked.answered(&app.metrics, started.elapsed(), response)
+    }
+    .instrument(span)
+    .await
+}
+
+/// The layer over public documents, which come out of memory all day long and have no story to tell: a request gets its
+/// id and its line, and a span only when it fails ([`span_of`]).
+pub async fn count(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let asked = Asked::of(&request, &app);
+    let RequestId(id) = asked.id.clone();
+    request.extensions_mut().insert(asked.id.clone());
+    let started = tokio::time::Instant::now();
+    let response = next.run(request).await;
+    let (status, milliseconds) = (response.status().as_u16(), whole_milliseconds(started.elapsed()));
+    tracing::debug!(request_id = &*id, method = asked.method, path = asked.route, status, milliseconds, "answered");
+    asked.answered(&app.metrics, started.elapsed(), response)
+}
+
+/// The span of a request below [`count`], for those that have something to tell.
+pub fn span_of(request: &Request, issuer: &Issuer) -> Span {
+    let id = request.extensions().get::<RequestId>().map(|id| &*id.0);
+    let tenant = &*issuer.tenant.name;
+    tracing::info_span!("request", request_id = id, method = usual(request.method()), path = route(request), tenant)
+}
+
+impl Asked {
+    fn of(request: &Request, app: &App) -> Self {
+        let id = RequestId(sent_id(request.headers()).unwrap_or_else(|| app.request_ids.name()).into());
+        Self { id, method: usual(request.method()), route: route(request).to_owned() }
+    }
+
+    /// Counts `response`, which took so long, and puts the id into its headers.
+    fn answered(self, metrics: &Metrics, took: Duration, mut response: Response) -> Response {
+        let Self { id, method, route: path } = self;
+        let status = response.status().as_u16();
+        let timed = Timed { method, path };
+        metrics.http_request_duration.get_or_create(&timed).observe(took.as_secs_f64());
+        metrics.http_requests.get_or_create(&Route { method, path: timed.path, status }).inc();
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(REQUEST_ID.clone(), value);
         }
         response
     }
-    .instrument(span)
-    .await
+}
+
+/// The route and not the path: what people put into a path is theirs.
+fn route(request: &Request) -> &str {
+    request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str)
+}
+
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Methods are a person's to invent, labels are not.
@@ -66,11 +118,6 @@ fn usual(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
-}
-
-fn count(metrics: &Metrics, method: &'static str, path: String, status: u16, took: Duration) {
-    metrics.http_request_duration.get_or_create(&Timed { method, path: path.clone() }).observe(took.as_secs_f64());
-    metrics.http_requests.get_or_create(&Route { method, path, status }).inc();
 }
 
 fn sent_id(headers: &HeaderMap) -> Option<String> {

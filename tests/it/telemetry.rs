@@ -107,15 +107,17 @@ async fn a_request_joins_the_trace_of_its_caller_if_that_names_one() {
     ask(&server, "/openapi.json", &[&unsampled]).await;
     let zeros = format!("00-{}-{CALLER}-01", "0".repeat(32));
     for bad in [vec!["garbage"], vec![&zeros], vec![&good, &good], vec!["00-4bf92f-00f0-01"], vec![]] {
-        ask(&server, "/.well-known/jwks.json", &bad).await;
+        ask(&server, "/health", &bad).await;
     }
+    ask(&server, "/.well-known/jwks.json", &[&good]).await;
     let arrived = traced.end().await;
     let joined = named(&arrived.spans, "GET /versions");
     assert_eq!((hex(&joined.trace_id), hex(&joined.parent_span_id)), (TRACE.to_owned(), CALLER.to_owned()));
     assert!(arrived.spans.iter().all(|span| span.name != "GET /openapi.json"), "the caller does not sample it");
-    let own: Vec<&Span> = arrived.spans.iter().filter(|span| span.name == "GET /.well-known/jwks.json").collect();
+    let own: Vec<&Span> = arrived.spans.iter().filter(|span| span.name == "GET /health").collect();
     assert_eq!(own.len(), 5);
     assert!(own.iter().all(|span| span.parent_span_id.is_empty() && hex(&span.trace_id) != TRACE), "{own:#?}");
+    assert_eq!(arrived.spans.len(), 6, "public documents have no span as long as all is well: {:#?}", arrived.spans);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn a_key_row_of_one_tenant_that_cannot_be_read_keeps_no_other_from_being_s
     let server = TestServer::start().await;
     server.get_at(GLOBEX, "/.well-known/jwks.json").await.expect(200);
     let snapshot = server.app.registry.current();
-    let first = server.app.store.within(&snapshot.tenants().next().expect("a tenant").name);
+    let first = server.app.store.within(snapshot.tenants().next().expect("a tenant").name.clone());
     first
         .put("set", &Foreign { theirs: true }, &[], server.app.clock.now() + Duration::from_secs(60))
         .await

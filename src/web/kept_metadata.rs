@@ -1,0 +1,60 @@
+//! Discovery documents as they were last composed: they change with what is declared and with the algorithms of the keys,
+//! which is seldom, and are asked for all the time.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+
+use super::document;
+use crate::issuer::Issuer;
+use crate::protocol::error::Result;
+use crate::protocol::jwk::Algorithm;
+use crate::recent::Recent;
+use crate::registry::Snapshot;
+
+/// How many documents are kept per generation; one is about two kilobytes.
+const KEPT: usize = 1_000;
+
+/// The documents of this process, by issuer. Cheap to clone.
+#[derive(Clone)]
+pub struct KeptMetadata(Arc<Recent<Arc<str>, Composed>>);
+
+/// A document, and what it was composed from besides the issuer.
+#[derive(Clone)]
+struct Composed {
+    declared: Weak<Snapshot>,
+    algorithms: Arc<[Algorithm]>,
+    body: Bytes,
+    etag: Arc<str>,
+}
+
+impl Default for KeptMetadata {
+    fn default() -> Self {
+        Self(Arc::new(Recent::keeping(KEPT)))
+    }
+}
+
+impl KeptMetadata {
+    /// The document of `issuer`, whose keys have these `algorithms`, and its entity tag. `compose` is asked when one of
+    /// them has changed.
+    pub fn of(
+        &self,
+        issuer: &Issuer,
+        algorithms: &[Algorithm],
+        compose: impl FnOnce() -> Result<Vec<u8>>,
+    ) -> Result<(Bytes, Arc<str>)> {
+        // The memory of a snapshot is not used again while somebody remembers it, be it as weakly as here.
+        let is_current = |kept: &Composed| {
+            std::ptr::eq(kept.declared.as_ptr(), Arc::as_ptr(&issuer.snapshot)) && *kept.algorithms == *algorithms
+        };
+        if let Some(kept) = self.0.get(&*issuer.url).filter(is_current) {
+            return Ok((kept.body, kept.etag));
+        }
+        let body = Bytes::from(compose()?);
+        let etag: Arc<str> = document::etag(&body).into();
+        let declared = Arc::downgrade(&issuer.snapshot);
+        let composed = Composed { declared, algorithms: algorithms.into(), body: body.clone(), etag: etag.clone() };
+        self.0.insert(issuer.url.clone(), composed);
+        Ok((body, etag))
+    }
+}
