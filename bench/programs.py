@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -137,15 +138,15 @@ class Server(Program):
             return False
 
     def serves(self, host):
-        """Whether a tenant answers at `host`."""
-        asked = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/.well-known/openid-configuration", headers={"Host": host}
-        )
+        """Whether a tenant answers at `host`: with a complaint about the request, for which it needs no keys."""
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/authorize", headers={"Host": host})
         try:
-            with urllib.request.urlopen(asked, timeout=5) as answer:
-                return answer.status == 200
+            urllib.request.urlopen(asked, timeout=5).close()
+        except urllib.error.HTTPError as answer:
+            return answer.code == 400
         except OSError:
-            return False
+            pass
+        return False
 
     def counted(self, name):
         """What `/metrics` says about a counter, over all labels."""

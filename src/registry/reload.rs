@@ -1,5 +1,6 @@
 //! Keeps the registry in step with what is declared: the files of a folder, and the resources of a cluster.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -97,7 +98,11 @@ impl Loader {
         }
         let (snapshot, problems) = Snapshot::build(&documents, Some(&current), &*self.check_script);
         let known = registry.problems();
-        log(problems.iter().filter(|problem| !known.contains(problem)));
+        // Ten thousand tenants may have as many things to tell of, and mostly it is the same as before.
+        if problems != *known {
+            let known: HashSet<&Problem> = known.iter().collect();
+            log(problems.iter().filter(|problem| !known.contains(problem)));
+        }
         tracing::info!(
             tenants = snapshot.tenant_count(),
             clients = snapshot.client_count(),

@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// What it was read from.
     pub(super) documents: Vec<Document>,
     /// What is wrong with them.
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Arc<[Problem]>,
     /// Whether something that is good for itself was refused, because it contradicts something else.
     pub(super) is_contested: bool,
     /// What unchanged documents need not be read again for.
@@ -47,7 +47,7 @@ impl Snapshot {
         check_script: &dyn Fn(&str) -> Result<(), String>,
     ) -> (Self, Vec<Problem>) {
         if let Some(changed) = previous.and_then(|previous| previous.changed(documents, check_script)) {
-            let problems = changed.problems.clone();
+            let problems = changed.problems.to_vec();
             return (changed, problems);
         }
         let nothing = Self::default();
@@ -56,7 +56,7 @@ impl Snapshot {
         building.place(Kind::Client);
         let mut snapshot = building.finish();
         snapshot.add_login_pages();
-        let problems = snapshot.problems.clone();
+        let problems = snapshot.problems.to_vec();
         (snapshot, problems)
     }
 
