@@ -1,25 +1,37 @@
-//! What a script may call: the native functions behind `prelude.js`.
+//! What a script may call: the native functions, and the JavaScript that is read when it is first used.
 
 use std::rc::Rc;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::convert::List;
 use rquickjs::function::{Func, Rest};
-use rquickjs::{Coerced, Ctx, Exception, Function, Object, Result, TypedArray, Value};
+use rquickjs::{Coerced, Ctx, Exception, Function, Null, Object, Result, TypedArray, Undefined, Value};
 
 use super::digest;
 use super::fetch::Request;
 use super::run::{Arrival, Run};
 use crate::random::{Random, SystemRandom};
 
-/// The JavaScript side of the functions below.
+/// Defines what is below when it is first used.
 const PRELUDE: &str = include_str!("prelude.js");
-/// Classes that few scripts want.
+const CONSOLE: &str = include_str!("console.js");
+const NETWORK: &str = include_str!("network.js");
 const WEB: &str = include_str!("web.js");
 
 /// Puts all functions that scripts may call into the global scope; gives the object by which the run drives the script.
 pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
-    built_in(ctx, PRELUDE)?.call((native(ctx, run)?,))
+    let globals = ctx.globals();
+    plain(&globals, run)?;
+    // Classes run in strict mode, where an assignment to an undeclared name throws; scripts in use make these three.
+    for habit in ["profile", "response", "result"] {
+        globals.set(habit, Undefined)?;
+    }
+    let driver = Object::new(ctx.clone())?;
+    driver.set("provider", Null)?;
+    // As it is before a script can put another one in its place.
+    driver.set("stringify", globals.get::<_, Object<'js>>("JSON")?.get::<_, Function<'js>>("stringify")?)?;
+    built_in(ctx, PRELUDE)?.call::<_, ()>((native(ctx, run)?, driver.clone()))?;
+    Ok(driver)
 }
 
 /// Evaluates one of the sources above to the function that it is.
@@ -34,10 +46,34 @@ type Text = Coerced<String>;
 /// A name and a value, in JavaScript an array of two.
 type Pair = List<(String, String)>;
 
+/// Functions that need no JavaScript of ours.
+fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
+    let this = run.clone();
+    globals.set("commit", Func::from(move |values: Rest<Value<'js>>| this.commit(&values.0)))?;
+    globals.set("md5", Func::from(|text: Text| digest::md5(&text.0)))?;
+    globals.set("sha256", Func::from(|text: Text| digest::sha256(&text.0)))?;
+    globals.set("sha512", Func::from(|text: Text| digest::sha512(&text.0)))?;
+    let hmac = |ctx: Ctx<'js>, algorithm: Text, key: Text, message: Text| {
+        or_throw(&ctx, digest::hmac(&algorithm.0, &key.0, &message.0))
+    };
+    globals.set("hmac", Func::from(hmac))?;
+    let bcrypt =
+        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::bcrypt_verify(&password.0, &hash.0));
+    globals.set("bcryptVerify", Func::from(bcrypt))?;
+    let argon2 =
+        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::argon2_verify(&password.0, &hash.0));
+    globals.set("argon2Verify", Func::from(argon2))?;
+    let crypto = Object::new(globals.ctx().clone())?;
+    crypto.set("randomUUID", Func::from(random_uuid))?;
+    globals.set("crypto", crypto)
+}
+
+/// The native side of the JavaScript above.
 fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
-    let this = run.clone();
-    host.set("commit", Func::from(move |values: Rest<Value<'js>>| this.commit(&values.0)))?;
+    host.set("console", Func::from(|ctx: Ctx<'js>| built_in(&ctx, CONSOLE)))?;
+    host.set("network", Func::from(|ctx: Ctx<'js>| built_in(&ctx, NETWORK)))?;
+    host.set("web", Func::from(|ctx: Ctx<'js>| built_in(&ctx, WEB)))?;
     let this = run.clone();
     host.set("log", Func::from(move |level: String, text: String| this.log(&level, &text)))?;
     let this = run.clone();
@@ -51,25 +87,8 @@ fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
         this.fetch(&ctx, id, Request { url, method, headers, body })
     };
     host.set("fetch", Func::from(fetch))?;
-
-    host.set("md5", Func::from(|text: Text| digest::md5(&text.0)))?;
-    host.set("sha256", Func::from(|text: Text| digest::sha256(&text.0)))?;
-    host.set("sha512", Func::from(|text: Text| digest::sha512(&text.0)))?;
-    let hmac = |ctx: Ctx<'js>, algorithm: Text, key: Text, message: Text| {
-        or_throw(&ctx, digest::hmac(&algorithm.0, &key.0, &message.0))
-    };
-    host.set("hmac", Func::from(hmac))?;
-    let bcrypt =
-        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::bcrypt_verify(&password.0, &hash.0));
-    host.set("bcryptVerify", Func::from(bcrypt))?;
-    let argon2 =
-        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::argon2_verify(&password.0, &hash.0));
-    host.set("argon2Verify", Func::from(argon2))?;
-    host.set("randomUUID", Func::from(random_uuid))?;
-
     host.set("encode", Func::from(|ctx: Ctx<'js>, text: String| TypedArray::<u8>::new(ctx, text.into_bytes())))?;
     host.set("decode", Func::from(|bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned()))?;
-    host.set("web", Func::from(|ctx: Ctx<'js>| built_in(&ctx, WEB)))?;
     host.set("parseUrl", Func::from(parse_url))?;
     host.set("parseQuery", Func::from(parse_query))?;
     host.set("writeQuery", Func::from(write_query))?;
