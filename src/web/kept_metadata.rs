@@ -19,9 +19,10 @@ const KEPT: usize = 1_000;
 #[derive(Clone)]
 pub struct KeptMetadata(Arc<Recent<Arc<str>, Composed>>);
 
-/// A document, and what it was composed from besides the issuer.
+/// A document, and what it was composed from besides the URL of the issuer, which two tenants may claim.
 #[derive(Clone)]
 struct Composed {
+    tenant: Arc<str>,
     declared: Weak<Snapshot>,
     algorithms: Arc<[Algorithm]>,
     body: Bytes,
@@ -43,9 +44,11 @@ impl KeptMetadata {
         algorithms: &[Algorithm],
         compose: impl FnOnce() -> Result<Vec<u8>>,
     ) -> Result<(Bytes, Arc<str>)> {
-        // The memory of a snapshot is not used again while somebody remembers it, be it as weakly as here.
         let is_current = |kept: &Composed| {
-            std::ptr::eq(kept.declared.as_ptr(), Arc::as_ptr(&issuer.snapshot)) && *kept.algorithms == *algorithms
+            // The memory of a snapshot is not used again while somebody remembers it, be it as weakly as here.
+            std::ptr::eq(kept.declared.as_ptr(), Arc::as_ptr(&issuer.snapshot))
+                && kept.tenant == issuer.tenant.name
+                && *kept.algorithms == *algorithms
         };
         if let Some(kept) = self.0.get(&*issuer.url).filter(is_current) {
             return Ok((kept.body, kept.etag));
@@ -53,7 +56,9 @@ impl KeptMetadata {
         let body = Bytes::from(compose()?);
         let etag: Arc<str> = document::etag(&body).into();
         let declared = Arc::downgrade(&issuer.snapshot);
-        let composed = Composed { declared, algorithms: algorithms.into(), body: body.clone(), etag: etag.clone() };
+        let tenant = issuer.tenant.name.clone();
+        let composed =
+            Composed { tenant, declared, algorithms: algorithms.into(), body: body.clone(), etag: etag.clone() };
         self.0.insert(issuer.url.clone(), composed);
         Ok((body, etag))
     }

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::http::{Request, header};
 
-use crate::harness::fixtures::SECRET;
-use crate::harness::server::GLOBEX;
+use crate::harness::fixtures::{self, SECRET};
+use crate::harness::server::{ACME, GLOBEX, registry};
 use crate::harness::{Browser, RelyingParty, TestServer};
 
 const DOCUMENTS: [&str; 3] =
@@ -73,6 +73,32 @@ async fn a_tenant_tells_what_its_own_clients_may_do() {
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);
     assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
     assert_eq!(document["subject_types_supported"], serde_json::json!(["public"]));
+}
+
+#[tokio::test]
+async fn the_document_follows_what_is_declared_and_never_another_tenant_of_the_same_issuer() {
+    let scopes = async |server: &TestServer, host: &str| {
+        let request = Request::get(DOCUMENTS[0]).header(header::HOST, host).body(Body::empty()).expect("a request");
+        let document = server.send(request).await.expect(200).json();
+        (document["issuer"].as_str().expect("an issuer").to_owned(), document["scopes_supported"].to_string())
+    };
+    let claimed = "  issuer: https://login.acme.example\n  hosts: [\"login.globex.example\"]";
+    let documents = fixtures::documents().replace("  hosts: [\"login.globex.example\"]", claimed);
+    let [acme, globex] =
+        documents.split_once("name: globex").map(|(acme, globex)| [acme, globex]).expect("two tenants");
+    let documents =
+        format!("{acme}name: globex{}", globex.replace("scopes: [openid", "scopes: [only-of-globex, openid"));
+    let server = TestServer::start_with(&documents, &[]).await;
+    for _ in 0..2 {
+        let (own, foreign) = (scopes(&server, ACME).await, scopes(&server, GLOBEX).await);
+        assert_eq!(own.0, foreign.0, "both claim the same issuer");
+        assert!(!own.1.contains("only-of-globex"), "{own:?}");
+        assert!(foreign.1.contains("only-of-globex"), "{foreign:?}");
+    }
+    let changed = documents.replace("scopes: [openid", "scopes: [new-one, openid");
+    let changed = registry(&changed);
+    server.app.registry.replace(changed.current().as_ref().clone(), Vec::new());
+    assert!(scopes(&server, ACME).await.1.contains("new-one"));
 }
 
 #[tokio::test]
