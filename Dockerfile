@@ -1,24 +1,25 @@
 # syntax=docker/dockerfile:1
 
-# Builder and final image are both Debian 12, so the program finds the C library it was linked with. Both bases are tags,
-# which move: whoever needs the same image again later writes their digests behind them (`docker buildx imagetools inspect`).
+# The program is linked with its C library, so that the final image needs none. Both bases are tags, which move: whoever
+# needs the same image again later writes their digests behind them (`docker buildx imagetools inspect`).
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
-ENV CARGO_TERM_COLOR=never AWS_LC_SYS_USE_SYSTEM=0
+ENV CARGO_TERM_COLOR=never AWS_LC_SYS_USE_SYSTEM=0 RUSTFLAGS="-C target-feature=+crt-static"
+# Named, because what runs while building cannot be linked like that.
+RUN rustc -vV | sed -n 's/^host: //p' > /target
 
 # Dependencies are a layer of their own: it is built again only when Cargo.toml or Cargo.lock change.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
-    && cargo build --release --locked \
+    && cargo build --release --locked --target "$(cat /target)" \
     && rm -r src
 
 COPY assets assets
 COPY src src
 # The empty program of above is newer than the source, so cargo has to be told.
 RUN touch src/main.rs src/lib.rs \
-    && cargo build --release --locked \
-    && install -D target/release/uitsmijter /image/uitsmijter \
-    && install -D "$(ldd /image/uitsmijter | sed -n 's/.*libgcc_s.* => \([^ ]*\) .*/\1/p')" /image/usr/lib/libgcc_s.so.1 \
+    && cargo build --release --locked --target "$(cat /target)" \
+    && install -D "target/$(cat /target)/release/uitsmijter" /image/uitsmijter \
     && install -d /image/etc/uitsmijter/Resources/Configurations/Tenants \
     && install -d /image/etc/uitsmijter/Resources/Configurations/Clients \
     && install -d /image/var/lib/uitsmijter \
@@ -27,9 +28,8 @@ RUN touch src/main.rs src/lib.rs \
 ARG SOURCE_DATE_EPOCH=0
 RUN find /image -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
-# The C library and the certificate authorities that login scripts need for https; no shell, no packages. Of what the larger
-# base has besides, the program needs libgcc alone.
-FROM gcr.io/distroless/base-nossl-debian12:nonroot
+# The certificate authorities that login scripts need for https, and a user; no shell, no packages, no libraries.
+FROM gcr.io/distroless/static-debian12:nonroot
 # `make image` knows them.
 ARG VERSION=unknown REVISION=unknown SOURCE=unknown
 LABEL org.opencontainers.image.title="uitsmijter" \
@@ -38,7 +38,6 @@ LABEL org.opencontainers.image.title="uitsmijter" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.source="$SOURCE"
-COPY --from=build /image/usr/lib /usr/lib
 COPY --from=build /image/uitsmijter /uitsmijter
 COPY --from=build /image/etc/uitsmijter /etc/uitsmijter
 COPY --from=build --chown=65532:65532 /image/var/lib/uitsmijter /var/lib/uitsmijter

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The last stage of the Dockerfile without an engine and without a registry: buildah builds it on a base that is put
-# together from the Debian packages that distroless/base-nossl consists of. Then: what it is labelled, who it runs as, how large it
+# together from the Debian packages that distroless/static consists of. Then: what it is labelled, who it runs as, how large it
 # is, that two builds are the same, and that it serves on a read-only root. Needs root, for chroot and mounts.
 #
 #   tests/image/build.sh                             builds the release first
-#   tests/image/build.sh target/debug/uitsmijter     with this program; its size is printed, and not judged
+#   tests/image/build.sh target/debug/uitsmijter     with this program and its libraries; its size is printed, and not judged
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/image/facts.sh
@@ -15,11 +15,17 @@ have buildah || missing=" buildah"
 have curl || missing+=" curl"
 install_packages "$missing"
 
-release=target/release/uitsmijter
+host=$(rustc -vV | sed -n 's/^host: //p')
+release=target/$host/release/uitsmijter
 program=${1:-$release}
-[ "$program" != "$release" ] || cargo build --release --quiet
+packages=(base-files netbase tzdata ca-certificates)
+if [ "$program" = "$release" ]; then
+    RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --quiet --target "$host"
+    ! readelf --dynamic "$program" | grep -q NEEDED || { echo "image: the release needs libraries, which are not there" >&2; exit 1; }
+else
+    packages+=(libc6)
+fi
 work=$PWD/target/image
-packages=(base-files netbase tzdata ca-certificates libc6)
 store=(--root "$work/store" --runroot "$work/run" --storage-driver vfs)
 container=
 clean() {
@@ -46,7 +52,9 @@ echo "nonroot:x:65532:" >"$work/base/etc/group"
 # What the Dockerfile's first stage leaves in /image.
 install -D "$program" "$work/context/image/uitsmijter"
 strip "$work/context/image/uitsmijter"
-install -D "$(ldd "$program" | sed -n 's/.*libgcc_s.* => \([^ ]*\) .*/\1/p')" "$work/context/image/usr/lib/libgcc_s.so.1"
+if [ "$program" != "$release" ]; then
+    install -D "$(ldd "$program" | sed -n 's/.*libgcc_s.* => \([^ ]*\) .*/\1/p')" "$work/base/usr/lib/libgcc_s.so.1"
+fi
 mkdir -p "$work/context"/image/etc/uitsmijter/Resources/Configurations/{Tenants,Clients} "$work/context/image/var/lib/uitsmijter"
 {
     echo "FROM scratch"
