@@ -126,15 +126,20 @@ impl KeySet {
     /// What two memories say may leave nobody to sign: one knows that a key gave way, the other that its successor was
     /// withdrawn. Then the key that signed last goes on.
     fn keep_signing(&mut self, before: &KeySet, now: Timestamp) {
-        let algorithms = before.algorithms(now).into_iter();
-        let silent: Vec<Algorithm> = algorithms.filter(|own| self.signing(*own, now).is_none()).collect();
-        for algorithm in silent {
+        for algorithm in self.silenced(before, now) {
             let able = |key: &&mut StoredKey| key.algorithm() == algorithm && key.can_sign() && !key.is_coming(now);
             let last = self.keys.iter_mut().filter(able).max_by_key(|key| key.signs_from);
             if let Some(last) = last.filter(|key| key.signs_from.is_some()) {
                 last.retired_at = None;
             }
         }
+    }
+
+    /// The algorithms with which `before` can sign and this set cannot. After [`Self::restore`]: operators withdrew one
+    /// key before a loss and the other one after it, and only both memories together know. No key may come back from
+    /// that, so whoever writes the set down has to add one that signs at once.
+    pub fn silenced(&self, before: &Self, now: Timestamp) -> Vec<Algorithm> {
+        before.algorithms(now).into_iter().filter(|algorithm| self.signing(*algorithm, now).is_none()).collect()
     }
 
     /// A key that is back and has not signed yet: nobody knows which replicas publish it, so it is announced again.

@@ -200,12 +200,27 @@ impl Shared {
                 }
                 return Ok(());
             }
+            if let Some(loaded) = &loaded {
+                self.replace_silenced(ring, &mut set, &loaded.record).await?;
+            }
             if self.keys.replace(&ring.name, loaded.as_ref(), set).await? {
                 warn!(tenant = %ring.name, "Signing keys that the store had lost are back");
                 news::tell(&self.keys.store, &ring.name).await?;
             }
         }
         bail!("the signing keys of tenant {} change too fast; tried {ATTEMPTS} times", ring.name)
+    }
+
+    /// Gives `set` a key for each algorithm that `before` had one for and that nobody can sign with any more.
+    async fn replace_silenced(&self, ring: &KeyRing, set: &mut KeySet, before: &KeySet) -> Result<()> {
+        for algorithm in set.silenced(before, self.keys.clock.now()) {
+            self.keys.ensure_trusted(&ring.name, set)?;
+            let grace = ring.plan.load().policy.grace.as_secs();
+            let key = self.keys.make_first(&ring.name, algorithm, grace).await?;
+            warn!(tenant = %ring.name, "All signing keys for {algorithm} were withdrawn; {} signs at once", key.kid());
+            set.keys.push(key);
+        }
+        Ok(())
     }
 
     /// The living replicas. None, so that every key goes on waiting, for

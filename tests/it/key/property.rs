@@ -77,6 +77,26 @@ fn a_withdrawal_that_a_lost_store_forgot_leaves_somebody_to_sign() {
     assert_eq!(World::new(Broken::Nothing, false, true).run(&events), Ok(()));
 }
 
+#[test]
+fn a_key_that_a_lost_store_never_showed_to_a_sleeper_is_not_all_that_is_left() {
+    let lost = [
+        (107, 141),
+        (70, 40),
+        (107, 2),
+        (1, 45),
+        (200, 95),
+        (36, 7),
+        (106, 61),
+        (208, 223),
+        (28, 151),
+        (234, 2),
+        (3, 0),
+        (29, 0),
+    ];
+    let events: Vec<Event> = lost.into_iter().chain(std::iter::repeat_n((0, 0), 40)).collect();
+    assert_eq!(World::new(Broken::Nothing, true, true).run(&events), Ok(()));
+}
+
 fn wanted() -> u32 {
     std::env::var("HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
 }
