@@ -77,3 +77,33 @@ async fn a_first_set_in_the_place_of_a_lost_one_reaches_those_who_remember() {
     assert!(verify(&signer, &token).await.is_ok(), "the lost keys are back");
     assert!(verify(&remembers, &world.sign(&signer)).await.is_ok());
 }
+
+#[tokio::test]
+async fn two_withdrawals_that_a_lost_store_kept_apart_stay_and_somebody_signs_at_once() {
+    let world = World::new();
+    let (one, other) =
+        (world.replica(settings(Algorithm::RS256)).await, world.replica(settings(Algorithm::RS256)).await);
+    let (signer, behind) = (one.tenant(&tenant("shop")).await.unwrap(), other.tenant(&tenant("shop")).await.unwrap());
+    let commands =
+        KeyCommands::new(world.store(), settings(Algorithm::RS256), world.clock.clone(), Arc::new(SystemRandom));
+    let commands = commands.unwrap();
+    commands.rotate(&tenant("shop"), Start::Announced).await.unwrap();
+    one.follow_news().await.unwrap();
+    other.follow_news().await.unwrap();
+    let [signing, announced] = kids(&signer).try_into().expect("two keys");
+
+    commands.revoke(&tenant("shop"), &announced).await.unwrap();
+    one.follow_news().await.unwrap();
+    world.memory.lose("}keys:");
+    other.follow_news().await.unwrap();
+    assert_eq!(kids(&behind), [signing.clone(), announced.clone()], "the first withdrawal is forgotten");
+    commands.revoke(&tenant("shop"), &signing).await.unwrap();
+
+    one.tick().await.unwrap();
+    one.follow_news().await.unwrap();
+    other.follow_news().await.unwrap();
+    let left = kids(&signer);
+    assert!(!left.is_empty() && !left.contains(&signing) && !left.contains(&announced), "{left:?}");
+    assert!(verify(&behind, &world.sign(&signer)).await.is_ok());
+    assert!(verify(&signer, &world.sign(&behind)).await.is_ok());
+}
