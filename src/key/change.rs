@@ -135,15 +135,20 @@ impl KeySet {
         }
     }
 
-    /// The algorithms with which `before` can sign and this set cannot. After [`Self::restore`]: operators withdrew one
-    /// key before a loss and the other one after it, and only both memories together know. No key may come back from
+    /// The algorithms with which `before` can sign and this set cannot. After [`Self::restore`]: say, operators withdrew
+    /// one key before a loss and the other one after it, and only both memories together know. No key may come back from
     /// that, so whoever writes the set down has to add one that signs at once.
     pub fn silenced(&self, before: &Self, now: Timestamp) -> Vec<Algorithm> {
         before.algorithms(now).into_iter().filter(|algorithm| self.signing(*algorithm, now).is_none()).collect()
     }
 
-    /// A key that is back and has not signed yet: nobody knows which replicas publish it, so it is announced again.
+    /// A key that is back and has not signed yet: nobody knows which replicas publish it, so it is announced again. Not
+    /// the one that signs before its time, because its predecessor is withdrawn.
     fn announce_again(&mut self, kid: &str, now: Timestamp) {
+        let signs = |key: &StoredKey| self.signing(key.algorithm(), now).is_some_and(|signing| signing.kid() == kid);
+        if self.key(kid).is_some_and(signs) {
+            return;
+        }
         let Some(key) = self.key_mut(kid).filter(|key| key.is_coming(now)) else { return };
         let signs_from = key.signs_from.take();
         key.announced_revision = None;

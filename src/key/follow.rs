@@ -200,9 +200,8 @@ impl Shared {
                 }
                 return Ok(());
             }
-            if let Some(loaded) = &loaded {
-                self.replace_silenced(ring, &mut set, &loaded.record).await?;
-            }
+            let before = loaded.as_ref().map_or(memory.set(), |loaded| &loaded.record);
+            self.replace_silenced(ring, &mut set, before).await?;
             if self.keys.replace(&ring.name, loaded.as_ref(), set).await? {
                 warn!(tenant = %ring.name, "Signing keys that the store had lost are back");
                 news::tell(&self.keys.store, &ring.name).await?;

@@ -97,6 +97,37 @@ fn a_key_that_a_lost_store_never_showed_to_a_sleeper_is_not_all_that_is_left() {
     assert_eq!(World::new(Broken::Nothing, true, true).run(&events), Ok(()));
 }
 
+#[test]
+fn a_successor_that_signs_early_for_a_withdrawn_key_goes_on_after_a_loss() {
+    let early = [
+        (224, 0),
+        (198, 6),
+        (2, 4),
+        (193, 107),
+        (2, 1),
+        (11, 1),
+        (102, 17),
+        (38, 189),
+        (3, 106),
+        (11, 12),
+        (6, 86),
+        (11, 96),
+        (3, 18),
+        (43, 21),
+        (16, 19),
+        (118, 109),
+        (70, 29),
+        (43, 35),
+        (43, 70),
+        (11, 30),
+        (42, 182),
+        (8, 24),
+        (220, 0),
+    ];
+    let events: Vec<Event> = early.into_iter().chain(std::iter::repeat_n((0, 0), 40)).collect();
+    assert_eq!(World::new(Broken::Nothing, true, true).run(&events), Ok(()));
+}
+
 fn wanted() -> u32 {
     std::env::var("HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
 }

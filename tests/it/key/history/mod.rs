@@ -273,7 +273,8 @@ impl World {
         if self.replicas[who].memory.as_ref().is_some_and(|memory| set.restore(memory, now)) {
             self.surprise |= self.losses == 0;
             let grace = self.replicas[who].policy.grace.as_secs();
-            let silenced = self.stored.as_ref().map(|stored| set.silenced(stored, now)).unwrap_or_default();
+            let before = self.stored.as_ref().or(self.replicas[who].memory.as_ref());
+            let silenced = before.map(|before| set.silenced(before, now)).unwrap_or_default();
             silenced.iter().for_each(|_| set.keys.push(self.make(now, grace, true)));
             self.write(self.stored.clone().as_ref(), set);
             self.news.add("tenant");
