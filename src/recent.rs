@@ -29,12 +29,11 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
     {
         // Held for a lookup, never across an await.
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = generations.young.get(&key) {
-            return value.clone();
-        }
-        let value = generations.old.remove(&key).unwrap_or_default();
-        self.put(&mut generations, key, value.clone());
-        value
+        self.find(&mut generations, &key).unwrap_or_else(|| {
+            let value = V::default();
+            self.put(&mut generations, key, value.clone());
+            value
+        })
     }
 
     /// What is there for `key`.
@@ -42,19 +41,26 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = generations.young.get(key) {
-            return Some(value.clone());
-        }
-        let (key, value) = generations.old.remove_entry(key)?;
-        self.put(&mut generations, key, value.clone());
-        Some(value)
+        self.find(&mut self.generations.lock().unwrap_or_else(PoisonError::into_inner), key)
     }
 
     /// From here on `value` is there for `key`.
     pub fn insert(&self, key: K, value: V) {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         self.put(&mut generations, key, value);
+    }
+
+    /// Whatever is found is young again.
+    fn find<Q: Hash + Eq + ?Sized>(&self, generations: &mut Generations<K, V>, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        if let Some(value) = generations.young.get(key) {
+            return Some(value.clone());
+        }
+        let (key, value) = generations.old.remove_entry(key)?;
+        self.put(generations, key, value.clone());
+        Some(value)
     }
 
     fn put(&self, generations: &mut Generations<K, V>, key: K, value: V) {

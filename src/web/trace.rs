@@ -51,10 +51,10 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     let started = tokio::time::Instant::now();
     async move {
         let response = next.run(Request::from_parts(parts, body)).await;
-        let (status, milliseconds) = (response.status(), whole_milliseconds(started.elapsed()));
+        let (status, took) = (response.status(), started.elapsed());
         telemetry::answered(&Span::current(), status);
-        tracing::debug!(status = status.as_u16(), milliseconds, "answered");
-        asked.answered(&app.metrics, started.elapsed(), response)
+        tracing::debug!(status = status.as_u16(), milliseconds = whole_milliseconds(took), "answered");
+        asked.answered(&app.metrics, took, response)
     }
     .instrument(span)
     .await
@@ -68,9 +68,10 @@ pub async fn count(State(app): State<App>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(asked.id.clone());
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
-    let (status, milliseconds) = (response.status().as_u16(), whole_milliseconds(started.elapsed()));
+    let took = started.elapsed();
+    let (status, milliseconds) = (response.status().as_u16(), whole_milliseconds(took));
     tracing::debug!(request_id = &*id, method = asked.method, path = asked.route, status, milliseconds, "answered");
-    asked.answered(&app.metrics, started.elapsed(), response)
+    asked.answered(&app.metrics, took, response)
 }
 
 /// The span of a request below [`count`], for those that have something to tell.
