@@ -10,11 +10,12 @@ use crate::login::throttle::{self, Admission, Attempt};
 use crate::login::{Credentials, Identity};
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
+use crate::store::Batch;
 
 /// How it went.
-pub enum SignIn {
-    /// This is who it is.
-    Proven(Identity),
+pub enum SignIn<'i> {
+    /// This is who it is, and what the store has to learn with whatever the sign-in begins.
+    Proven(Identity, Batch<'i>),
     /// Unknown name or wrong password; nobody says which.
     Refused,
     /// Too many attempts; the password was not looked at.
@@ -24,12 +25,12 @@ pub enum SignIn {
 /// Tries to sign a person in who is at `address` and in `browser` (the value of its own cookie).
 ///
 /// Errors: the store or the login provider is away; the attempt does not count then.
-pub async fn sign_in(
-    issuer: &Issuer,
+pub async fn sign_in<'i>(
+    issuer: &'i Issuer,
     credentials: Credentials,
     address: Option<IpAddr>,
     browser: Option<&str>,
-) -> Result<SignIn> {
+) -> Result<SignIn<'i>> {
     let tenant = &*issuer.tenant.name;
     count(issuer, |issuer| &issuer.metrics.login_attempts);
     let (username, way) = (credentials.username.clone(), credentials.grant_type);
@@ -48,10 +49,10 @@ pub async fn sign_in(
     };
     match answer {
         Ok(Some(identity)) => {
-            ticket.succeeded(&issuer.store, &identity.subject, issuer.now()).await?;
+            let batch = ticket.succeeded(&identity.subject, issuer.now(), issuer.store.batch())?;
             count(issuer, |issuer| &issuer.metrics.login_success);
             audit::login(tenant, &identity.subject, way);
-            Ok(SignIn::Proven(identity))
+            Ok(SignIn::Proven(identity, batch))
         }
         Ok(None) => {
             ticket.failed(&issuer.store, issuer.now()).await?;

@@ -56,7 +56,7 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
             Consent::remember(&issuer.store, subject, &question.client.ident, question.scope, issuer.now()).await?;
             let to =
                 Interaction { consented: Some(question.session.sid.clone()), ..question.interaction.record.clone() };
-            match steps::update(&issuer, id, &question.interaction, &to).await? {
+            match steps::update(&issuer, id, &question.interaction, &to, issuer.store.batch())?.commit().await? {
                 true => Ok(Redirect::to(&steps::location(&to.resume, id)).into_response()),
                 false => Err(gone()),
             }

@@ -12,6 +12,7 @@ use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::sign_in::{SignIn, sign_in};
 use crate::sign_out;
+use crate::store::Batch;
 use crate::web::browser_hint::browser_hint;
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
@@ -65,15 +66,16 @@ pub async fn post(
         show(&issuer, &page, status, asked)
     };
     match attempt {
-        Ok(SignIn::Proven(identity)) => {
+        Ok(SignIn::Proven(identity, batch)) => {
             let previous = cookies.session(&issuer).await?;
             let sid = sid(&issuer, previous.as_ref(), &identity);
             let to = Interaction { signed_in: Some(sid.clone()), ..found.record.clone() };
-            if !steps::update(&issuer, id, &found, &to).await? {
-                return expired(&issuer, &cookies, &page, ui_locales).await;
-            }
+            let batch = steps::update(&issuer, id, &found, &to, batch)?;
             let came = Came { browser: browser_hint(&headers), application: application(&to.resume) };
-            let cookies = begin_session(&issuer, &cookies, previous, Beginning { sid, identity, came }).await?;
+            let beginning = Beginning { sid, identity, came };
+            let Some(cookies) = begin_session(&issuer, &cookies, previous, beginning, batch).await? else {
+                return expired(&issuer, &cookies, &page, ui_locales).await;
+            };
             Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response())
         }
         Ok(SignIn::Refused) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
@@ -111,24 +113,24 @@ struct Beginning {
     came: Came,
 }
 
-/// A fresh cookie at every sign-in (session fixation).
+/// A fresh cookie at every sign-in (session fixation), in one step with what `batch` holds; `None` when that cannot be.
 async fn begin_session(
     issuer: &Issuer,
     cookies: &Cookies,
     previous: Option<(String, Session)>,
     Beginning { sid, identity, came }: Beginning,
-) -> Result<SetCookies> {
+    mut batch: Batch<'_>,
+) -> Result<Option<SetCookies>> {
     let mut hosts: Vec<String> = came.application.into_iter().collect();
-    let mut replaced = None;
+    let mut ended = None;
     match previous {
         Some((cookie, session)) if session.sid == sid => {
             let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
             hosts.extend(others);
             hosts.truncate(MAX_HOSTS);
-            replaced = Some(cookie);
+            batch = batch.remove::<Session>(&cookie);
         }
-        Some((cookie, session)) => sign_out::session(issuer, &cookie, &session).await?,
-        None => {}
+        of_somebody_else => ended = of_somebody_else,
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
@@ -142,12 +144,13 @@ async fn begin_session(
         hosts,
     };
     let value = issuer.random.token();
-    Session::begin(&issuer.store, &value, &session).await?;
-    // Afterwards, so that there is no moment in which the session looks as if it had ended.
-    if let Some(cookie) = replaced {
-        issuer.store.remove::<Session>(&cookie).await?;
+    if !session.begin(&value, batch)?.commit().await? {
+        return Ok(None);
     }
-    Ok(cookies.begin_session(value, life))
+    if let Some((cookie, session)) = ended {
+        sign_out::session(issuer, &cookie, &session).await?;
+    }
+    Ok(Some(cookies.begin_session(value, life)))
 }
 
 /// What the page is told.

@@ -16,7 +16,7 @@ use crate::protocol::pkce::{ChallengeMethod, CodeChallenge};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
-use crate::store::{Consumed, Record};
+use crate::store::{Batch, Consumed, Record};
 use crate::token::grant_record::ends_with;
 use crate::token::{Authorization, Grant, Person, claims};
 
@@ -133,8 +133,8 @@ fn acr(request: &AuthorizationRequest) -> Result<String> {
 
 /// Redeems a code: RFC 6749 §4.1.3.
 ///
-/// Everything is checked before the code is consumed, so that a stranger who holds it can neither use nor burn it;
-/// it is consumed before anything is minted, so that it gives tokens once at most.
+/// Everything is checked before the code is used, so that a stranger who holds it can neither use nor burn it. Its use and
+/// the grant that it gives are one step, so that it gives tokens once at most.
 pub async fn redeem(
     issuer: &Issuer,
     client: Arc<Client>,
@@ -147,25 +147,16 @@ pub async fn redeem(
     let code = issuer.store.get::<AuthorizationCode>(value).await?.ok_or_else(refused)?;
     code.check(&client, redirect_uri, verifier)?;
     let audience = narrowed_audience(&client, &code.audience, resource)?;
+    if code.is_good(issuer).await? {
+        let using = issuer.store.batch().use_first::<AuthorizationCode>(value);
+        if let Some(authorization) = code.begin(issuer, client.clone(), using).await? {
+            return Ok(Authorization { audience, ..authorization });
+        }
+    }
     match issuer.store.consume::<AuthorizationCode>(value).await? {
-        Some(Consumed::First(code)) => {
-            // A used code is remembered longer than it is good.
-            if issuer.now().since(code.issued_at) >= LIFETIME {
-                return Err(refused());
-            }
-            let authorization = code.into_authorization(issuer, client).await?;
-            Ok(Authorization { audience, ..authorization })
-        }
-        // §4.1.2: a second use revokes what the first one gave, also when it has not given it yet.
-        Some(Consumed::Again(code)) => {
-            let grant_id = code.grant_id.clone();
-            let grant = code.into_grant(issuer, &client);
-            let subject = grant.person.identity.subject.clone();
-            grant.forbid(issuer, &grant_id).await?;
-            audit::token_revoked(&issuer.tenant.name, &client.ident, &subject, "an authorization code was used twice");
-            Err(OAuthError::invalid_grant("the authorization code was already used"))
-        }
-        None => Err(refused()),
+        // §4.1.2: a second use revokes what the first one gave.
+        Some(Consumed::Again(code)) => Err(code.used_again(issuer, &client).await?),
+        Some(Consumed::First(_)) | None => Err(refused()),
     }
 }
 
@@ -209,12 +200,26 @@ impl AuthorizationCode {
         }
     }
 
-    async fn into_authorization(self, issuer: &Issuer, client: Arc<Client>) -> Result<Authorization> {
-        if issuer.signer().await?.has_ended(self.person.auth_time) {
-            return Err(OAuthError::invalid_grant("the authorization code is not valid"));
-        }
+    /// A used code is remembered longer than it is good, and the person may have to sign in anew.
+    async fn is_good(&self, issuer: &Issuer) -> Result<bool> {
+        let is_fresh = issuer.now().since(self.issued_at) < LIFETIME;
+        Ok(is_fresh && !issuer.signer().await?.has_ended(self.person.auth_time))
+    }
+
+    /// Gives what the code stands for, in one step with what `using` holds; `None` when that cannot be.
+    async fn begin(self, issuer: &Issuer, client: Arc<Client>, using: Batch<'_>) -> Result<Option<Authorization>> {
         let (grant_id, nonce) = (self.grant_id.clone(), self.nonce.clone());
         let grant = self.into_grant(issuer, &client);
-        begin(issuer, client, grant_id, grant, nonce).await
+        begin(issuer, client, grant_id, grant, nonce, using).await
+    }
+
+    /// Ends the grant, also one that an earlier version, which stores it a moment later, has not stored yet.
+    async fn used_again(self, issuer: &Issuer, client: &Client) -> Result<OAuthError> {
+        let grant_id = self.grant_id.clone();
+        let grant = self.into_grant(issuer, client);
+        let subject = grant.person.identity.subject.clone();
+        grant.forbid(issuer, &grant_id).await?;
+        audit::token_revoked(&issuer.tenant.name, &client.ident, &subject, "an authorization code was used twice");
+        Ok(OAuthError::invalid_grant("the authorization code was already used"))
     }
 }

@@ -14,7 +14,7 @@ use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
-use crate::store::{Consumed, Loaded, Record, digest};
+use crate::store::{Loaded, Record, digest};
 use crate::token::{Authorization, Grant, Person};
 
 /// §3.5: what each `slow_down` adds to the interval.
@@ -196,10 +196,7 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str, resource:
             Err(OAuthError::new(ErrorCode::AuthorizationPending, "the person has not decided yet, ask again later"))
         }
         Decision::Denied => Err(OAuthError::access_denied("the person denied the request")),
-        Decision::Allowed(_) => match issuer.store.consume::<DeviceCode>(&device).await? {
-            Some(Consumed::First(code)) => code.into_authorization(issuer, client, audience).await,
-            _ => Err(OAuthError::invalid_grant("the device code was already used")),
-        },
+        Decision::Allowed(_) => code.into_authorization(issuer, client, &device, audience).await,
     }
 }
 
@@ -229,6 +226,7 @@ impl DeviceCode {
         self,
         issuer: &Issuer,
         client: Arc<Client>,
+        device: &str,
         audience: Vec<String>,
     ) -> Result<Authorization> {
         let Decision::Allowed(person) = self.decision else {
@@ -248,7 +246,10 @@ impl DeviceCode {
             current: None,
             revoked: false,
         };
-        let authorization = begin(issuer, client, issuer.random.identifier(), grant, None).await?;
+        let using = issuer.store.batch().use_first::<DeviceCode>(device);
+        let begun = begin(issuer, client, issuer.random.identifier(), grant, None, using).await?;
+        let used = || OAuthError::invalid_grant("the device code was already used, or the person has signed out");
+        let authorization = begun.ok_or_else(used)?;
         Ok(Authorization { audience, ..authorization })
     }
 }

@@ -8,6 +8,7 @@ use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::{GrantRequest, GrantType, TokenRequest};
 use crate::registry::client::Client;
+use crate::store::Batch;
 use crate::token::{Authorization, Grant, PersonalAuthorization, refresh_token as family};
 
 pub mod authorization_code;
@@ -39,32 +40,41 @@ pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest)
     }
 }
 
-/// Stores a grant that a person gave, with the first refresh token where the client may use one.
+/// Stores a grant that a person gave, with the first refresh token where the client may use one, in one step with what
+/// `using` holds: the use of something that goes when the person signs out, as the grant does from then on.
 ///
-/// Errors: `invalid_grant` when it must not live any more: its code was used twice, or the person signed out meanwhile.
+/// Gives `None` when that was used, or is gone: nothing has happened then.
 async fn begin(
     issuer: &Issuer,
     client: Arc<Client>,
     grant_id: String,
     mut grant: Grant,
     nonce: Option<String>,
-) -> Result<Authorization> {
-    let refused = || OAuthError::invalid_grant("the code was already used, or the person has signed out");
+    using: Batch<'_>,
+) -> Result<Option<Authorization>> {
     // Before the grant: who has one hears of its end, also when that comes at the same time.
     remember_participant(issuer, &client, &grant).await?;
-    let refresh_token = match client.may_use(GrantType::RefreshToken) {
-        true => Some(family::begin(issuer, &client, &grant_id, &mut grant).await?.ok_or_else(refused)?),
-        false if grant.begin(issuer, &grant_id).await? => None,
-        false => return Err(refused()),
+    let (refresh_token, batch) = match client.may_use(GrantType::RefreshToken) {
+        true => {
+            let (value, batch) = family::first(issuer, &client, &grant_id, &mut grant, using)?;
+            (Some(value), batch)
+        }
+        false => (None, using),
     };
-    Ok(Authorization {
+    if !grant.create(&grant_id, batch)?.commit().await? {
+        return Ok(None);
+    }
+    if refresh_token.is_some() {
+        family::count_stored(issuer);
+    }
+    Ok(Some(Authorization {
         client,
         issuer_url: grant.issuer.as_str().into(),
         scope: grant.scope.clone(),
         audience: grant.audience.clone(),
         person: Some(PersonalAuthorization { grant_id, grant, nonce, refresh_token }),
         exchanged: None,
-    })
+    }))
 }
 
 /// OIDC Back-Channel Logout §2.5: a client that wants to hear of the end of a session is remembered with it.

@@ -28,8 +28,8 @@ pub async fn redeem(
     let credentials = Credentials { username, password, grant_type: "password" };
     // A confidential client is a server: its address is not the person's, and many people come from it.
     let address = issuer.caller.filter(|_| client.is_public());
-    let identity = match sign_in(issuer, credentials, address, None).await? {
-        SignIn::Proven(identity) => identity,
+    let (identity, batch) = match sign_in(issuer, credentials, address, None).await? {
+        SignIn::Proven(identity, batch) => (identity, batch),
         SignIn::Refused => return Err(OAuthError::invalid_grant("username or password is wrong")),
         // RFC 6749 has no word for it. The status stays 400, which clients know to mean: do not repeat this as it is.
         SignIn::Wait(wait) => return Err(OAuthError::invalid_grant("too many attempts, try again later").after(wait)),
@@ -50,7 +50,7 @@ pub async fn redeem(
         current: None,
         revoked: false,
     };
-    grant.begin(issuer, &grant_id).await?;
+    grant.create(&grant_id, batch)?.commit().await?;
     Ok(Authorization {
         client,
         issuer_url: issuer.url.clone(),

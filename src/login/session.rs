@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Identity;
 use crate::clock::Timestamp;
-use crate::store::{Loaded, Record, Store, group};
+use crate::store::{Batch, Loaded, Record, Store, group};
 
 /// Who is signed in, since when. Found by the cookie's value, which is known to the browser alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,9 +36,10 @@ impl Record for Session {
 }
 
 impl Session {
-    /// Begins a session under the cookie value `cookie`; `sid` is kept when the same person signs in again.
-    pub async fn begin(store: &Store, cookie: &str, session: &Session) -> Result<()> {
-        store.put(cookie, session, &session.groups(), session.expires_at).await
+    /// Begins a session under the cookie value `cookie`, along with what `batch` holds; `sid` is kept when the same person
+    /// signs in again.
+    pub fn begin<'s>(&self, cookie: &str, batch: Batch<'s>) -> Result<Batch<'s>> {
+        batch.put(cookie, self, &self.groups(), self.expires_at)
     }
 
     /// Changes a session, unless somebody changed or ended it meanwhile (then gives `false`).

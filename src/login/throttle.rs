@@ -18,7 +18,7 @@ use super::attempt_count::{Count, Rule, add, give_back, take, waiting};
 use super::attempts::Limit;
 use super::session::everything_of;
 use crate::clock::Timestamp;
-use crate::store::{Record, Store};
+use crate::store::{Batch, Record, Store};
 
 /// How much is free, and how long the longest delay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ const FORGIVEN: Duration = Duration::from_secs(15 * 60);
 const FORGIVEN_ADDRESS: Duration = Duration::from_secs(60);
 /// How long a place is remembered at which somebody signed in.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a place need not be written down again.
+const FRESHLY_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 /// A delay that nobody should have to sit out because of strangers.
 const LONG: Duration = Duration::from_secs(60);
 /// How often one network may try a name that has to wait so long, and how often all networks together.
@@ -57,7 +59,11 @@ pub struct Attempt<'a> {
 
 /// A place at which somebody has signed in.
 #[derive(Serialize, Deserialize)]
-struct KnownPlace {}
+struct KnownPlace {
+    /// When it was written down; an earlier version does not say.
+    #[serde(default)]
+    since: Option<Timestamp>,
+}
 
 impl Record for KnownPlace {
     const KIND: &'static str = "known-place";
@@ -78,6 +84,7 @@ pub struct Ticket {
     /// The count of the name, unless the attempt was the one that everybody has at a new place.
     counted: Option<Rule>,
     address: Option<(String, Rule)>,
+    /// The places that are to be remembered.
     places: Vec<String>,
 }
 
@@ -99,17 +106,19 @@ pub async fn admit(store: &Store, policy: ThrottlePolicy, attempt: Attempt<'_>, 
         return Ok(Admission::Granted(Ticket { name: None, counted: None, address: None, places: Vec::new() }));
     }
     let address = attempt.address.map(|address| (format!("address\n{}", network(address)), policy.of_address()));
-    if let Some((key, rule)) = &address {
-        let wait = waiting(store, key, *rule, now).await?;
-        if !wait.is_zero() {
-            return Ok(Admission::Wait(wait));
-        }
-    }
     let places = places(&attempt);
-    let name = match known(store, &places).await? {
-        Some(place) => place.to_owned(),
+    // Asked for at once: each answer is a journey away.
+    let (wait, known) = tokio::try_join!(waiting_at(store, address.as_ref(), now), known(store, &places))?;
+    if !wait.is_zero() {
+        return Ok(Admission::Wait(wait));
+    }
+    let name = match known.iter().position(Option::is_some) {
+        Some(place) => places[place].clone(),
         None => format!("name\n{}", spelled(attempt.username)),
     };
+    let is_recent = |place: &KnownPlace| place.since.is_some_and(|since| now.since(since) < FRESHLY_REMEMBERED);
+    let to_remember = places.into_iter().zip(known).filter(|(_, known)| !known.as_ref().is_some_and(is_recent));
+    let places = to_remember.map(|(place, _)| place).collect();
     let rule = policy.of_name();
     let wait = take(store, &name, rule, now).await?;
     if !wait.is_zero() && (wait < LONG || !is_fresh(store, &attempt, now).await?) {
@@ -130,14 +139,15 @@ async fn is_fresh(store: &Store, attempt: &Attempt<'_>, now: Timestamp) -> Resul
 }
 
 impl Ticket {
-    /// The password was right: the count of the name begins anew, and the place is remembered.
-    pub async fn succeeded(self, store: &Store, subject: &str, now: Timestamp) -> Result<()> {
-        let Some(name) = self.name else { return Ok(()) };
+    /// The password was right: along with what `batch` holds, the count of the name begins anew, and the place is
+    /// remembered.
+    pub fn succeeded<'s>(self, subject: &str, now: Timestamp, mut batch: Batch<'s>) -> Result<Batch<'s>> {
+        let Some(name) = self.name else { return Ok(batch) };
         let groups = [everything_of(subject)];
-        let remember = |place| store.put(place, &KnownPlace {}, &groups, now + REMEMBERED);
-        // Side by side, so that a store which syncs its disk does so once.
-        let remembered = try_join_all(self.places.iter().map(|place| remember(place)));
-        tokio::try_join!(store.remove::<Count>(&name), remembered).map(drop)
+        for place in &self.places {
+            batch = batch.put(place, &KnownPlace { since: Some(now) }, &groups, now + REMEMBERED)?;
+        }
+        Ok(batch.remove::<Count>(&name))
     }
 
     /// The password was wrong: the address is held to account, too.
@@ -165,13 +175,16 @@ fn places(attempt: &Attempt<'_>) -> Vec<String> {
     browser.into_iter().chain(address).collect()
 }
 
-async fn known<'a>(store: &Store, places: &'a [String]) -> Result<Option<&'a str>> {
-    for place in places {
-        if store.get::<KnownPlace>(place).await?.is_some() {
-            return Ok(Some(place));
-        }
+/// Which of the places are known.
+async fn known(store: &Store, places: &[String]) -> Result<Vec<Option<KnownPlace>>> {
+    try_join_all(places.iter().map(|place| store.get(place))).await
+}
+
+async fn waiting_at(store: &Store, address: Option<&(String, Rule)>, now: Timestamp) -> Result<Duration> {
+    match address {
+        Some((key, rule)) => waiting(store, key, *rule, now).await,
+        None => Ok(Duration::ZERO),
     }
-    Ok(None)
 }
 
 /// Spellings that a backend may take for the same name share a count.

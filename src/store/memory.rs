@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::Backend;
 use super::rows::{self, Look, Row, Rows};
+use super::{Backend, Change};
 use crate::clock::{Clock, Timestamp};
 
 /// The backend that keeps everything in the memory of this process.
@@ -39,10 +38,8 @@ impl Memory {
 
 #[async_trait]
 impl Backend for Memory {
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
-        let deadline = Some(rows::deadline(self.clock.now(), keep));
-        let row = Row { value: value.to_vec(), uses: 0, deadline, groups: groups.to_vec() };
-        rows::put(&mut *self.tables(), key, &row)
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
+        rows::commit(&mut *self.tables(), &changes, self.clock.now())
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -51,25 +48,6 @@ impl Backend for Memory {
 
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
         rows::consume(&mut *self.tables(), key, self.clock.now())
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        keep: Option<Duration>,
-    ) -> Result<bool> {
-        let now = self.clock.now();
-        let deadline = keep.map(|keep| rows::deadline(now, keep));
-        rows::compare_and_set(
-            &mut *self.tables(),
-            key,
-            expected,
-            rows::New { value: new.to_vec(), groups: groups.to_vec(), deadline },
-            now,
-        )
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

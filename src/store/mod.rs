@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Timestamp};
 
+mod batch;
 pub mod memory;
 #[cfg(feature = "embedded")]
 pub mod redb;
@@ -25,6 +26,7 @@ pub mod redis;
 mod rows;
 pub mod settings;
 
+pub use batch::Batch;
 pub use settings::StoreSettings;
 
 /// Opens the store that `settings` choose: Redis, a file, or the memory of this process. `clock` tells the embedded
@@ -74,24 +76,13 @@ async fn open_file(path: PathBuf, _: Arc<dyn Clock>) -> Result<Arc<dyn Backend>>
 /// the same hash tag.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// Puts `value` under `key` for at least `keep`, as a member of `groups`. What was there is replaced: its value,
-    /// its groups and the count of its uses. A group lives as long as its longest member.
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()>;
+    /// Makes all `changes` in one step, none of which names a key of another. `false`: one of them depends on something
+    /// that is not so, and nothing has happened.
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool>;
     /// What is under `key`.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
     /// Marks one more use of `key`: how often it has been used by now (1 for the first), and what is under it.
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
-    /// Puts `new` if what is there equals `expected` (`None`: if nothing is there); answers whether it did.
-    /// As with [`Backend::put`] it is then a member of `groups` and no others; the count of its uses stays as it is.
-    /// `keep` counts from now, and `None` keeps it for good.
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        keep: Option<Duration>,
-    ) -> Result<bool>;
     /// All values in `group` that are still there, in no order.
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
     /// How many members of `group` are still there, at most those whose time is over by a moment.
@@ -120,6 +111,48 @@ pub trait Backend: Send + Sync {
     async fn sweep(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// One of the changes that [`Backend::commit`] makes together.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Puts the entry. What was there is replaced: its value, its groups and the count of its uses.
+    Put(Entry),
+    /// Puts the entry if what is there equals `expected` (`None`: if nothing is there). It is then in its own groups and
+    /// no others; the count of its uses stays as it is.
+    Replace {
+        /// What must be there.
+        expected: Option<Vec<u8>>,
+        /// What takes its place.
+        entry: Entry,
+    },
+    /// Marks the first use of a key, if it is there and nobody has used it ([`Backend::consume`]).
+    UseFirst(String),
+    /// Removes a key, whether it is there or not.
+    Remove(String),
+}
+
+impl Change {
+    /// The key that it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put(entry) | Self::Replace { entry, .. } => &entry.key,
+            Self::UseFirst(key) | Self::Remove(key) => key,
+        }
+    }
+}
+
+/// A value with all that is kept with it. A group lives as long as its longest member.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where.
+    pub key: String,
+    /// What.
+    pub value: Vec<u8>,
+    /// Of which groups it is a member.
+    pub groups: Vec<String>,
+    /// For how long at least, from now on; `None`: for good.
+    pub keep: Option<Duration>,
 }
 
 /// A thing that can be stored. Unknown members are ignored and new ones have defaults, because two versions of the
@@ -172,10 +205,14 @@ impl Store {
         Self { backend: self.backend.clone(), clock: self.clock.clone(), space: tenant.into() }
     }
 
+    /// Several changes that happen in one step or not at all; none yet.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(self)
+    }
+
     /// Stores `record` under `id` until `expires_at`, as a member of `groups` (see [`group`]).
     pub async fn put<R: Record>(&self, id: &str, record: &R, groups: &[String], expires_at: Timestamp) -> Result<()> {
-        let value = serde_json::to_vec(&Envelope { expires_at: Some(expires_at), record })?;
-        self.backend.put(&self.key::<R>(id), &value, &self.grouped(groups), self.keep(expires_at)).await
+        self.batch().put(id, record, groups, expires_at)?.commit().await.map(drop)
     }
 
     /// The record under `id`, unless it has expired.
@@ -219,21 +256,7 @@ impl Store {
         groups: &[String],
         expires_at: Option<Timestamp>,
     ) -> Result<bool> {
-        let value = serde_json::to_vec(&Envelope { expires_at, record: new })?;
-        let keep = expires_at.map(|at| self.keep(at));
-        let key = self.key::<R>(id);
-        let expected_raw = expected.map(|loaded| loaded.raw.as_slice());
-        let groups = self.grouped(groups);
-        let replaced = self.backend.compare_and_set(&key, expected_raw, &value, &groups, keep).await?;
-        if replaced || expected.is_some() {
-            return Ok(replaced);
-        }
-        // The backend may still hold what has expired by the clock, and nobody can load that to replace it.
-        let Some(raw) = self.backend.get(&key).await? else { return Ok(false) };
-        if self.open::<R>(&raw)?.is_some() {
-            return Ok(false);
-        }
-        self.backend.compare_and_set(&key, Some(&raw), &value, &groups, keep).await
+        self.batch().replace(id, expected, new, groups, expires_at)?.commit().await
     }
 
     /// Removes the record under `id`; answers whether this call is the one that removed it.
@@ -282,8 +305,11 @@ impl Store {
     fn open<R: Record>(&self, raw: &[u8]) -> Result<Option<R>> {
         let envelope: Envelope<R> =
             serde_json::from_slice(raw).with_context(|| format!("a stored {} cannot be read", R::KIND))?;
-        let expired = envelope.expires_at.is_some_and(|at| at <= self.clock.now());
-        Ok((!expired).then_some(envelope.record))
+        Ok((!self.has_expired(envelope.expires_at)).then_some(envelope.record))
+    }
+
+    fn has_expired(&self, expires_at: Option<Timestamp>) -> bool {
+        expires_at.is_some_and(|at| at <= self.clock.now())
     }
 
     fn keep(&self, expires_at: Timestamp) -> Duration {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::{Change, Entry};
 use crate::clock::Timestamp;
 
 /// What is stored under a key.
@@ -21,16 +22,14 @@ pub(super) struct Row {
 }
 
 impl Row {
+    fn of(entry: &Entry, uses: u64, now: Timestamp) -> Self {
+        let deadline = entry.keep.map(|keep| deadline(now, keep));
+        Self { value: entry.value.clone(), uses, deadline, groups: entry.groups.clone() }
+    }
+
     fn lives(&self, now: Timestamp) -> bool {
         self.deadline.is_none_or(|deadline| now <= deadline)
     }
-}
-
-/// What takes the place of a row whose uses go on being counted.
-pub(super) struct New {
-    pub(super) value: Vec<u8>,
-    pub(super) groups: Vec<String>,
-    pub(super) deadline: Option<Timestamp>,
 }
 
 /// Rows to look at.
@@ -50,7 +49,7 @@ pub(super) trait Rows: Look {
 }
 
 /// The deadline of what is put at `now` and kept for at least `keep`.
-pub(super) fn deadline(now: Timestamp, keep: Duration) -> Timestamp {
+fn deadline(now: Timestamp, keep: Duration) -> Timestamp {
     // The clock counts whole seconds: a started one counts in full.
     now + keep + Duration::from_secs(u64::from(keep.subsec_nanos() > 0))
 }
@@ -63,11 +62,6 @@ pub(super) fn members(rows: &impl Look, group: &str, now: Timestamp) -> Result<V
     rows.keys(group)?.iter().filter_map(|key| get(rows, key, now).transpose()).collect()
 }
 
-pub(super) fn put(rows: &mut impl Rows, key: &str, row: &Row) -> Result<()> {
-    let old = rows.row(key)?;
-    rows.replace(key, old.as_ref(), Some(row))
-}
-
 pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
     let Some(old) = rows.row(key)?.filter(|row| row.lives(now)) else { return Ok(None) };
     let used = Row { uses: old.uses + 1, ..old.clone() };
@@ -75,22 +69,39 @@ pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result
     Ok(Some((used.uses, used.value)))
 }
 
-pub(super) fn compare_and_set(
-    rows: &mut impl Rows,
-    key: &str,
-    expected: Option<&[u8]>,
-    new: New,
-    now: Timestamp,
-) -> Result<bool> {
-    let old = rows.row(key)?;
-    let current = old.as_ref().filter(|row| row.lives(now));
-    if current.map(|row| row.value.as_slice()) != expected {
-        return Ok(false);
+pub(super) fn commit(rows: &mut impl Rows, changes: &[Change], now: Timestamp) -> Result<bool> {
+    let mut found = Vec::with_capacity(changes.len());
+    for change in changes {
+        let old = rows.row(change.key())?;
+        if !permits(change, old.as_ref().filter(|row| row.lives(now))) {
+            return Ok(false);
+        }
+        found.push(old);
     }
-    let uses = current.map(|row| row.uses).unwrap_or_default();
-    let new = Row { value: new.value, uses, deadline: new.deadline, groups: new.groups };
-    rows.replace(key, old.as_ref(), Some(&new))?;
+    for (change, old) in changes.iter().zip(&found) {
+        let new = after(change, old.as_ref().filter(|row| row.lives(now)), now);
+        rows.replace(change.key(), old.as_ref(), new.as_ref())?;
+    }
     Ok(true)
+}
+
+/// Whether what is there is what a change depends on.
+fn permits(change: &Change, current: Option<&Row>) -> bool {
+    match change {
+        Change::Put(_) | Change::Remove(_) => true,
+        Change::Replace { expected, .. } => current.map(|row| &row.value) == expected.as_ref(),
+        Change::UseFirst(_) => current.is_some_and(|row| row.uses == 0),
+    }
+}
+
+/// What is there after a change.
+fn after(change: &Change, current: Option<&Row>, now: Timestamp) -> Option<Row> {
+    match change {
+        Change::Put(entry) => Some(Row::of(entry, 0, now)),
+        Change::Replace { entry, .. } => Some(Row::of(entry, current.map_or(0, |row| row.uses), now)),
+        Change::UseFirst(_) => current.map(|row| Row { uses: row.uses + 1, ..row.clone() }),
+        Change::Remove(_) => None,
+    }
 }
 
 pub(super) fn remove(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<bool> {

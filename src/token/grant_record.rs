@@ -12,7 +12,7 @@ use crate::login::Identity;
 use crate::login::session::{Session, everything_of, grants_of_session};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
-use crate::store::{Loaded, Record, group};
+use crate::store::{Batch, Loaded, Record, group};
 
 /// A living grant. As long as it is in the store, its tokens are good; whoever removes it ends them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,11 +66,14 @@ pub struct Person {
 }
 
 impl Grant {
-    /// Stores a new grant, unless something is already there under its id or the session has ended in which it was given.
-    ///
-    /// Gives `false` when it must not live: its code has been used twice, or the person has signed out.
+    /// Stores a new grant along with what `batch` holds, unless something is already there under its id.
+    pub fn create<'s>(&self, id: &str, batch: Batch<'s>) -> Result<Batch<'s>> {
+        batch.replace(id, None, self, &self.groups(), Some(self.expires_at))
+    }
+
+    /// Stores a new grant that somebody gave in a session that may end meanwhile; then gives `false`.
     pub async fn begin(&self, issuer: &Issuer, id: &str) -> Result<bool> {
-        if !issuer.store.replace(id, None, self, &self.groups(), Some(self.expires_at)).await? {
+        if !self.create(id, issuer.store.batch())?.commit().await? {
             return Ok(false);
         }
         // Looked at afterwards: a session that ends from here on takes the grant along.
@@ -80,9 +83,9 @@ impl Grant {
         }
     }
 
-    /// Changes a grant, unless somebody changed or ended it meanwhile (then gives `false`).
-    pub async fn change(&self, issuer: &Issuer, id: &str, from: &Loaded<Grant>) -> Result<bool> {
-        issuer.store.replace(id, Some(from), self, &self.groups(), Some(self.expires_at)).await
+    /// Changes a grant along with what `batch` holds, unless somebody changed or ended it meanwhile.
+    pub fn change<'s>(&self, id: &str, from: &Loaded<Grant>, batch: Batch<'s>) -> Result<Batch<'s>> {
+        batch.replace(id, Some(from), self, &self.groups(), Some(self.expires_at))
     }
 
     /// The living grant under `id`.

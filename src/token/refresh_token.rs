@@ -16,7 +16,7 @@ use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
-use crate::store::{Loaded, Record, digest};
+use crate::store::{Batch, Loaded, Record, digest};
 
 /// One refresh token. Its value is known to the client alone; the store has its digest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,24 +54,50 @@ impl RefreshToken {
     }
 }
 
-/// Stores a new grant along with its first refresh token, and gives the token.
-///
-/// Gives `None` when the grant must not live: its code has been used twice, or the person has signed out.
-pub async fn begin(issuer: &Issuer, client: &Client, grant_id: &str, grant: &mut Grant) -> Result<Option<String>> {
-    let value = issuer.random.token();
+/// Gives a new grant its first refresh token, which is stored with what `batch` holds; the grant is yet to be.
+pub fn first<'s>(
+    issuer: &Issuer,
+    client: &Client,
+    grant_id: &str,
+    grant: &mut Grant,
+    batch: Batch<'s>,
+) -> anyhow::Result<(String, Batch<'s>)> {
+    let value = fresh(issuer, grant_id);
     let expires_at = issuer.now() + issuer.refresh_token_lifetime(client);
     grant.current = Some(digest(&value));
     grant.expires_at = earlier(expires_at, grant.absolute_expiry);
     let token = RefreshToken { grant_id: grant_id.to_owned(), generation: 0, parent: None };
-    // Side by side, so that a store which syncs its disk does so once. Nobody learns the value without the grant.
-    let (begun, stored) =
-        tokio::join!(grant.begin(issuer, grant_id), issuer.store.put(&value, &token, &[], grant.expires_at));
-    stored?;
-    count_stored(issuer);
-    Ok(begun?.then_some(value))
+    let batch = batch.put(&value, &token, &[], grant.expires_at)?;
+    Ok((value, batch))
 }
 
-fn count_stored(issuer: &Issuer) {
+/// The value of a new token. It begins with the id of its grant, which its clients know anyhow, so that both records
+/// can be asked for at once.
+fn fresh(issuer: &Issuer, grant_id: &str) -> String {
+    format!("{grant_id}.{}", issuer.random.token())
+}
+
+/// The record of a token and that of its grant.
+async fn load(issuer: &Issuer, value: &str) -> Result<Option<(RefreshToken, Loaded<Grant>)>> {
+    let hint = value.split_once('.').map(|(grant_id, _)| grant_id);
+    let early = async {
+        match hint {
+            Some(grant_id) => Grant::find(issuer, grant_id).await,
+            None => Ok(None),
+        }
+    };
+    let (token, early) = tokio::join!(issuer.store.get::<RefreshToken>(value), early);
+    let Some(token) = token? else { return Ok(None) };
+    let grant = match hint {
+        Some(grant_id) if grant_id == token.grant_id => early?,
+        // One of an earlier version.
+        _ => Grant::find(issuer, &token.grant_id).await?,
+    };
+    Ok(grant.map(|grant| (token, grant)))
+}
+
+/// Counts a token that was stored.
+pub fn count_stored(issuer: &Issuer) {
     issuer.metrics.token_stored.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
 }
 
@@ -95,8 +121,7 @@ impl Presented {
 /// superseded, which ends the family.
 pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<Presented> {
     let refused = || OAuthError::invalid_grant("the refresh token is not valid");
-    let token = issuer.store.get::<RefreshToken>(&value).await?.ok_or_else(refused)?;
-    let grant = Grant::find(issuer, &token.grant_id).await?.ok_or_else(refused)?;
+    let (token, grant) = load(issuer, &value).await?.ok_or_else(refused)?;
     if grant.record.client_id != *client.ident {
         return Err(refused());
     }
@@ -120,7 +145,7 @@ impl Presented {
     ) -> Result<Authorization> {
         let own = digest(&self.value);
         let now = issuer.now();
-        let next = issuer.random.token();
+        let next = fresh(issuer, &self.token.grant_id);
         let token = RefreshToken {
             grant_id: self.token.grant_id.clone(),
             generation: self.token.generation + 1,
@@ -129,27 +154,21 @@ impl Presented {
         let grant = loop {
             let mut grant = self.grant.record.clone();
             let expires_at = earlier(now + issuer.refresh_token_lifetime(&client), grant.absolute_expiry);
-            match self.token.standing(&own, &grant) {
+            let advances = match self.token.standing(&own, &grant) {
                 Standing::Superseded => return Err(self.reused(issuer).await?),
-                Standing::Current if grant.expires_at >= expires_at => {
-                    issuer.store.put(&next, &token, &[], grant.expires_at).await?;
-                    break grant;
-                }
-                Standing::Current => {}
+                Standing::Current => grant.expires_at < expires_at,
                 Standing::Next => {
                     grant.generation = self.token.generation;
                     grant.current = Some(own.clone());
+                    true
                 }
-            }
+            };
             grant.expires_at = grant.expires_at.max(expires_at);
-            // Side by side, so that a store which syncs its disk does so once. Should the family not advance after all,
-            // then nobody ever learns the value of the token that was stored for it.
-            let (changed, stored) = tokio::join!(
-                grant.change(issuer, &self.token.grant_id, &self.grant),
-                issuer.store.put(&next, &token, &[], grant.expires_at),
-            );
-            stored?;
-            if changed? {
+            let mut batch = issuer.store.batch().put(&next, &token, &[], grant.expires_at)?;
+            if advances {
+                batch = grant.change(&self.token.grant_id, &self.grant, batch)?;
+            }
+            if batch.commit().await? {
                 break grant;
             }
             // Somebody was faster: look again.
@@ -199,8 +218,7 @@ pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<boo
 
 /// RFC 7662: the grant of a refresh token that could be used right now, and when it ends.
 pub async fn living(issuer: &Issuer, value: &str) -> Result<Option<(Grant, Timestamp)>> {
-    let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(None) };
-    let Some(grant) = Grant::find(issuer, &token.grant_id).await? else { return Ok(None) };
+    let Some((token, grant)) = load(issuer, value).await? else { return Ok(None) };
     Ok(match token.standing(&digest(value), &grant.record) {
         Standing::Superseded => None,
         Standing::Current | Standing::Next => Some((grant.record.clone(), grant.record.expires_at)),

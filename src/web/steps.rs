@@ -6,7 +6,7 @@ use super::cookies::Cookies;
 use crate::issuer::Issuer;
 use crate::login::interaction::{Interaction, LIFETIME, Resume};
 use crate::protocol::error::Result;
-use crate::store::Loaded;
+use crate::store::{Batch, Loaded};
 
 /// Stores what is interrupted, with the languages that were wished for, and sends the browser to
 /// `path?interaction=<id>`.
@@ -55,9 +55,15 @@ pub async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option
     Ok(interaction.filter(|interaction| cookies.is_browser(&interaction.record.browser)))
 }
 
-/// Changes a step that goes on under the same id; gives `false` when it was taken or changed meanwhile.
-pub async fn update(issuer: &Issuer, id: &str, from: &Loaded<Interaction>, to: &Interaction) -> Result<bool> {
-    Ok(issuer.store.replace(id, Some(from), to, &[], Some(issuer.now() + LIFETIME)).await?)
+/// Changes a step that goes on under the same id along with what `batch` holds, unless it is taken or changed meanwhile.
+pub fn update<'s>(
+    issuer: &Issuer,
+    id: &str,
+    from: &Loaded<Interaction>,
+    to: &Interaction,
+    batch: Batch<'s>,
+) -> Result<Batch<'s>> {
+    Ok(batch.replace(id, Some(from), to, &[], Some(issuer.now() + LIFETIME))?)
 }
 
 /// Takes the step away, if it was begun in this browser: of many who try, one gets it.

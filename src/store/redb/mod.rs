@@ -19,8 +19,7 @@ use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::Backend;
-use super::rows::{self, Row};
+use super::{Backend, Change, rows};
 use crate::clock::Clock;
 use crate::protocol::error::Unavailable;
 
@@ -42,13 +41,13 @@ pub struct Embedded {
     clock: Arc<dyn Clock>,
     database: Arc<Database>,
     // Taken on drop: the writer ends when nobody can send it a change any more.
-    changes: Option<mpsc::Sender<Change>>,
+    changes: Option<mpsc::Sender<Verb>>,
     writer: Option<JoinHandle<()>>,
 }
 
 /// One verb, run inside the writer's transaction or told why there is none; answers what to call once the commit has
 /// or has not succeeded.
-type Change = Box<dyn FnOnce(Result<&mut Writing<'_>, Failed>) -> Result<Answer, Failed> + Send>;
+type Verb = Box<dyn FnOnce(Result<&mut Writing<'_>, Failed>) -> Result<Answer, Failed> + Send>;
 type Answer = Box<dyn FnOnce(Result<(), Failed>) + Send>;
 
 /// Why a commit failed, as told to everyone who waited for it.
@@ -90,7 +89,7 @@ impl Embedded {
         verb: impl FnOnce(&mut Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
-        let change: Change = Box::new(move |rows| {
+        let change: Verb = Box::new(move |rows| {
             match rows.and_then(|rows| verb(rows).map_err(|error| Failed(format!("{error:#}").into()))) {
                 Ok(outcome) => Ok(Box::new(move |committed| drop(sender.send(committed.map(|()| outcome))))),
                 Err(failed) => {
@@ -147,7 +146,7 @@ fn create_tables(database: &Database) -> Result<()> {
     Ok(transaction.commit()?)
 }
 
-fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Change>) {
+fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Verb>) {
     let mut busy = false;
     while let Ok(first) = queue.recv() {
         if busy {
@@ -170,7 +169,7 @@ fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Change>) {
 /// stays in `batch`.
 fn commit(
     database: &Database,
-    batch: &mut impl Iterator<Item = Change>,
+    batch: &mut impl Iterator<Item = Verb>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), Failed> {
     let transaction = database.begin_write().map_err(|error| Failed(error.to_string().into()))?;
@@ -184,11 +183,9 @@ fn commit(
 
 #[async_trait]
 impl Backend for Embedded {
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
-        let deadline = Some(rows::deadline(self.clock.now(), keep));
-        let row = Row { value: value.to_vec(), uses: 0, deadline, groups: groups.to_vec() };
-        let key = key.to_owned();
-        self.write(move |rows| rows::put(rows, &key, &row)).await
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
+        let now = self.clock.now();
+        self.write(move |rows| rows::commit(rows, &changes, now)).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -198,21 +195,6 @@ impl Backend for Embedded {
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
         let (key, now) = (key.to_owned(), self.clock.now());
         self.write(move |rows| rows::consume(rows, &key, now)).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        keep: Option<Duration>,
-    ) -> Result<bool> {
-        let now = self.clock.now();
-        let deadline = keep.map(|keep| rows::deadline(now, keep));
-        let (key, expected) = (key.to_owned(), expected.map(<[u8]>::to_vec));
-        let new = rows::New { value: new.to_vec(), groups: groups.to_vec(), deadline };
-        self.write(move |rows| rows::compare_and_set(rows, &key, expected.as_deref(), new, now)).await
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

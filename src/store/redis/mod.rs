@@ -3,13 +3,15 @@
 //! Every verb is one command or one script, so it happens in one step (`scripts.rs`). How a lost connection is
 //! replaced is in `keeper.rs`, and which commands are repeated in `link.rs`.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::Backend;
 use super::settings::RedisSettings;
+use super::{Backend, Change, Entry};
 
 mod dial;
 mod fate;
@@ -60,12 +62,25 @@ impl Shared {
         }
     }
 
-    fn names(&self, key: &str, groups: &[String]) -> Vec<String> {
-        std::iter::once(key).chain(groups.iter().map(String::as_str)).map(|key| self.name(key)).collect()
-    }
-
     async fn change<T: FromRedisValue>(&self, script: &Script, key: &str, arguments: &[&[u8]]) -> Result<T> {
         self.run(script, Effect::Change, &[self.name(key)], arguments).await
+    }
+}
+
+/// A Redis that is out of memory refuses a script by its first write, unless that is a removal (`scripts.rs`).
+fn removals_last(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    let (removals, others): (Vec<_>, Vec<_>) = changes.iter().partition(|change| matches!(change, Change::Remove(_)));
+    others.into_iter().chain(removals)
+}
+
+/// What a change is called in [`scripts::COMMIT`], what it puts, and what it expects.
+fn spelled(change: &Change) -> (&'static str, Option<&Entry>, &[u8]) {
+    match change {
+        Change::Put(entry) => ("put", Some(entry), &[]),
+        Change::Replace { expected: Some(expected), entry } => ("replace", Some(entry), expected),
+        Change::Replace { expected: None, entry } => ("create", Some(entry), &[]),
+        Change::UseFirst(_) => ("use", None, &[]),
+        Change::Remove(_) => ("remove", None, &[]),
     }
 }
 
@@ -76,8 +91,21 @@ fn milliseconds(keep: Duration) -> String {
 
 #[async_trait]
 impl Backend for Shared {
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
-        self.run(&scripts::PUT, Effect::Change, &self.names(key, groups), &[value, milliseconds(keep).as_bytes()]).await
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
+        let (mut keys, mut arguments) = (Vec::new(), Vec::new());
+        for change in removals_last(&changes) {
+            let (kind, entry, expected) = spelled(change);
+            let groups = entry.map_or(&[][..], |entry| &entry.groups);
+            keys.push(self.name(change.key()));
+            keys.extend(groups.iter().map(|group| self.name(group)));
+            let keep = entry.and_then(|entry| entry.keep).map(milliseconds).unwrap_or_default();
+            let value = entry.map_or(&[][..], |entry| &entry.value);
+            arguments.push(Cow::Borrowed(kind.as_bytes()));
+            arguments.push(Cow::Owned(groups.len().to_string().into_bytes()));
+            arguments.extend([Cow::Borrowed(value), Cow::Owned(keep.into_bytes()), Cow::Borrowed(expected)]);
+        }
+        let arguments: Vec<&[u8]> = arguments.iter().map(AsRef::as_ref).collect();
+        self.run(&scripts::COMMIT, Effect::Change, &keys, &arguments).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -88,19 +116,6 @@ impl Backend for Shared {
 
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
         self.change(&scripts::CONSUME, key, &[]).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        keep: Option<Duration>,
-    ) -> Result<bool> {
-        let keep = keep.map(milliseconds).unwrap_or_default();
-        let arguments: Vec<&[u8]> = [new, keep.as_bytes()].into_iter().chain(expected).collect();
-        self.run(&scripts::COMPARE_AND_SET, Effect::Change, &self.names(key, groups), &arguments).await
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

@@ -71,16 +71,46 @@ local function join(key, groups, ends)
 end
 ";
 
-/// Key, groups; value, milliseconds to keep.
-pub(super) static PUT: LazyLock<Script> = LazyLock::new(|| {
+/// For each change its key and its groups; and five arguments: what it is, how many groups it has, its value, for how many
+/// milliseconds that is kept (nothing: for good), and the value that it expects.
+pub(super) static COMMIT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local key, before, groups = KEYS[1], groups_of(KEYS[1]), {unpack(KEYS, 2)}
-local ends = string.format('%.0f', now + ARGV[2])
-redis.call('HSET', key, 'value', ARGV[1], 'uses', 0, 'groups', cjson.encode(groups))
-redis.call('PEXPIREAT', key, ends)
-leave(key, before)
-join(key, groups, ends)
+local first, changes = 1, {}
+for at = 1, #ARGV, 5 do
+  local kind, key, size = ARGV[at], KEYS[first], tonumber(ARGV[at + 1])
+  if kind == 'replace' and redis.call('HGET', key, 'value') ~= ARGV[at + 4] then return 0 end
+  if kind == 'create' and redis.call('EXISTS', key) == 1 then return 0 end
+  if kind == 'use' then
+    local found = redis.call('HMGET', key, 'value', 'uses')
+    if not found[1] or (found[2] or '0') ~= '0' then return 0 end
+  end
+  local groups = {unpack(KEYS, first + 1, first + size)}
+  changes[#changes + 1] = {kind = kind, key = key, groups = groups, value = ARGV[at + 2], keep = ARGV[at + 3]}
+  first = first + 1 + size
+end
+for _, change in ipairs(changes) do
+  local kind, key, groups = change.kind, change.key, change.groups
+  if kind == 'use' then
+    redis.call('HINCRBY', key, 'uses', 1)
+  elseif kind == 'remove' then
+    local before = groups_of(key)
+    redis.call('UNLINK', key)
+    leave(key, before)
+  else
+    local before, ends = groups_of(key), '+inf'
+    redis.call('HSET', key, 'value', change.value, 'groups', cjson.encode(groups))
+    if kind == 'put' then redis.call('HSET', key, 'uses', 0) end
+    if change.keep == '' then
+      redis.call('PERSIST', key)
+    else
+      ends = string.format('%.0f', now + change.keep)
+      redis.call('PEXPIREAT', key, ends)
+    end
+    leave(key, before)
+    join(key, groups, ends)
+  end
+end
 return 1
 ",
     )
@@ -92,28 +122,6 @@ pub(super) static CONSUME: LazyLock<Script> = LazyLock::new(|| {
         r"
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 return {redis.call('HINCRBY', KEYS[1], 'uses', 1), redis.call('HGET', KEYS[1], 'value')}
-",
-    )
-});
-
-/// Key, groups; new value, milliseconds to keep or nothing, then the expected value unless nothing is expected.
-pub(super) static COMPARE_AND_SET: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
-local key, groups = KEYS[1], {unpack(KEYS, 2)}
-if redis.call('HGET', key, 'value') ~= (ARGV[3] or false) then return 0 end
-local before = groups_of(key)
-redis.call('HSET', key, 'value', ARGV[1], 'groups', cjson.encode(groups))
-local ends = '+inf'
-if ARGV[2] == '' then
-  redis.call('PERSIST', key)
-else
-  ends = string.format('%.0f', now + ARGV[2])
-  redis.call('PEXPIREAT', key, ends)
-end
-leave(key, before)
-join(key, groups, ends)
-return 1
 ",
     )
 });

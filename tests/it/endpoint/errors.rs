@@ -10,6 +10,7 @@ use crate::harness::fixtures::{self, CALLBACK, PASSWORD};
 use crate::harness::relying_party::basic;
 use crate::harness::server::form;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
+use crate::store::fixture::OneChange;
 
 /// A code, the status that it comes with, and an answer that should carry both.
 type Told = (&'static str, u16, Answer);

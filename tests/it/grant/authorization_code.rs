@@ -183,7 +183,7 @@ async fn a_token_for_another_resource_is_no_token_for_userinfo() {
 }
 
 #[tokio::test]
-async fn whoever_signs_out_while_a_code_is_redeemed_leaves_no_living_token() {
+async fn a_code_gives_nothing_to_those_who_sign_out_before_it_is_used() {
     let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
@@ -191,7 +191,7 @@ async fn whoever_signs_out_while_a_code_is_redeemed_leaves_no_living_token() {
     let code = spa.obtain_code_in(&mut browser, &[]).await;
     store.hold_the_next_use();
     let sign_out = async {
-        store.used().await;
+        store.wanted().await;
         browser.get(&format!("/logout?id_token_hint={hint}")).await.expect_page(200);
         store.go_on();
     };

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use uitsmijter::protocol::error::Unavailable;
-use uitsmijter::store::Backend;
+use uitsmijter::store::{Backend, Change};
 
 /// The backend behind the watch.
 pub(crate) struct Watched {
@@ -16,7 +15,7 @@ pub(crate) struct Watched {
     writes: AtomicUsize,
     away: AtomicBool,
     holds: AtomicBool,
-    used: Notify,
+    wanted: Notify,
     goes_on: Notify,
 }
 
@@ -27,7 +26,7 @@ impl Watched {
             writes: AtomicUsize::new(0),
             away: AtomicBool::new(false),
             holds: AtomicBool::new(false),
-            used: Notify::new(),
+            wanted: Notify::new(),
             goes_on: Notify::new(),
         }
     }
@@ -42,14 +41,14 @@ impl Watched {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    /// Whoever uses something up next learns of it only when the test says [`Watched::go_on`].
+    /// Whoever wants to use something up next does so only when the test says [`Watched::go_on`].
     pub(crate) fn hold_the_next_use(&self) {
         self.holds.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until it was used up.
-    pub(crate) async fn used(&self) {
-        self.used.notified().await;
+    /// Waits until somebody wants to.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// Ends the wait of whoever is held.
@@ -72,8 +71,13 @@ impl Watched {
 
 #[async_trait]
 impl Backend for Watched {
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> Result<()> {
-        self.write()?.put(key, value, groups, keep).await
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
+        let uses = changes.iter().any(|change| matches!(change, Change::UseFirst(_)));
+        if uses && self.holds.swap(false, Ordering::SeqCst) {
+            self.wanted.notify_one();
+            self.goes_on.notified().await;
+        }
+        self.write()?.commit(changes).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -81,23 +85,7 @@ impl Backend for Watched {
     }
 
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
-        let used = self.write()?.consume(key).await;
-        if self.holds.swap(false, Ordering::SeqCst) {
-            self.used.notify_one();
-            self.goes_on.notified().await;
-        }
-        used
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        keep: Option<Duration>,
-    ) -> Result<bool> {
-        self.write()?.compare_and_set(key, expected, new, groups, keep).await
+        self.write()?.consume(key).await
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use uitsmijter::protocol::error::Unavailable;
-use uitsmijter::store::Backend;
+use uitsmijter::store::{Backend, Change};
 
 /// A value, and its groups.
 type Row = (Vec<u8>, Vec<String>);
@@ -85,46 +84,44 @@ impl Memory {
 
 #[async_trait]
 impl Backend for Memory {
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], _keep: Duration) -> Result<()> {
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
         self.answer()?;
-        self.rows.lock().unwrap().insert(key.into(), (value.into(), groups.into()));
-        Ok(())
+        // A real store is a journey away; others get their turn meanwhile.
+        tokio::task::yield_now().await;
+        let mut rows = self.rows.lock().unwrap();
+        for change in &*changes {
+            let Change::Replace { expected, entry } = change else { continue };
+            match *self.barred.lock().unwrap() {
+                Some((part, Barred::Away)) if entry.key.contains(part) => {
+                    return Err(anyhow!("connection refused").context(Unavailable("the store")));
+                }
+                Some((part, Barred::Lost)) if entry.key.contains(part) => return Ok(false),
+                _ => {}
+            }
+            if rows.get(&entry.key).map(|(value, _)| value) != expected.as_ref() {
+                return Ok(false);
+            }
+        }
+        for change in &*changes {
+            match change {
+                Change::Put(entry) | Change::Replace { entry, .. } => {
+                    rows.insert(entry.key.clone(), (entry.value.clone(), entry.groups.clone()));
+                }
+                Change::UseFirst(_) => return Err(anyhow!("signing keys are not consumed")),
+                Change::Remove(key) => drop(rows.remove(key)),
+            }
+        }
+        Ok(true)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
         self.answer()?;
-        // A real store is a journey away; others get their turn meanwhile.
         tokio::task::yield_now().await;
         Ok(self.rows.lock().unwrap().get(key).map(|(value, _)| value.clone()))
     }
 
     async fn consume(&self, _key: &str) -> Result<Option<(u64, Vec<u8>)>> {
         Err(anyhow!("signing keys are not consumed"))
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        _keep: Option<Duration>,
-    ) -> Result<bool> {
-        self.answer()?;
-        tokio::task::yield_now().await;
-        match *self.barred.lock().unwrap() {
-            Some((part, Barred::Away)) if key.contains(part) => {
-                return Err(anyhow!("connection refused").context(Unavailable("the store")));
-            }
-            Some((part, Barred::Lost)) if key.contains(part) => return Ok(false),
-            _ => {}
-        }
-        let mut rows = self.rows.lock().unwrap();
-        if rows.get(key).map(|(value, _)| value.as_slice()) != expected {
-            return Ok(false);
-        }
-        rows.insert(key.into(), (new.into(), groups.into()));
-        Ok(true)
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {

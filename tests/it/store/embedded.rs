@@ -9,6 +9,7 @@ use std::time::Duration;
 use uitsmijter::store::settings::StoreSettings;
 use uitsmijter::store::{Backend, open};
 
+use super::fixture::OneChange;
 use crate::harness::fakes::ManualClock;
 
 const LONG: Duration = Duration::from_secs(60);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tempfile::TempDir;
 use uitsmijter::store::settings::{RedisSettings, StoreSettings};
-use uitsmijter::store::{Backend, open};
+use uitsmijter::store::{Backend, Change, Entry, open};
 
 use crate::harness::fakes::ManualClock;
 use crate::harness::redis::RedisServer;
@@ -53,6 +54,44 @@ impl Fixture {
         }
         self.backend.sweep().await.unwrap();
     }
+}
+
+/// Changes one by one, as most promises speak of them.
+#[async_trait]
+pub(crate) trait OneChange {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> anyhow::Result<()>;
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        groups: &[String],
+        keep: Option<Duration>,
+    ) -> anyhow::Result<bool>;
+}
+
+#[async_trait]
+impl<B: Backend + ?Sized> OneChange for B {
+    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> anyhow::Result<()> {
+        let put = Change::Put(entry(key, value, groups, Some(keep)));
+        self.commit([put].into()).await.map(|done| assert!(done, "nothing speaks against it"))
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+        groups: &[String],
+        keep: Option<Duration>,
+    ) -> anyhow::Result<bool> {
+        let expected = expected.map(<[u8]>::to_vec);
+        self.commit([Change::Replace { expected, entry: entry(key, new, groups, keep) }].into()).await
+    }
+}
+
+pub(crate) fn entry(key: &str, value: &[u8], groups: &[String], keep: Option<Duration>) -> Entry {
+    Entry { key: key.to_owned(), value: value.to_vec(), groups: groups.to_vec(), keep }
 }
 
 /// The backend that `settings` describe.

@@ -1,7 +1,7 @@
 //! The store: the promises of `Backend` on every backend, the typed handle, and what only one backend can do.
 
 mod embedded;
-mod fixture;
+pub(crate) mod fixture;
 mod promises;
 mod redis;
 mod redis_topologies;

@@ -1,8 +1,11 @@
 //! What every backend promises, written once and run on each of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixture::Fixture;
+use uitsmijter::store::Change;
+
+use super::fixture::{Fixture, OneChange, entry};
 
 const SHORT: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(60);
@@ -33,6 +36,8 @@ promises![
     one_of_a_hundred_writers_creates_the_value,
     compare_and_set_keeps_for_good_without_an_end,
     compare_and_set_keeps_the_count_of_uses,
+    changes_happen_together_or_not_at_all,
+    one_of_a_hundred_commits_uses_a_code,
     a_group_shows_its_members_and_goes_together,
     a_group_outlives_its_longest_member,
     a_later_shorter_member_does_not_shorten_the_group,
@@ -158,6 +163,74 @@ async fn compare_and_set_keeps_the_count_of_uses(store: &Fixture) {
     assert!(!store.backend.compare_and_set("{t}a", Some(b"one"), b"three", &[], Some(LONG)).await.unwrap());
     assert_eq!(store.backend.consume("{t}a").await.unwrap().unwrap(), (2, b"two".to_vec()));
     assert_eq!(sorted_members(store, "g").await, ["two"], "a change that did not happen leaves no group");
+}
+
+/// A change of every kind, the last of which depends on `expected`.
+fn one_of_each(expected: &[u8]) -> Arc<[Change]> {
+    Arc::new([
+        Change::Remove("{t}removed".to_owned()),
+        Change::Put(entry("{t}put", b"put", &groups(&["g"]), Some(LONG))),
+        Change::Replace { expected: None, entry: entry("{t}created", b"created", &groups(&["g", "h"]), None) },
+        Change::UseFirst("{t}code".to_owned()),
+        Change::Replace {
+            expected: Some(expected.to_vec()),
+            entry: entry("{t}replaced", b"after", &groups(&["h"]), Some(LONG)),
+        },
+    ])
+}
+
+async fn changes_happen_together_or_not_at_all(store: &Fixture) {
+    let names = ["removed", "put", "created", "code", "replaced"];
+    let values = async || {
+        let mut found = Vec::new();
+        for name in names {
+            found.push(store.backend.get(&format!("{{t}}{name}")).await.unwrap());
+        }
+        found.into_iter().map(|value| String::from_utf8(value.unwrap_or_default()).unwrap()).collect::<Vec<_>>()
+    };
+    store.backend.put("{t}removed", b"removed", &groups(&["h"]), LONG).await.unwrap();
+    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
+    store.backend.put("{t}replaced", b"before", &groups(&["g"]), LONG).await.unwrap();
+
+    assert!(!store.backend.commit(one_of_each(b"something else")).await.unwrap());
+    assert_eq!(values().await, ["removed", "", "", "code", "before"]);
+    assert_eq!(
+        (sorted_members(store, "g").await, sorted_members(store, "h").await),
+        (vec!["before".into()], vec!["removed".into()])
+    );
+
+    assert!(store.backend.commit(one_of_each(b"before")).await.unwrap());
+    assert_eq!(values().await, ["", "put", "created", "code", "after"]);
+    assert_eq!(sorted_members(store, "g").await, ["created", "put"]);
+    assert_eq!(sorted_members(store, "h").await, ["after", "created"]);
+    assert_eq!(store.backend.consume("{t}code").await.unwrap().unwrap().0, 2, "it was used");
+
+    // All but the first use could be made.
+    store.backend.remove("{t}created").await.unwrap();
+    assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what was used cannot be used first");
+    assert_eq!(values().await, ["", "put", "", "code", "after"]);
+    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
+    store.backend.put("{t}created", b"first", &[], LONG).await.unwrap();
+    assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is there cannot be created");
+    store.backend.remove("{t}created").await.unwrap();
+    store.backend.remove("{t}code").await.unwrap();
+    assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is gone cannot be used");
+    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
+    assert!(store.backend.commit(one_of_each(b"after")).await.unwrap());
+}
+
+async fn one_of_a_hundred_commits_uses_a_code(store: &Fixture) {
+    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
+    let commits = (0..100).map(|commit| {
+        let backend = store.backend.clone();
+        let put = Change::Put(entry(&format!("{{t}}{commit}"), b"token", &groups(&["g"]), Some(LONG)));
+        tokio::spawn(async move { backend.commit([put, Change::UseFirst("{t}code".to_owned())].into()).await.unwrap() })
+    });
+    let mut used = 0;
+    for commit in commits.collect::<Vec<_>>() {
+        used += usize::from(commit.await.unwrap());
+    }
+    assert_eq!((used, sorted_members(store, "g").await.len()), (1, 1));
 }
 
 async fn a_group_shows_its_members_and_goes_together(store: &Fixture) {

@@ -8,7 +8,7 @@ use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::store::Backend;
 use uitsmijter::store::settings::RedisSettings;
 
-use super::fixture::open_redis;
+use super::fixture::{OneChange, open_redis};
 use crate::harness::lossy_proxy::LossyProxy;
 use crate::harness::redis::{RedisServer, certificates, eventually};
 

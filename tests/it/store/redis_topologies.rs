@@ -8,7 +8,7 @@ use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::store::Backend;
 use uitsmijter::store::settings::{RedisSettings, SentinelSettings};
 
-use super::fixture::open_redis;
+use super::fixture::{OneChange, open_redis};
 use crate::harness::redis::{RedisServer, eventually, start_cluster};
 
 const LONG: Duration = Duration::from_secs(60);

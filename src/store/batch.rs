@@ -1,0 +1,110 @@
+//! Typed changes that happen in one step, or not at all: what must not be seen half done, and what should not cost two
+//! journeys to the store.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde::de::IgnoredAny;
+
+use super::{Change, Entry, Envelope, Loaded, Record, Store};
+use crate::clock::Timestamp;
+
+/// Changes to one tenant's part of the store. No two of them may be about the same record.
+#[must_use = "nothing happens before `commit`"]
+pub struct Batch<'s> {
+    store: &'s Store,
+    changes: Vec<Change>,
+}
+
+impl<'s> Batch<'s> {
+    pub(super) fn new(store: &'s Store) -> Self {
+        Self { store, changes: Vec::new() }
+    }
+
+    /// Stores `record` under `id` until `expires_at`, as a member of `groups`, whatever is there.
+    ///
+    /// Errors: it cannot be written as JSON.
+    pub fn put<R: Record>(self, id: &str, record: &R, groups: &[String], expires_at: Timestamp) -> Result<Self> {
+        let entry = self.entry(id, record, groups, Some(expires_at))?;
+        Ok(self.with(Change::Put(entry)))
+    }
+
+    /// Stores `new` under `id` if what is there is still `expected` (`None`: nothing, or something expired). Without
+    /// `expires_at` it stays for good.
+    ///
+    /// Errors: it cannot be written as JSON.
+    pub fn replace<R: Record>(
+        self,
+        id: &str,
+        expected: Option<&Loaded<R>>,
+        new: &R,
+        groups: &[String],
+        expires_at: Option<Timestamp>,
+    ) -> Result<Self> {
+        let entry = self.entry(id, new, groups, expires_at)?;
+        Ok(self.with(Change::Replace { expected: expected.map(|loaded| loaded.raw.clone()), entry }))
+    }
+
+    /// Uses the record under `id` up, if it is there and nobody has used it (see [`Store::consume`]).
+    pub fn use_first<R: Record>(self, id: &str) -> Self {
+        let key = self.store.key::<R>(id);
+        self.with(Change::UseFirst(key))
+    }
+
+    /// Removes the record under `id`, whether it is there or not.
+    pub fn remove<R: Record>(self, id: &str) -> Self {
+        let key = self.store.key::<R>(id);
+        self.with(Change::Remove(key))
+    }
+
+    /// Makes the changes. `false`: one of them depends on something that is not so, and nothing has happened.
+    pub async fn commit(self) -> Result<bool> {
+        let backend = &self.store.backend;
+        let changes: Arc<[Change]> = self.changes.into();
+        if backend.commit(Arc::clone(&changes)).await? {
+            return Ok(true);
+        }
+        match over_what_expired(self.store, &changes).await? {
+            Some(changes) => backend.commit(changes).await,
+            None => Ok(false),
+        }
+    }
+
+    fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    fn entry<R: Record>(
+        &self,
+        id: &str,
+        record: &R,
+        groups: &[String],
+        expires_at: Option<Timestamp>,
+    ) -> Result<Entry> {
+        Ok(Entry {
+            key: self.store.key::<R>(id),
+            value: serde_json::to_vec(&Envelope { expires_at, record })?,
+            groups: self.store.grouped(groups),
+            keep: expires_at.map(|at| self.store.keep(at)),
+        })
+    }
+}
+
+/// The backend may still hold what has expired by the clock, and nobody can load that to replace it: the changes that
+/// expect it in the place of nothing, if there is any.
+async fn over_what_expired(store: &Store, changes: &[Change]) -> Result<Option<Arc<[Change]>>> {
+    let mut over = changes.to_vec();
+    let mut found = false;
+    for change in &mut over {
+        let Change::Replace { expected: expected @ None, entry } = change else { continue };
+        let Some(raw) = store.backend.get(&entry.key).await? else { continue };
+        let envelope: Envelope<IgnoredAny> = serde_json::from_slice(&raw).context("a stored record cannot be read")?;
+        if !store.has_expired(envelope.expires_at) {
+            return Ok(None);
+        }
+        *expected = Some(raw);
+        found = true;
+    }
+    Ok(found.then(|| over.into()))
+}
