@@ -13,6 +13,7 @@ use crate::metrics::OfTenant;
 use crate::protocol::authorization::{AuthorizationRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::store::Batch;
 use crate::token::id_token;
 use crate::web::callback::Callback;
 use crate::web::cookies::Cookies;
@@ -60,16 +61,19 @@ pub async fn get(
     // A client may call a parameter of its own by that name.
     let own = parameters.one("client_id")?.is_none();
     if let Some(id) = parameters.one("interaction")?.filter(|_| own) {
-        let (pending, done) = resume(&issuer, &cookies, id).await?;
+        let (pending, done, taken) = resume(&issuer, &cookies, id).await?;
         let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;
         let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
         let page = page.with_ui_locales(request.ui_locales.as_deref());
-        return answer(&issuer, &cookies, &page, callback, request, done).await;
+        return answer(&issuer, &cookies, &page, callback, request, done, taken).await;
     }
     let mut callback = Callback::from_parameters(&issuer, &parameters)?;
     check_referrer(&callback, &headers)?;
     match read(&mut callback, &parameters) {
-        Ok(request) => answer(&issuer, &cookies, &page, callback, request, Done::default()).await,
+        Ok(request) => {
+            let nothing = issuer.store.batch();
+            answer(&issuer, &cookies, &page, callback, request, Done::default(), nothing).await
+        }
         Err(error) => Ok(callback.error(&page, error)),
     }
 }
@@ -118,17 +122,27 @@ fn read(callback: &mut Callback, parameters: &Parameters) -> Result<Authorizatio
     AuthorizationRequest::from_parameters(parameters)
 }
 
-async fn resume(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<(PendingAuthorization, Done)> {
-    match steps::take(issuer, cookies, id).await? {
-        Some(Interaction { resume: Resume::Authorize(pending), signed_in, consented, .. }) => {
-            Ok((*pending, Done { signed_in, consented }))
+/// What waits for this browser, what has been done about it, and that it is taken, of which comes one answer at most.
+async fn resume<'i>(
+    issuer: &'i Issuer,
+    cookies: &Cookies,
+    id: &str,
+) -> Result<(PendingAuthorization, Done, Batch<'i>)> {
+    let found = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
+    let taken = issuer.store.batch().take(id, &found);
+    match found.record {
+        Interaction { resume: Resume::Authorize(pending), signed_in, consented, .. } => {
+            Ok((*pending, Done { signed_in, consented }, taken))
         }
-        _ => Err(OAuthError::invalid_request(
-            "this sign-in is too old or was completed already, start again at the application",
-        )),
+        _ => Err(gone()),
     }
 }
 
+fn gone() -> OAuthError {
+    OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
+}
+
+/// Answers in one step with what `using` holds.
 async fn answer(
     issuer: &Issuer,
     cookies: &Cookies,
@@ -136,20 +150,35 @@ async fn answer(
     callback: Callback,
     request: AuthorizationRequest,
     done: Done,
+    using: Batch<'_>,
 ) -> Result<Response> {
     match decide(issuer, cookies, &callback, &request, &done).await {
-        Ok(Step::Login) => steps::begin(issuer, cookies, "/login", pending(callback, request), None).await,
+        Ok(Step::Login) => {
+            spend(using).await?;
+            steps::begin(issuer, cookies, "/login", pending(callback, request), None).await
+        }
         Ok(Step::Consent) => {
+            spend(using).await?;
             steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
         }
         Ok(Step::Code(session)) => {
-            match authorization_code::issue(issuer, &callback.client, &callback.redirect_uri, &request, &session).await
-            {
-                Ok(code) => Ok(callback.success(page, &code)),
+            let (client, redirect_uri) = (&callback.client, &callback.redirect_uri);
+            match authorization_code::issue(issuer, client, redirect_uri, &request, &session, using).await {
+                Ok(code) => Ok(callback.success(page, &code.ok_or_else(gone)?)),
                 Err(error) => Ok(callback.error(page, error)),
             }
         }
-        Err(error) => Ok(callback.error(page, error)),
+        Err(error) => {
+            spend(using).await?;
+            Ok(callback.error(page, error))
+        }
+    }
+}
+
+async fn spend(using: Batch<'_>) -> Result<()> {
+    match using.commit().await? {
+        true => Ok(()),
+        false => Err(gone()),
     }
 }
 

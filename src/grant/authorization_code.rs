@@ -81,14 +81,16 @@ fn permitted_claims(client: &Client, asked: &ClaimsRequest) -> ClaimsRequest {
     claims::narrowed(asked, |scope| is_listed(client, scope))
 }
 
-/// Issues a code for a person who is signed in and agreed.
+/// Issues a code for a person who is signed in and agreed, in one step with what `using` holds; gives `None` when that
+/// cannot be.
 pub async fn issue(
     issuer: &Issuer,
     client: &Client,
     redirect_uri: &str,
     request: &AuthorizationRequest,
     session: &Session,
-) -> Result<String> {
+    using: Batch<'_>,
+) -> Result<Option<String>> {
     let scope = check_request(client, request)?;
     let now = issuer.now();
     let code = AuthorizationCode {
@@ -111,8 +113,8 @@ pub async fn issue(
         issued_at: now,
     };
     let value = issuer.random.token();
-    issuer.store.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY).await?;
-    Ok(value)
+    let issued = using.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY)?.commit().await?;
+    Ok(issued.then_some(value))
 }
 
 /// OIDC Core §2: a password is level 1, and the client's first wish is met where it is that.

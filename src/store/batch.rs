@@ -57,8 +57,17 @@ impl<'s> Batch<'s> {
         self.with(Change::Remove(key))
     }
 
+    /// Removes the record under `id` if it is still as it was `loaded`.
+    pub fn take<R: Record>(self, id: &str, loaded: &Loaded<R>) -> Self {
+        let key = self.store.key::<R>(id);
+        self.with(Change::Take { key, expected: loaded.raw.clone() })
+    }
+
     /// Makes the changes. `false`: one of them depends on something that is not so, and nothing has happened.
     pub async fn commit(self) -> Result<bool> {
+        if self.changes.is_empty() {
+            return Ok(true);
+        }
         let backend = &self.store.backend;
         let changes: Arc<[Change]> = self.changes.into();
         if backend.commit(Arc::clone(&changes)).await? {

@@ -130,6 +130,13 @@ pub enum Change {
     UseFirst(String),
     /// Removes a key, whether it is there or not.
     Remove(String),
+    /// Removes a key if what is there equals `expected`.
+    Take {
+        /// Where.
+        key: String,
+        /// What must be there.
+        expected: Vec<u8>,
+    },
 }
 
 impl Change {
@@ -137,7 +144,7 @@ impl Change {
     pub fn key(&self) -> &str {
         match self {
             Self::Put(entry) | Self::Replace { entry, .. } => &entry.key,
-            Self::UseFirst(key) | Self::Remove(key) => key,
+            Self::UseFirst(key) | Self::Remove(key) | Self::Take { key, .. } => key,
         }
     }
 }

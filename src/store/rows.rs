@@ -91,6 +91,7 @@ fn permits(change: &Change, current: Option<&Row>) -> bool {
         Change::Put(_) | Change::Remove(_) => true,
         Change::Replace { expected, .. } => current.map(|row| &row.value) == expected.as_ref(),
         Change::UseFirst(_) => current.is_some_and(|row| row.uses == 0),
+        Change::Take { expected, .. } => current.is_some_and(|row| row.value == *expected),
     }
 }
 
@@ -100,7 +101,7 @@ fn after(change: &Change, current: Option<&Row>, now: Timestamp) -> Option<Row> 
         Change::Put(entry) => Some(Row::of(entry, 0, now)),
         Change::Replace { entry, .. } => Some(Row::of(entry, current.map_or(0, |row| row.uses), now)),
         Change::UseFirst(_) => current.map(|row| Row { uses: row.uses + 1, ..row.clone() }),
-        Change::Remove(_) => None,
+        Change::Remove(_) | Change::Take { .. } => None,
     }
 }
 

@@ -69,7 +69,8 @@ impl Shared {
 
 /// A Redis that is out of memory refuses a script by its first write, unless that is a removal (`scripts.rs`).
 fn removals_last(changes: &[Change]) -> impl Iterator<Item = &Change> {
-    let (removals, others): (Vec<_>, Vec<_>) = changes.iter().partition(|change| matches!(change, Change::Remove(_)));
+    let (removals, others): (Vec<_>, Vec<_>) =
+        changes.iter().partition(|change| matches!(change, Change::Remove(_) | Change::Take { .. }));
     others.into_iter().chain(removals)
 }
 
@@ -81,6 +82,7 @@ fn spelled(change: &Change) -> (&'static str, Option<&Entry>, &[u8]) {
         Change::Replace { expected: None, entry } => ("create", Some(entry), &[]),
         Change::UseFirst(_) => ("use", None, &[]),
         Change::Remove(_) => ("remove", None, &[]),
+        Change::Take { expected, .. } => ("take", None, expected),
     }
 }
 

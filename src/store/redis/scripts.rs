@@ -79,7 +79,9 @@ pub(super) static COMMIT: LazyLock<Script> = LazyLock::new(|| {
 local first, changes = 1, {}
 for at = 1, #ARGV, 5 do
   local kind, key, size = ARGV[at], KEYS[first], tonumber(ARGV[at + 1])
-  if kind == 'replace' and redis.call('HGET', key, 'value') ~= ARGV[at + 4] then return 0 end
+  if kind == 'replace' or kind == 'take' then
+    if redis.call('HGET', key, 'value') ~= ARGV[at + 4] then return 0 end
+  end
   if kind == 'create' and redis.call('EXISTS', key) == 1 then return 0 end
   if kind == 'use' then
     local found = redis.call('HMGET', key, 'value', 'uses')
@@ -93,7 +95,7 @@ for _, change in ipairs(changes) do
   local kind, key, groups = change.kind, change.key, change.groups
   if kind == 'use' then
     redis.call('HINCRBY', key, 'uses', 1)
-  elseif kind == 'remove' then
+  elseif kind == 'remove' or kind == 'take' then
     local before = groups_of(key)
     redis.call('UNLINK', key)
     leave(key, before)

@@ -108,7 +108,7 @@ impl Backend for Memory {
                     rows.insert(entry.key.clone(), (entry.value.clone(), entry.groups.clone()));
                 }
                 Change::UseFirst(_) => return Err(anyhow!("signing keys are not consumed")),
-                Change::Remove(key) => drop(rows.remove(key)),
+                Change::Remove(key) | Change::Take { key, .. } => drop(rows.remove(key)),
             }
         }
         Ok(true)

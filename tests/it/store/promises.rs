@@ -172,6 +172,7 @@ fn one_of_each(expected: &[u8]) -> Arc<[Change]> {
         Change::Put(entry("{t}put", b"put", &groups(&["g"]), Some(LONG))),
         Change::Replace { expected: None, entry: entry("{t}created", b"created", &groups(&["g", "h"]), None) },
         Change::UseFirst("{t}code".to_owned()),
+        Change::Take { key: "{t}taken".to_owned(), expected: b"taken".to_vec() },
         Change::Replace {
             expected: Some(expected.to_vec()),
             entry: entry("{t}replaced", b"after", &groups(&["h"]), Some(LONG)),
@@ -180,7 +181,7 @@ fn one_of_each(expected: &[u8]) -> Arc<[Change]> {
 }
 
 async fn changes_happen_together_or_not_at_all(store: &Fixture) {
-    let names = ["removed", "put", "created", "code", "replaced"];
+    let names = ["removed", "put", "created", "code", "taken", "replaced"];
     let values = async || {
         let mut found = Vec::new();
         for name in names {
@@ -190,25 +191,27 @@ async fn changes_happen_together_or_not_at_all(store: &Fixture) {
     };
     store.backend.put("{t}removed", b"removed", &groups(&["h"]), LONG).await.unwrap();
     store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
+    store.backend.put("{t}taken", b"taken", &groups(&["h"]), LONG).await.unwrap();
     store.backend.put("{t}replaced", b"before", &groups(&["g"]), LONG).await.unwrap();
 
     assert!(!store.backend.commit(one_of_each(b"something else")).await.unwrap());
-    assert_eq!(values().await, ["removed", "", "", "code", "before"]);
+    assert_eq!(values().await, ["removed", "", "", "code", "taken", "before"]);
     assert_eq!(
         (sorted_members(store, "g").await, sorted_members(store, "h").await),
-        (vec!["before".into()], vec!["removed".into()])
+        (vec!["before".into()], vec!["removed".into(), "taken".into()])
     );
 
     assert!(store.backend.commit(one_of_each(b"before")).await.unwrap());
-    assert_eq!(values().await, ["", "put", "created", "code", "after"]);
+    assert_eq!(values().await, ["", "put", "created", "code", "", "after"]);
     assert_eq!(sorted_members(store, "g").await, ["created", "put"]);
     assert_eq!(sorted_members(store, "h").await, ["after", "created"]);
     assert_eq!(store.backend.consume("{t}code").await.unwrap().unwrap().0, 2, "it was used");
 
     // All but the first use could be made.
     store.backend.remove("{t}created").await.unwrap();
+    store.backend.put("{t}taken", b"taken", &[], LONG).await.unwrap();
     assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what was used cannot be used first");
-    assert_eq!(values().await, ["", "put", "", "code", "after"]);
+    assert_eq!(values().await, ["", "put", "", "code", "taken", "after"]);
     store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
     store.backend.put("{t}created", b"first", &[], LONG).await.unwrap();
     assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is there cannot be created");
@@ -216,6 +219,14 @@ async fn changes_happen_together_or_not_at_all(store: &Fixture) {
     store.backend.remove("{t}code").await.unwrap();
     assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is gone cannot be used");
     store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
+    for other in [None, Some(b"other")] {
+        store.backend.remove("{t}taken").await.unwrap();
+        if let Some(value) = other {
+            store.backend.put("{t}taken", value, &[], LONG).await.unwrap();
+        }
+        assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is something else cannot be taken");
+    }
+    store.backend.put("{t}taken", b"taken", &[], LONG).await.unwrap();
     assert!(store.backend.commit(one_of_each(b"after")).await.unwrap());
 }
 
