@@ -1,22 +1,16 @@
-//! What a script may call: the native functions, and the JavaScript that is read when it is first used.
+//! What a script may call: the native functions. What is written in JavaScript is in `parts.rs`.
 
 use std::rc::Rc;
 
-use rquickjs::context::EvalOptions;
 use rquickjs::convert::List;
 use rquickjs::function::{Func, Rest};
 use rquickjs::{Coerced, Ctx, Exception, Function, Null, Object, Result, TypedArray, Undefined, Value};
 
 use super::digest;
 use super::fetch::Request;
+use super::parts;
 use super::run::{Arrival, Run};
 use crate::random::{Random, SystemRandom};
-
-/// Defines what is below when it is first used.
-const PRELUDE: &str = include_str!("prelude.js");
-const CONSOLE: &str = include_str!("console.js");
-const NETWORK: &str = include_str!("network.js");
-const WEB: &str = include_str!("web.js");
 
 /// Puts all functions that scripts may call into the global scope; gives the object by which the run drives the script.
 pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
@@ -30,15 +24,8 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>>
     driver.set("provider", Null)?;
     // As it is before a script can put another one in its place.
     driver.set("stringify", globals.get::<_, Object<'js>>("JSON")?.get::<_, Function<'js>>("stringify")?)?;
-    built_in(ctx, PRELUDE)?.call::<_, ()>((native(ctx, run)?, driver.clone()))?;
+    parts::install(ctx, run, &driver)?;
     Ok(driver)
-}
-
-/// Evaluates one of the sources above to the function that it is.
-fn built_in<'js>(ctx: &Ctx<'js>, source: &str) -> Result<Function<'js>> {
-    let mut options = EvalOptions::default();
-    options.filename = Some("prelude".to_owned());
-    ctx.eval_with_options(source, options)
 }
 
 /// What scripts hand over where text is meant.
@@ -68,12 +55,9 @@ fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
     globals.set("crypto", crypto)
 }
 
-/// The native side of the JavaScript above.
-fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
+/// The native side of what is written in JavaScript.
+pub(super) fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
-    host.set("console", Func::from(|ctx: Ctx<'js>| built_in(&ctx, CONSOLE)))?;
-    host.set("network", Func::from(|ctx: Ctx<'js>| built_in(&ctx, NETWORK)))?;
-    host.set("web", Func::from(|ctx: Ctx<'js>| built_in(&ctx, WEB)))?;
     let this = run.clone();
     host.set("log", Func::from(move |level: String, text: String| this.log(&level, &text)))?;
     let this = run.clone();

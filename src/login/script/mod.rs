@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod fetch;
 mod host;
+mod parts;
 mod places;
 mod pool;
 mod run;

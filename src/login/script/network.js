@@ -68,5 +68,6 @@
         failure.unavailable = code === undefined || [502, 503, 504].includes(code);
         take(id)?.reject(failure);
     };
-    return { fetch, setTimeout, clearTimeout, pairsOf };
+    driver.pairsOf = pairsOf;
+    return { fetch, setTimeout, clearTimeout };
 }

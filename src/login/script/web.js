@@ -1,7 +1,8 @@
-// Classes of the web platform that scripts may use, defined when one is first used. The native side is `host`;
-// `pairsOf` turns an object or a list of pairs into a list of pairs of text.
-(host, pairsOf) => {
+// Classes of the web platform that scripts may use. The native side is `host`.
+(host, driver) => {
     "use strict";
+    const { pairsOf } = driver;
+
     class TextEncoder {
         get encoding() { return "utf-8"; }
         encode(value = "") { return host.encode(String(value)); }

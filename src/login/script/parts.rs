@@ -1,0 +1,80 @@
+//! What scripts may call that is itself JavaScript. The engine is a fresh one for each login, and reading these sources
+//! costs more than most logins take: each is read when a script first uses one of its names.
+
+use std::rc::Rc;
+
+use rquickjs::context::EvalOptions;
+use rquickjs::object::{Accessor, Property};
+use rquickjs::{Ctx, Function, Object, Result, Value};
+
+use super::host;
+use super::run::Run;
+
+/// A function of the native side and of the driver, which gives an object with what it defines.
+struct Part {
+    called: &'static str,
+    source: &'static str,
+    defines: &'static [&'static str],
+}
+
+const CONSOLE: Part = Part { called: "console", source: include_str!("console.js"), defines: &["console", "say"] };
+const NETWORK: Part =
+    Part { called: "network", source: include_str!("network.js"), defines: &["fetch", "setTimeout", "clearTimeout"] };
+const WEB: Part = Part {
+    called: "web",
+    source: include_str!("web.js"),
+    defines: &["URL", "URLSearchParams", "TextEncoder", "TextDecoder"],
+};
+
+/// Where getters find the driver: a function of ours that held it would keep the engine from being freed.
+const DRIVER: &str = "\0driver";
+
+/// Defines the names of all parts in the global scope.
+pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, driver: &Object<'js>) -> Result<()> {
+    let globals = ctx.globals();
+    globals.prop(DRIVER, Property::from(driver.clone()))?;
+    for part in [&CONSOLE, &NETWORK, &WEB] {
+        for name in part.defines {
+            let run = run.clone();
+            let get = move |ctx: Ctx<'js>| {
+                let value: Value<'js> = read(&ctx, &run, part)?.get(*name)?;
+                define(&ctx, name, value.clone())?;
+                Ok::<_, rquickjs::Error>(value)
+            };
+            let set = move |ctx: Ctx<'js>, value: Value<'js>| define(&ctx, name, value);
+            globals.prop(*name, Accessor::new(get, set).configurable().enumerable())?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a plain value in the place of the getter.
+fn define<'js>(ctx: &Ctx<'js>, name: &str, value: Value<'js>) -> Result<()> {
+    ctx.globals().prop(name, Property::from(value).writable().enumerable())
+}
+
+/// What a part defines, once for each engine.
+fn read<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, part: &Part) -> Result<Object<'js>> {
+    let driver: Object<'js> = ctx.globals().get(DRIVER)?;
+    if let Some(known) = driver.get(part.called)? {
+        return Ok(known);
+    }
+    if part.called == WEB.called {
+        // It leaves with the driver how pairs are read.
+        read(ctx, run, &NETWORK)?;
+    }
+    let host = match driver.get::<_, Option<Object<'js>>>("host")? {
+        Some(host) => host,
+        None => {
+            let host = host::native(ctx, run)?;
+            driver.set("host", host.clone())?;
+            host
+        }
+    };
+    let mut options = EvalOptions::default();
+    options.filename = Some("prelude".to_owned());
+    let source: Function<'js> = ctx.eval_with_options(part.source, options)?;
+    let defined: Object<'js> = source.call((host, driver.clone()))?;
+    driver.set(part.called, defined.clone())?;
+    Ok(defined)
+}
