@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Clock, Timestamp};
 
 mod batch;
+mod change;
 pub mod memory;
 #[cfg(feature = "embedded")]
 pub mod redb;
@@ -27,6 +28,7 @@ mod rows;
 pub mod settings;
 
 pub use batch::Batch;
+pub use change::{Change, Entry};
 pub use settings::StoreSettings;
 
 /// Opens the store that `settings` choose: Redis, a file, or the memory of this process. `clock` tells the embedded
@@ -111,55 +113,6 @@ pub trait Backend: Send + Sync {
     async fn sweep(&self) -> Result<()> {
         Ok(())
     }
-}
-
-/// One of the changes that [`Backend::commit`] makes together.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Puts the entry. What was there is replaced: its value, its groups and the count of its uses.
-    Put(Entry),
-    /// Puts the entry if what is there equals `expected` (`None`: if nothing is there). It is then in its own groups and
-    /// no others; the count of its uses stays as it is.
-    Replace {
-        /// What must be there.
-        expected: Option<Vec<u8>>,
-        /// What takes its place.
-        entry: Entry,
-    },
-    /// Marks the first use of a key, if it is there and nobody has used it ([`Backend::consume`]).
-    UseFirst(String),
-    /// Removes a key, whether it is there or not.
-    Remove(String),
-    /// Removes a key if what is there equals `expected`.
-    Take {
-        /// Where.
-        key: String,
-        /// What must be there.
-        expected: Vec<u8>,
-    },
-}
-
-impl Change {
-    /// The key that it is about.
-    pub fn key(&self) -> &str {
-        match self {
-            Self::Put(entry) | Self::Replace { entry, .. } => &entry.key,
-            Self::UseFirst(key) | Self::Remove(key) | Self::Take { key, .. } => key,
-        }
-    }
-}
-
-/// A value with all that is kept with it. A group lives as long as its longest member.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Where.
-    pub key: String,
-    /// What.
-    pub value: Vec<u8>,
-    /// Of which groups it is a member.
-    pub groups: Vec<String>,
-    /// For how long at least, from now on; `None`: for good.
-    pub keep: Option<Duration>,
 }
 
 /// A thing that can be stored. Unknown members are ignored and new ones have defaults, because two versions of the
