@@ -103,6 +103,31 @@ async fn a_refresh_token_belongs_to_its_client_which_others_cannot_burn() {
 }
 
 #[tokio::test]
+async fn whoever_knows_a_grant_and_guesses_the_rest_gets_nothing_and_ends_nothing() {
+    let server = TestServer::start().await;
+    let ((spa, one), (_, other)) = (signed_in(&server, "openid").await, signed_in(&server, "openid").await);
+    let (one, other) = (one.member("refresh_token"), other.member("refresh_token"));
+    let ((grant, secret), (_, another)) = (one.split_once('.').unwrap(), other.split_once('.').unwrap());
+    assert_eq!(secret.len(), 43, "256 bits");
+    let guesses = [
+        format!("{grant}.{}", "A".repeat(43)),
+        format!("{grant}.{another}"),
+        format!("{grant}."),
+        format!("{one}."),
+        format!(".{secret}"),
+        secret.to_owned(),
+        grant.to_owned(),
+        ".".to_owned(),
+    ];
+    for guess in guesses {
+        spa.refresh(&guess).await.expect_error(400, "invalid_grant");
+        spa.post("/revoke", &[("token", &guess)]).await.expect(200);
+    }
+    spa.refresh(&one).await.expect(200);
+    spa.refresh(&other).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_unused_refresh_token_expires_and_a_used_one_slides() {
     let server = TestServer::start().await;
     let (spa, tokens) = signed_in(&server, "openid").await;
