@@ -24,7 +24,7 @@ pub enum SignIn<'i> {
 
 /// Tries to sign a person in who is at `address` and in `browser` (the value of its own cookie).
 ///
-/// Errors: the store or the login provider is away; the attempt does not count then.
+/// Errors: the store is away, or the login provider, for which an attempt is taken back.
 pub async fn sign_in<'i>(
     issuer: &'i Issuer,
     credentials: Credentials,

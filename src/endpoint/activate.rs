@@ -32,6 +32,7 @@ const EVERYBODY: &str = "activate";
 struct Visit<'a> {
     issuer: &'a Issuer,
     page: PageContext,
+    cookie: String,
     session: Session,
     /// What every form carries.
     fields: Vec<(&'a str, &'a str)>,
@@ -85,9 +86,15 @@ pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(para
 }
 
 impl<'a> Visit<'a> {
-    fn new(issuer: &'a Issuer, page: PageContext, step: &'a Interaction, id: &'a str, session: Session) -> Self {
+    fn new(
+        issuer: &'a Issuer,
+        page: PageContext,
+        step: &'a Interaction,
+        id: &'a str,
+        (cookie, session): (String, Session),
+    ) -> Self {
         let ui_locales = step.ui_locales();
-        Self { issuer, page: page.with_ui_locales(ui_locales), session, fields: steps::fields(id, ui_locales) }
+        Self { issuer, page: page.with_ui_locales(ui_locales), cookie, session, fields: steps::fields(id, ui_locales) }
     }
 
     /// The device of a code, as long as this person and everybody together have attempts left.
@@ -129,7 +136,7 @@ impl<'a> Visit<'a> {
     async fn decide(&self, waiting: Waiting, allowed: bool) -> Result<Response> {
         let (client, subject) = (waiting.client.ident.clone(), &self.session.identity.subject);
         let decided = match allowed {
-            true => waiting.allow(self.issuer, &self.session).await?,
+            true => waiting.allow(self.issuer, &self.cookie, &self.session).await?,
             false => waiting.deny(self.issuer).await?,
         };
         if !decided {
@@ -148,10 +155,10 @@ async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<(Lo
 }
 
 /// Who is signed in; nobody where the tenant wants to see the password at every application and has not seen it.
-async fn session(issuer: &Issuer, cookies: &Cookies, step: &Loaded<Interaction>) -> Result<Option<Session>> {
-    let session = cookies.session(issuer).await?.map(|(_, session)| session);
+async fn session(issuer: &Issuer, cookies: &Cookies, step: &Loaded<Interaction>) -> Result<Option<(String, Session)>> {
+    let session = cookies.session(issuer).await?;
     let proven = |session: &Session| step.record.signed_in.as_ref() == Some(&session.sid);
-    Ok(session.filter(|session| proven(session) || issuer.tenant.silent_login))
+    Ok(session.filter(|(_, session)| proven(session) || issuer.tenant.silent_login))
 }
 
 fn to_login(id: &str) -> Response {

@@ -46,7 +46,8 @@ impl Done {
 enum Step {
     Login,
     Consent,
-    Code(Box<Session>),
+    /// By this cookie, in this session.
+    Code(String, Box<Session>),
 }
 
 /// A request from a client, or the return from a page.
@@ -122,7 +123,7 @@ fn read(callback: &mut Callback, parameters: &Parameters) -> Result<Authorizatio
     AuthorizationRequest::from_parameters(parameters)
 }
 
-/// What waits for this browser, what has been done about it, and that it is taken, of which comes one answer at most.
+/// What waits for this browser, what has been done about it, and that it is taken, so that it gives one code at most.
 async fn resume<'i>(
     issuer: &'i Issuer,
     cookies: &Cookies,
@@ -161,10 +162,14 @@ async fn answer(
             spend(using).await?;
             steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
         }
-        Ok(Step::Code(session)) => {
+        Ok(Step::Code(cookie, session)) => {
             let (client, redirect_uri) = (&callback.client, &callback.redirect_uri);
-            match authorization_code::issue(issuer, client, redirect_uri, &request, &session, using).await {
-                Ok(code) => Ok(callback.success(page, &code.ok_or_else(gone)?)),
+            let is_resumed = !using.is_empty();
+            let session = (cookie.as_str(), &*session);
+            match authorization_code::issue(issuer, client, redirect_uri, &request, session, using).await {
+                Ok(Some(code)) => Ok(callback.success(page, &code)),
+                Ok(None) if is_resumed => Err(gone()),
+                Ok(None) => Ok(callback.error(page, OAuthError::login_required("the person has just signed out"))),
                 Err(error) => Ok(callback.error(page, error)),
             }
         }
@@ -197,13 +202,19 @@ async fn decide(
         // OIDC Core §5.5.1: a wish for a certain sub means that person and no other.
         None => request.claims.wanted_subject().map(str::to_owned),
     };
-    let session = cookies.session(issuer).await?.map(|(_, session)| session);
-    let good_enough = |session: &Session| done.has_signed_in(session) || !needs_credentials(issuer, request, session);
+    let session = cookies.session(issuer).await?;
+    let good_enough =
+        |(_, session): &(String, Session)| done.has_signed_in(session) || !needs_credentials(issuer, request, session);
     let is_hinted = |session: &Session| hint.as_ref().is_none_or(|subject| *subject == session.identity.subject);
     match session.filter(good_enough) {
-        Some(session) if is_hinted(&session) => consent(issuer, callback, request, done, session).await,
+        Some((cookie, session)) if is_hinted(&session) => {
+            match needs_consent(issuer, callback, request, done, &session).await? {
+                true => Ok(Step::Consent),
+                false => Ok(Step::Code(cookie, Box::new(session))),
+            }
+        }
         // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
-        Some(session) if done.has_signed_in(&session) => {
+        Some((_, session)) if done.has_signed_in(&session) => {
             Err(OAuthError::login_required("another person than the one that the client asked for signed in"))
         }
         _ if silent => Err(OAuthError::login_required("nobody is signed in and prompt is none")),
@@ -219,26 +230,26 @@ fn needs_credentials(issuer: &Issuer, request: &AuthorizationRequest, session: &
     asked || too_old || !(issuer.tenant.silent_login || request.prompts(Prompt::None))
 }
 
-async fn consent(
+async fn needs_consent(
     issuer: &Issuer,
     callback: &Callback,
     request: &AuthorizationRequest,
     done: &Done,
-    session: Session,
-) -> Result<Step> {
+    session: &Session,
+) -> Result<bool> {
     let asked_again = request.prompts(Prompt::Consent);
-    if done.has_consented(&session) || !(callback.client.consent_required || asked_again) {
-        return Ok(Step::Code(Box::new(session)));
+    if done.has_consented(session) || !(callback.client.consent_required || asked_again) {
+        return Ok(false);
     }
     let subject = &session.identity.subject;
     let scope = authorization_code::asked_scope(&callback.client, request)?;
     if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, &scope).await? {
-        return Ok(Step::Code(Box::new(session)));
+        return Ok(false);
     }
     if request.prompts(Prompt::None) {
         return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));
     }
-    Ok(Step::Consent)
+    Ok(true)
 }
 
 fn pending(callback: Callback, request: AuthorizationRequest) -> Resume {

@@ -122,7 +122,6 @@ async fn begin_session(
     mut batch: Batch<'_>,
 ) -> Result<Option<SetCookies>> {
     let mut hosts: Vec<String> = came.application.into_iter().collect();
-    let mut ended = None;
     match previous {
         Some((cookie, session)) if session.sid == sid => {
             let others: Vec<String> = session.hosts.into_iter().filter(|host| !hosts.contains(host)).collect();
@@ -130,7 +129,9 @@ async fn begin_session(
             hosts.truncate(MAX_HOSTS);
             batch = batch.remove::<Session>(&cookie);
         }
-        of_somebody_else => ended = of_somebody_else,
+        // Whatever comes of the rest: somebody else is here now.
+        Some((cookie, session)) => sign_out::session(issuer, &cookie, &session).await?,
+        None => {}
     }
     let now = issuer.now();
     let life = issuer.lifetimes.session;
@@ -146,9 +147,6 @@ async fn begin_session(
     let value = issuer.random.token();
     if !session.begin(&value, batch)?.commit().await? {
         return Ok(None);
-    }
-    if let Some((cookie, session)) = ended {
-        sign_out::session(issuer, &cookie, &session).await?;
     }
     Ok(Some(cookies.begin_session(value, life)))
 }

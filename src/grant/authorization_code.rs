@@ -48,6 +48,7 @@ pub struct AuthorizationCode {
 
 impl Record for AuthorizationCode {
     const KIND: &'static str = "code";
+    const BESIDE: Option<&'static str> = Some(Grant::KIND);
 }
 
 /// Checks what a client asks of `/authorize`, before anybody signs in: grant, PKCE and scope.
@@ -81,14 +82,14 @@ fn permitted_claims(client: &Client, asked: &ClaimsRequest) -> ClaimsRequest {
     claims::narrowed(asked, |scope| is_listed(client, scope))
 }
 
-/// Issues a code for a person who is signed in and agreed, in one step with what `using` holds; gives `None` when that
-/// cannot be.
+/// Issues a code for a person who agreed and is signed in by `cookie`, in one step with what `using` holds; gives `None`
+/// when that cannot be, or when the person has just signed out.
 pub async fn issue(
     issuer: &Issuer,
     client: &Client,
     redirect_uri: &str,
     request: &AuthorizationRequest,
-    session: &Session,
+    (cookie, session): (&str, &Session),
     using: Batch<'_>,
 ) -> Result<Option<String>> {
     let scope = check_request(client, request)?;
@@ -112,8 +113,10 @@ pub async fn issue(
         grant_id: issuer.random.identifier(),
         issued_at: now,
     };
-    let value = issuer.random.token();
-    let issued = using.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY)?.commit().await?;
+    // The id is no secret; what it gives is side by side in the store.
+    let value = format!("{}.{}", code.grant_id, issuer.random.token());
+    let in_session = Session::require(cookie, using);
+    let issued = in_session.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY)?.commit().await?;
     Ok(issued.then_some(value))
 }
 

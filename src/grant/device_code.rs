@@ -14,7 +14,7 @@ use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
-use crate::store::{Loaded, Record, digest};
+use crate::store::{Batch, Loaded, Record, digest};
 use crate::token::{Authorization, Grant, Person};
 
 /// §3.5: what each `slow_down` adds to the interval.
@@ -124,9 +124,9 @@ impl Waiting {
         &self.code.record.scope
     }
 
-    /// Lets the device have what it asked for, on behalf of the person of `session`. Gives `false` when somebody
-    /// decided meanwhile.
-    pub async fn allow(self, issuer: &Issuer, session: &Session) -> Result<bool> {
+    /// Lets the device have what it asked for, on behalf of the person of `session`, whose cookie is `cookie`. Gives
+    /// `false` when somebody decided, or the person signed out, meanwhile.
+    pub async fn allow(self, issuer: &Issuer, cookie: &str, session: &Session) -> Result<bool> {
         let person = Person {
             identity: session.identity.clone(),
             auth_time: session.auth_time,
@@ -136,25 +136,33 @@ impl Waiting {
             amr: vec!["pwd".into()],
         };
         let groups = [everything_of(&session.identity.subject)];
-        self.decide(issuer, Decision::Allowed(Box::new(person)), &groups).await
+        let in_session = || Session::require(cookie, issuer.store.batch());
+        self.decide(issuer, Decision::Allowed(Box::new(person)), &groups, in_session).await
     }
 
     /// Tells the device no. Gives `false` when somebody decided meanwhile.
     pub async fn deny(self, issuer: &Issuer) -> Result<bool> {
-        self.decide(issuer, Decision::Denied, &[]).await
+        self.decide(issuer, Decision::Denied, &[], || issuer.store.batch()).await
     }
 
-    async fn decide(mut self, issuer: &Issuer, decision: Decision, groups: &[String]) -> Result<bool> {
+    /// Decides in one step with what `using` holds.
+    async fn decide<'i>(
+        mut self,
+        issuer: &'i Issuer,
+        decision: Decision,
+        groups: &[String],
+        using: impl Fn() -> Batch<'i>,
+    ) -> Result<bool> {
         loop {
             let code = DeviceCode { decision: decision.clone(), ..self.code.record.clone() };
             let until = code.expires_at + MEMORY;
-            if issuer.store.replace(&self.device, Some(&self.code), &code, groups, Some(until)).await? {
-                issuer.store.remove::<UserCode>(&self.user_code).await?;
+            let decided = using().replace(&self.device, Some(&self.code), &code, groups, Some(until))?;
+            if decided.remove::<UserCode>(&self.user_code).commit().await? {
                 return Ok(true);
             }
             // The device has asked meanwhile, or another page decided: look again.
             match issuer.store.load::<DeviceCode>(&self.device).await? {
-                Some(code) if code.record.is_pending(issuer.now()) => self.code = code,
+                Some(code) if code.record.is_pending(issuer.now()) && !code.is_same(&self.code) => self.code = code,
                 _ => return Ok(false),
             }
         }

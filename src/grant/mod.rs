@@ -52,8 +52,7 @@ async fn begin(
     nonce: Option<String>,
     using: Batch<'_>,
 ) -> Result<Option<Authorization>> {
-    // Before the grant: who has one hears of its end, also when that comes at the same time.
-    remember_participant(issuer, &client, &grant).await?;
+    let using = remember_participant(issuer, &client, &grant, using)?;
     let (refresh_token, batch) = match client.may_use(GrantType::RefreshToken) {
         true => {
             let (value, batch) = family::first(issuer, &client, &grant_id, &mut grant, using)?;
@@ -78,15 +77,15 @@ async fn begin(
 }
 
 /// OIDC Back-Channel Logout §2.5: a client that wants to hear of the end of a session is remembered with it.
-async fn remember_participant(issuer: &Issuer, client: &Client, grant: &Grant) -> Result<()> {
-    let (Some(_), Some(sid)) = (&client.backchannel_logout_uri, &grant.person.sid) else { return Ok(()) };
+fn remember_participant<'s>(issuer: &Issuer, client: &Client, grant: &Grant, batch: Batch<'s>) -> Result<Batch<'s>> {
+    let (Some(_), Some(sid)) = (&client.backchannel_logout_uri, &grant.person.sid) else { return Ok(batch) };
     let participant = Participant {
         client_id: client.ident.to_string(),
         issuer: grant.issuer.clone(),
         subject: grant.person.identity.subject.clone(),
         sid: sid.clone(),
     };
-    Ok(participant.remember(&issuer.store, issuer.now(), issuer.lifetimes.session).await?)
+    Ok(participant.remember(issuer.now(), issuer.lifetimes.session, batch)?)
 }
 
 /// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.

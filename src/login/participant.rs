@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::store::{Record, Store, group};
+use crate::store::{Batch, Record, Store, group};
 
 /// A client that got an ID token in a session (OIDC Back-Channel Logout §2.5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ impl Record for Participant {
 }
 
 impl Participant {
-    /// Remembers it for `life`, which is at least that of the session.
-    pub async fn remember(&self, store: &Store, now: Timestamp, life: Duration) -> Result<()> {
-        store.put(&self.id(), self, &self.groups(), now + life).await
+    /// Remembers it for `life`, which is at least that of the session, along with what `batch` holds.
+    pub fn remember<'s>(&self, now: Timestamp, life: Duration, batch: Batch<'s>) -> Result<Batch<'s>> {
+        batch.put(&self.id(), self, &self.groups(), now + life)
     }
 
     /// Remembers everyone who took part in a session until `until`, because the session lives on.

@@ -42,6 +42,12 @@ impl Session {
         batch.put(cookie, self, &self.groups(), self.expires_at)
     }
 
+    /// What `batch` holds happens only as long as the session behind the cookie lives: whatever is given in it, and goes
+    /// with it, is then never stored after its end.
+    pub fn require<'s>(cookie: &str, batch: Batch<'s>) -> Batch<'s> {
+        batch.require::<Self>(cookie)
+    }
+
     /// Changes a session, unless somebody changed or ended it meanwhile (then gives `false`).
     pub async fn change(&self, store: &Store, cookie: &str, from: &Loaded<Session>) -> Result<bool> {
         store.replace(cookie, Some(from), self, &self.groups(), Some(self.expires_at)).await
@@ -118,8 +124,7 @@ pub fn everything_of(subject: &str) -> String {
     group("person", subject)
 }
 
-/// The group of a session and of what ends with it: grants, and the codes that would become such grants. In one step, so
-/// that whoever stores a grant and then finds the session alive knows that the end of the session will end the grant.
+/// The group of a session and of what ends with it, in one step: grants, and the codes that would become such grants.
 pub fn grants_of_session(sid: &str) -> String {
     group("session-grants", sid)
 }

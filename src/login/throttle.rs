@@ -36,7 +36,7 @@ pub struct ThrottlePolicy {
 /// One attempt on a name is forgiven after this long, and one from an address after that long.
 const FORGIVEN: Duration = Duration::from_secs(15 * 60);
 const FORGIVEN_ADDRESS: Duration = Duration::from_secs(60);
-/// How long a place is remembered at which somebody signed in.
+/// How long a place is remembered at least after somebody signed in there.
 const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a place need not be written down again.
 const FRESHLY_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -144,8 +144,9 @@ impl Ticket {
     pub fn succeeded<'s>(self, subject: &str, now: Timestamp, mut batch: Batch<'s>) -> Result<Batch<'s>> {
         let Some(name) = self.name else { return Ok(batch) };
         let groups = [everything_of(subject)];
+        let until = now + REMEMBERED + FRESHLY_REMEMBERED;
         for place in &self.places {
-            batch = batch.put(place, &KnownPlace { since: Some(now) }, &groups, now + REMEMBERED)?;
+            batch = batch.put(place, &KnownPlace { since: Some(now) }, &groups, until)?;
         }
         Ok(batch.remove::<Count>(&name))
     }

@@ -51,6 +51,12 @@ impl<'s> Batch<'s> {
         self.with(Change::UseFirst(key))
     }
 
+    /// Changes nothing, and depends on the record under `id`: it must be there.
+    pub fn require<R: Record>(self, id: &str) -> Self {
+        let key = self.store.key::<R>(id);
+        self.with(Change::Require(key))
+    }
+
     /// Removes the record under `id`, whether it is there or not.
     pub fn remove<R: Record>(self, id: &str) -> Self {
         let key = self.store.key::<R>(id);
@@ -79,7 +85,13 @@ impl<'s> Batch<'s> {
         }
     }
 
+    /// Whether there is nothing to change, and nothing to depend on.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     fn with(mut self, change: Change) -> Self {
+        debug_assert!(self.changes.iter().all(|other| other.key() != change.key()), "two changes of one key");
         self.changes.push(change);
         self
     }

@@ -17,6 +17,8 @@ pub enum Change {
     },
     /// Marks the first use of a key, if it is there and nobody has used it ([`Backend::consume`](super::Backend::consume)).
     UseFirst(String),
+    /// Changes nothing, and depends on a key that is there.
+    Require(String),
     /// Removes a key, whether it is there or not.
     Remove(String),
     /// Removes a key if what is there equals `expected`.
@@ -33,7 +35,7 @@ impl Change {
     pub fn key(&self) -> &str {
         match self {
             Self::Put(entry) | Self::Replace { entry, .. } => &entry.key,
-            Self::UseFirst(key) | Self::Remove(key) | Self::Take { key, .. } => key,
+            Self::UseFirst(key) | Self::Require(key) | Self::Remove(key) | Self::Take { key, .. } => key,
         }
     }
 }

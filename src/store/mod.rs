@@ -109,6 +109,10 @@ pub trait Backend: Send + Sync {
     async fn remove_foreign(&self, _keys: &[String]) -> Result<()> {
         Ok(())
     }
+    /// Whether keys that begin alike lie side by side, so that changing them together costs less.
+    fn keeps_neighbours_together(&self) -> bool {
+        false
+    }
     /// Drops what has expired; a backend that does so by itself does nothing.
     async fn sweep(&self) -> Result<()> {
         Ok(())
@@ -120,6 +124,9 @@ pub trait Backend: Send + Sync {
 pub trait Record: Serialize + DeserializeOwned + Send + Sync {
     /// The first part of its key, for instance `code`.
     const KIND: &'static str;
+    /// The kind of the record beside which it lies, where a backend keeps neighbours together: its own id then begins with
+    /// the id of that record and a dot. An id without a dot has no neighbour.
+    const BESIDE: Option<&'static str> = None;
 }
 
 /// What [`Store::consume`] found.
@@ -137,6 +144,13 @@ pub struct Loaded<R> {
     /// The record.
     pub record: R,
     raw: Vec<u8>,
+}
+
+impl<R> Loaded<R> {
+    /// Whether both were read from the same bytes.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
 }
 
 /// The typed handle to one tenant's part of the store. Cheap to clone.
@@ -278,7 +292,13 @@ impl Store {
     }
 
     fn key<R: Record>(&self, id: &str) -> String {
-        self.prefixed(&format!("{}:{}", R::KIND, digest(id)))
+        let own = format!("{}:{}", R::KIND, digest(id));
+        match R::BESIDE.zip(id.split_once('.')) {
+            Some((kind, (neighbour, _))) if self.backend.keeps_neighbours_together() => {
+                self.prefixed(&format!("{kind}:{}/{own}", digest(neighbour)))
+            }
+            _ => self.prefixed(&own),
+        }
     }
 
     fn grouped(&self, groups: &[String]) -> Vec<String> {

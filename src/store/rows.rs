@@ -78,7 +78,7 @@ pub(super) fn commit(rows: &mut impl Rows, changes: &[Change], now: Timestamp) -
         }
         found.push(old);
     }
-    for (change, old) in changes.iter().zip(&found) {
+    for (change, old) in changes.iter().zip(&found).filter(|(change, _)| !matches!(change, Change::Require(_))) {
         let new = after(change, old.as_ref().filter(|row| row.lives(now)), now);
         rows.replace(change.key(), old.as_ref(), new.as_ref())?;
     }
@@ -91,6 +91,7 @@ fn permits(change: &Change, current: Option<&Row>) -> bool {
         Change::Put(_) | Change::Remove(_) => true,
         Change::Replace { expected, .. } => current.map(|row| &row.value) == expected.as_ref(),
         Change::UseFirst(_) => current.is_some_and(|row| row.uses == 0),
+        Change::Require(_) => current.is_some(),
         Change::Take { expected, .. } => current.is_some_and(|row| row.value == *expected),
     }
 }
@@ -101,6 +102,7 @@ fn after(change: &Change, current: Option<&Row>, now: Timestamp) -> Option<Row> 
         Change::Put(entry) => Some(Row::of(entry, 0, now)),
         Change::Replace { entry, .. } => Some(Row::of(entry, current.map_or(0, |row| row.uses), now)),
         Change::UseFirst(_) => current.map(|row| Row { uses: row.uses + 1, ..row.clone() }),
+        Change::Require(_) => current.cloned(),
         Change::Remove(_) | Change::Take { .. } => None,
     }
 }

@@ -9,7 +9,7 @@ use super::Authorization;
 use crate::clock::Timestamp;
 use crate::issuer::{Issuer, signer};
 use crate::login::Identity;
-use crate::login::session::{Session, everything_of, grants_of_session};
+use crate::login::session::{everything_of, grants_of_session};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
 use crate::store::{Batch, Loaded, Record, group};
@@ -41,7 +41,7 @@ pub struct Grant {
     /// Digest of the refresh token that did so last (see `token/refresh_token.rs`).
     #[serde(default)]
     pub current: Option<String>,
-    /// Set when the code was used twice before the grant was there: nothing may bring it to life.
+    /// Set when the code was used twice, also before the grant was there: nothing may bring it to life.
     #[serde(default)]
     pub revoked: bool,
 }
@@ -69,18 +69,6 @@ impl Grant {
     /// Stores a new grant along with what `batch` holds, unless something is already there under its id.
     pub fn create<'s>(&self, id: &str, batch: Batch<'s>) -> Result<Batch<'s>> {
         batch.replace(id, None, self, &self.groups(), Some(self.expires_at))
-    }
-
-    /// Stores a new grant that somebody gave in a session that may end meanwhile; then gives `false`.
-    pub async fn begin(&self, issuer: &Issuer, id: &str) -> Result<bool> {
-        if !self.create(id, issuer.store.batch())?.commit().await? {
-            return Ok(false);
-        }
-        // Looked at afterwards: a session that ends from here on takes the grant along.
-        match session_of(&self.person, &self.scope) {
-            Some(sid) if !Session::lives(&issuer.store, sid).await? => Self::end(issuer, id).await.map(|()| false),
-            _ => Ok(true),
-        }
     }
 
     /// Changes a grant along with what `batch` holds, unless somebody changed or ended it meanwhile.

@@ -59,13 +59,19 @@ impl Passes {
         if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
             return Ok(Some(pass.token.clone()));
         }
-        let pass = make(issuer, &signer, session, application).await?;
+        let pass = make(issuer, &signer, cookie, session, application).await?;
         Ok(pass.map(|pass| place.insert(pass).token.clone()))
     }
 }
 
 /// Stores the grant that the token names, so that it ends with the session, and signs.
-async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, application: &str) -> Result<Option<Pass>> {
+async fn make(
+    issuer: &Issuer,
+    signer: &TenantSigner,
+    cookie: &str,
+    session: &Session,
+    application: &str,
+) -> Result<Option<Pass>> {
     let now = issuer.now();
     let life = issuer.lifetimes.access_token;
     let expires_at = now + life;
@@ -89,7 +95,8 @@ async fn make(issuer: &Issuer, signer: &TenantSigner, session: &Session, applica
         revoked: false,
     };
     let grant_id = issuer.random.identifier();
-    if !grant.begin(issuer, &grant_id).await? {
+    let in_session = Session::require(cookie, issuer.store.batch());
+    if !grant.create(&grant_id, in_session)?.commit().await? {
         return Ok(None);
     }
     let claims = Claims::for_application(issuer, &grant_id, &grant, now);

@@ -30,6 +30,7 @@ pub struct RefreshToken {
 
 impl Record for RefreshToken {
     const KIND: &'static str = "refresh";
+    const BESIDE: Option<&'static str> = Some(Grant::KIND);
 }
 
 /// How a token stands to its family.
@@ -72,7 +73,7 @@ pub fn first<'s>(
 }
 
 /// The value of a new token. It begins with the id of its grant, which its clients know anyhow, so that both records
-/// can be asked for at once.
+/// can be asked for at once, and lie side by side.
 fn fresh(issuer: &Issuer, grant_id: &str) -> String {
     format!("{grant_id}.{}", issuer.random.token())
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use rquickjs::convert::List;
 use rquickjs::function::{Func, Rest};
-use rquickjs::{Coerced, Ctx, Exception, Function, Null, Object, Result, TypedArray, Undefined, Value};
+use rquickjs::{Array, Coerced, Ctx, Exception, FromJs, Function, Null, Object, Result, TypedArray, Undefined, Value};
 
 use super::digest;
 use super::fetch::Request;
@@ -20,7 +20,8 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>>
     for habit in ["profile", "response", "result"] {
         globals.set(habit, Undefined)?;
     }
-    let driver = Object::new(ctx.clone())?;
+    // Without a prototype, which scripts may change.
+    let driver = Object::new_proto(ctx.clone(), None)?;
     driver.set("provider", Null)?;
     // As it is before a script can put another one in its place.
     driver.set("stringify", globals.get::<_, Object<'js>>("JSON")?.get::<_, Function<'js>>("stringify")?)?;
@@ -32,6 +33,34 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>>
 type Text = Coerced<String>;
 /// A name and a value, in JavaScript an array of two.
 type Pair = List<(String, String)>;
+
+/// The most bytes of a text that is taken apart, and of the texts in a list of pairs. Our copies are not the engine's, so
+/// its limit does not count them: a hundred thousand pairs may all hold one big text.
+const MAX_TEXT: usize = 1 << 20;
+
+/// Pairs from JavaScript.
+struct Pairs(Vec<(String, String)>);
+
+impl<'js> FromJs<'js> for Pairs {
+    fn from_js(ctx: &Ctx<'js>, value: Value<'js>) -> Result<Self> {
+        let mut pairs = Vec::new();
+        let mut bytes = 0;
+        for pair in Array::from_js(ctx, value)?.iter() {
+            let List((name, value)): Pair = pair?;
+            bytes += size_of::<(String, String)>() + name.len() + value.len();
+            bounded(ctx, bytes)?;
+            pairs.push((name, value));
+        }
+        Ok(Self(pairs))
+    }
+}
+
+fn bounded(ctx: &Ctx<'_>, bytes: usize) -> Result<()> {
+    match bytes <= MAX_TEXT {
+        true => Ok(()),
+        false => Err(Exception::throw_range(ctx, "this is more than a login script may take apart or put together")),
+    }
+}
 
 /// Functions that need no JavaScript of ours.
 fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
@@ -66,8 +95,7 @@ pub(super) fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> 
     let start_timer = move |ctx: Ctx<'js>, id: u32, millis: f64| this.start_timer(&ctx, id, millis);
     host.set("startTimer", Func::from(start_timer))?;
     let this = run.clone();
-    let fetch = move |ctx: Ctx<'js>, id: u32, url: String, method: String, headers: Vec<Pair>, body| {
-        let headers = headers.into_iter().map(|List(pair)| pair).collect();
+    let fetch = move |ctx: Ctx<'js>, id: u32, url: String, method: String, Pairs(headers), body| {
         this.fetch(&ctx, id, Request { url, method, headers, body })
     };
     host.set("fetch", Func::from(fetch))?;
@@ -91,6 +119,7 @@ fn random_uuid() -> String {
 
 /// The members of the URL interface by name.
 fn parse_url(ctx: Ctx<'_>, text: String, base: Option<String>) -> Result<Vec<List<(&'static str, String)>>> {
+    bounded(&ctx, text.len() + base.as_ref().map_or(0, String::len))?;
     let parsed = match base {
         Some(base) => url::Url::parse(&base).and_then(|base| base.join(&text)),
         None => url::Url::parse(&text),
@@ -113,13 +142,14 @@ fn parse_url(ctx: Ctx<'_>, text: String, base: Option<String>) -> Result<Vec<Lis
     Ok(members.into_iter().map(List).collect())
 }
 
-fn parse_query(text: String) -> Vec<Pair> {
+fn parse_query(ctx: Ctx<'_>, text: String) -> Result<Vec<Pair>> {
+    bounded(&ctx, text.len())?;
     let query = text.strip_prefix('?').unwrap_or(&text);
-    form_urlencoded::parse(query.as_bytes()).into_owned().map(List).collect()
+    Ok(form_urlencoded::parse(query.as_bytes()).into_owned().map(List).collect())
 }
 
-fn write_query(pairs: Vec<Pair>) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs.into_iter().map(|List(pair)| pair)).finish()
+fn write_query(Pairs(pairs): Pairs) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// Hands to the script what it waited for.

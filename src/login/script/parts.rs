@@ -26,13 +26,11 @@ const WEB: Part = Part {
     defines: &["URL", "URLSearchParams", "TextEncoder", "TextDecoder"],
 };
 
-/// Where getters find the driver: a function of ours that held it would keep the engine from being freed.
-const DRIVER: &str = "\0driver";
-
-/// Defines the names of all parts in the global scope.
+/// Defines the names of all parts in the global scope. The driver is left where their getters find it and scripts do not:
+/// a function of ours that held it would keep the engine from being freed.
 pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, driver: &Object<'js>) -> Result<()> {
     let globals = ctx.globals();
-    globals.prop(DRIVER, Property::from(driver.clone()))?;
+    ctx.store_userdata(driver.clone()).map_err(|_| rquickjs::Error::Unknown)?;
     for part in [&CONSOLE, &NETWORK, &WEB] {
         for name in part.defines {
             let run = run.clone();
@@ -55,7 +53,7 @@ fn define<'js>(ctx: &Ctx<'js>, name: &str, value: Value<'js>) -> Result<()> {
 
 /// What a part defines, once for each engine.
 fn read<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, part: &Part) -> Result<Object<'js>> {
-    let driver: Object<'js> = ctx.globals().get(DRIVER)?;
+    let driver = ctx.userdata::<Object<'js>>().ok_or(rquickjs::Error::Unknown)?.clone();
     if let Some(known) = driver.get(part.called)? {
         return Ok(known);
     }

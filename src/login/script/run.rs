@@ -190,7 +190,7 @@ impl Run {
     /// Starts a timer of the script.
     pub(super) fn start_timer(&self, ctx: &Ctx<'_>, id: u32, millis: f64) -> Result<()> {
         // No timer outlives the run; the bound keeps the arithmetic away from its edges.
-        let delay = Duration::from_secs_f64((millis / 1000.0).clamp(0.0, 86_400.0));
+        let delay = Duration::from_secs_f64(if millis > 0.0 { (millis / 1000.0).min(86_400.0) } else { 0.0 });
         let timer = self.wait_for(ctx, async move {
             tokio::time::sleep(delay).await;
             Arrival::Timer(id)

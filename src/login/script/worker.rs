@@ -19,6 +19,15 @@ pub(super) struct Desk {
     retired: AtomicBool,
 }
 
+/// The turn is over, also when it ends in a panic.
+struct TurnEnds<'d>(&'d Desk);
+
+impl Drop for TurnEnds<'_> {
+    fn drop(&mut self) {
+        *self.0.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 /// A stretch of JavaScript that keeps a thread.
 #[derive(Clone)]
 pub(super) struct Turn {
@@ -32,9 +41,8 @@ impl Desk {
         run.turn_begins();
         let turn = Turn { tenant: Arc::clone(&run.tenant), began: Instant::now() };
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
-        let outcome = work();
-        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        outcome
+        let _ends = TurnEnds(self);
+        work()
     }
 
     /// The turn that the thread is in.

@@ -216,6 +216,10 @@ impl Backend for Embedded {
         self.write(|_| Ok(())).await
     }
 
+    fn keeps_neighbours_together(&self) -> bool {
+        true
+    }
+
     async fn sweep(&self) -> Result<()> {
         let now = self.clock.now();
         while self.write(move |rows| rows::sweep(rows, now, SWEEP)).await? == SWEEP {}

@@ -1,7 +1,5 @@
 //! The two tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
-use std::collections::BTreeSet;
-
 use ::redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use anyhow::Result;
 
@@ -44,6 +42,24 @@ impl<'t> Writing<'t> {
     }
 }
 
+impl Writing<'_> {
+    /// Most changes leave a row in its groups, and cost nothing there.
+    fn relist(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
+        let (before, after) = (groups(old), groups(new));
+        let (was, is) = (old.and_then(|row| row.deadline), new.and_then(|row| row.deadline));
+        let moved = was != is;
+        let left = before.iter().filter(|group| !after.contains(group)).map(|group| members(group));
+        for list in left.chain(was.filter(|_| moved).map(deadlines)) {
+            self.lists.remove((list.as_str(), key))?;
+        }
+        let joined = after.iter().filter(|group| !before.contains(group)).map(|group| members(group));
+        for list in joined.chain(is.filter(|_| moved).map(deadlines)) {
+            self.lists.insert((list.as_str(), key), ())?;
+        }
+        Ok(())
+    }
+}
+
 impl Look for Writing<'_> {
     fn row(&self, key: &str) -> Result<Option<Row>> {
         row(&self.rows, key)
@@ -56,14 +72,7 @@ impl Look for Writing<'_> {
 
 impl Rows for Writing<'_> {
     fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
-        // Most changes leave a row in its lists.
-        let (before, after) = (lists(old), lists(new));
-        for list in before.difference(&after) {
-            self.lists.remove((list.as_str(), key))?;
-        }
-        for list in after.difference(&before) {
-            self.lists.insert((list.as_str(), key), ())?;
-        }
+        self.relist(key, old, new)?;
         match new {
             Some(row) => {
                 let groups = row.groups.iter().map(String::as_str).collect::<Vec<_>>();
@@ -81,9 +90,8 @@ impl Rows for Writing<'_> {
     }
 }
 
-fn lists(row: Option<&Row>) -> BTreeSet<String> {
-    let groups = row.into_iter().flat_map(|row| row.groups.iter().map(|group| members(group)));
-    groups.chain(row.and_then(|row| row.deadline).map(deadlines)).collect()
+fn groups(row: Option<&Row>) -> &[String] {
+    row.map(|row| row.groups.as_slice()).unwrap_or_default()
 }
 
 /// The list of the keys in a group.

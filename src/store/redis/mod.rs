@@ -81,6 +81,7 @@ fn spelled(change: &Change) -> (&'static str, Option<&Entry>, &[u8]) {
         Change::Replace { expected: Some(expected), entry } => ("replace", Some(entry), expected),
         Change::Replace { expected: None, entry } => ("create", Some(entry), &[]),
         Change::UseFirst(_) => ("use", None, &[]),
+        Change::Require(_) => ("require", None, &[]),
         Change::Remove(_) => ("remove", None, &[]),
         Change::Take { expected, .. } => ("take", None, expected),
     }

@@ -7,8 +7,8 @@
 //! A script reaches members that it learns only while it runs. They carry the same hash tag as the key that it was
 //! called with, so in a cluster they are on the same node.
 //!
-//! The first write of every script is one that Redis refuses when it is out of memory or read-only, and Redis checks
-//! this before the first write only: a refused script has changed nothing.
+//! The first write of every script that writes and removes is one that Redis refuses when it is out of memory or
+//! read-only, and Redis checks this before the first write only: a refused script has changed nothing.
 
 use std::sync::LazyLock;
 
@@ -83,6 +83,7 @@ for at = 1, #ARGV, 5 do
     if redis.call('HGET', key, 'value') ~= ARGV[at + 4] then return 0 end
   end
   if kind == 'create' and redis.call('EXISTS', key) == 1 then return 0 end
+  if kind == 'require' and redis.call('EXISTS', key) == 0 then return 0 end
   if kind == 'use' then
     local found = redis.call('HMGET', key, 'value', 'uses')
     if not found[1] or (found[2] or '0') ~= '0' then return 0 end
@@ -99,7 +100,7 @@ for _, change in ipairs(changes) do
     local before = groups_of(key)
     redis.call('UNLINK', key)
     leave(key, before)
-  else
+  elseif kind ~= 'require' then
     local before, ends = groups_of(key), '+inf'
     redis.call('HSET', key, 'value', change.value, 'groups', cjson.encode(groups))
     if kind == 'put' then redis.call('HSET', key, 'uses', 0) end

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use uitsmijter::login::session::Session;
 
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD};
 use crate::harness::relying_party::VERIFIER;
@@ -189,7 +190,7 @@ async fn a_code_gives_nothing_to_those_who_sign_out_before_it_is_used() {
     let mut browser = Browser::new(&server);
     let hint = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).member("id_token");
     let code = spa.obtain_code_in(&mut browser, &[]).await;
-    store.hold_the_next_use();
+    store.hold_the_next("code");
     let sign_out = async {
         store.wanted().await;
         browser.get(&format!("/logout?id_token_hint={hint}")).await.expect_page(200);
@@ -197,6 +198,25 @@ async fn a_code_gives_nothing_to_those_who_sign_out_before_it_is_used() {
     };
     let (redeemed, ()) = tokio::join!(spa.redeem(&code), sign_out);
     redeemed.expect_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn nobody_gets_a_code_who_signs_out_while_it_is_made() {
+    for scope in ["openid", "openid offline_access"] {
+        let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
+        let spa = RelyingParty::new(&server, "spa");
+        let mut browser = Browser::new(&server);
+        spa.obtain_code_in(&mut browser, &[]).await;
+        store.hold_the_next("code");
+        let sign_out = async {
+            store.wanted().await;
+            Session::end_everywhere(&server.app.store.within("acme"), "acme-ada").await.unwrap();
+            store.go_on();
+        };
+        let asked = spa.authorize_path(&[("prompt", "none"), ("scope", scope)]);
+        let (answer, ()) = tokio::join!(browser.get(&asked), sign_out);
+        answer.expect_error_redirect("login_required");
+    }
 }
 
 #[tokio::test]

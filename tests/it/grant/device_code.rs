@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use uitsmijter::login::session::Session;
+
+use crate::harness::fixtures;
 use crate::harness::server::GLOBEX;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
@@ -52,6 +55,25 @@ async fn a_device_gets_its_tokens_once_the_person_allows_it() {
     device.client.refresh(&answer.member("refresh_token")).await.expect(200);
     server.clock.advance(Duration::from_secs(5));
     device.poll().await.expect_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_device_gets_nothing_of_a_person_who_signs_out_while_they_allow_it() {
+    let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
+    let device = Device::start(&server).await;
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&format!("/activate?user_code={}", device.user_code)).await;
+    let interaction = browser.sign_in(&page).await.expect_page(200).hidden("interaction");
+    store.hold_the_next("device");
+    let sign_out = async {
+        store.wanted().await;
+        Session::end_everywhere(&server.app.store.within("acme"), "acme-ada").await.unwrap();
+        store.go_on();
+    };
+    let fields = [("interaction", &*interaction), ("user_code", &device.user_code), ("decision", "allow")];
+    let (answer, ()) = tokio::join!(browser.post("/activate", &fields), sign_out);
+    assert!(!answer.status.is_server_error(), "{answer:#?}");
+    device.poll().await.expect_error(400, "authorization_pending");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A store that counts what is written to it and can be away: the real one, seen from outside.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ pub(crate) struct Watched {
     inner: Arc<dyn Backend>,
     writes: AtomicUsize,
     away: AtomicBool,
-    holds: AtomicBool,
+    holds: Mutex<Option<&'static str>>,
     wanted: Notify,
     goes_on: Notify,
 }
@@ -25,7 +25,7 @@ impl Watched {
             inner,
             writes: AtomicUsize::new(0),
             away: AtomicBool::new(false),
-            holds: AtomicBool::new(false),
+            holds: Mutex::default(),
             wanted: Notify::new(),
             goes_on: Notify::new(),
         }
@@ -41,9 +41,14 @@ impl Watched {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    /// Whoever wants to use something up next does so only when the test says [`Watched::go_on`].
-    pub(crate) fn hold_the_next_use(&self) {
-        self.holds.store(true, Ordering::SeqCst);
+    /// Whoever wants to change a record of this kind next does so only when the test says [`Watched::go_on`].
+    pub(crate) fn hold_the_next(&self, kind: &'static str) {
+        *self.holds.lock().unwrap() = Some(kind);
+    }
+
+    fn holds(&self, changes: &[Change]) -> bool {
+        let is_of = |kind: &mut &'static str| changes.iter().any(|change| change.key().contains(&format!("}}{kind}:")));
+        self.holds.lock().unwrap().take_if(is_of).is_some()
     }
 
     /// Waits until somebody wants to.
@@ -72,8 +77,7 @@ impl Watched {
 #[async_trait]
 impl Backend for Watched {
     async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
-        let uses = changes.iter().any(|change| matches!(change, Change::UseFirst(_)));
-        if uses && self.holds.swap(false, Ordering::SeqCst) {
+        if self.holds(&changes) {
             self.wanted.notify_one();
             self.goes_on.notified().await;
         }

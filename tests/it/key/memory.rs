@@ -107,7 +107,7 @@ impl Backend for Memory {
                 Change::Put(entry) | Change::Replace { entry, .. } => {
                     rows.insert(entry.key.clone(), (entry.value.clone(), entry.groups.clone()));
                 }
-                Change::UseFirst(_) => return Err(anyhow!("signing keys are not consumed")),
+                Change::UseFirst(_) | Change::Require(_) => return Err(anyhow!("signing keys are not consumed")),
                 Change::Remove(key) | Change::Take { key, .. } => drop(rows.remove(key)),
             }
         }

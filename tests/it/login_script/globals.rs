@@ -47,6 +47,30 @@ async fn texts_bytes_and_base64() {
 }
 
 #[tokio::test]
+async fn nothing_of_ours_lies_about_in_the_global_scope() {
+    let names = "Object.getOwnPropertyNames(globalThis).filter((name) => !/^[A-Za-z][A-Za-z0-9]*$/.test(name))";
+    assert_eq!(value_of(&format!("(fetch, URL, console, {names})")).await, json!([]));
+}
+
+#[tokio::test]
+async fn what_a_script_puts_into_every_object_does_not_change_what_is_built_in() {
+    let spoiled = "(Object.assign(Object.prototype, { web: 5, network: 5, console: 5, host: 5 }), say('x'), \
+                   new URL('https://a.example/b').pathname)";
+    assert_eq!(value_of(spoiled).await, "/b");
+}
+
+#[tokio::test]
+async fn a_timer_that_is_no_number_rings_at_once() {
+    for delay in ["NaN", "-1", "'soon'", "-Infinity", "undefined"] {
+        assert_eq!(
+            value_of(&format!("new Promise((done) => setTimeout(done, {delay}, 'rung'))")).await,
+            "rung",
+            "{delay}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn addresses_are_taken_apart_and_put_together() {
     let parts = value_of(
         "(() => { const u = new URL('../b?x=1&x=2#h', 'https://me:pw@users.example.com:8443/a/c/d');

@@ -96,6 +96,21 @@ async fn memory_and_stack_have_an_end() {
 }
 
 #[tokio::test]
+async fn one_big_text_in_many_places_is_refused_before_it_is_copied() {
+    let many = "Array.from({ length: 400 }, () => ['a', big])";
+    for what in [
+        format!("String(new URLSearchParams({many}))"),
+        format!("fetch('https://users.example/', {{ headers: {many} }})"),
+        "new URLSearchParams(big + big)".to_owned(),
+        "new URL('https://users.example/' + big + big)".to_owned(),
+    ] {
+        let source = provider(&format!("const big = 'x'.repeat(1 << 20); {what}; commit(true);"));
+        let error = stops(&source).await;
+        assert!(error.to_string().contains("more than a login script may"), "{what}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_thrown_is_reported() {
     for (throw, message) in [
         ("throw new Error('boom')", "exception: Error: boom (line 3)"),

@@ -37,6 +37,7 @@ promises![
     compare_and_set_keeps_for_good_without_an_end,
     compare_and_set_keeps_the_count_of_uses,
     changes_happen_together_or_not_at_all,
+    everything_that_a_commit_depends_on_can_stop_it,
     one_of_a_hundred_commits_uses_a_code,
     a_group_shows_its_members_and_goes_together,
     a_group_outlives_its_longest_member,
@@ -172,6 +173,7 @@ fn one_of_each(expected: &[u8]) -> Arc<[Change]> {
         Change::Put(entry("{t}put", b"put", &groups(&["g"]), Some(LONG))),
         Change::Replace { expected: None, entry: entry("{t}created", b"created", &groups(&["g", "h"]), None) },
         Change::UseFirst("{t}code".to_owned()),
+        Change::Require("{t}required".to_owned()),
         Change::Take { key: "{t}taken".to_owned(), expected: b"taken".to_vec() },
         Change::Replace {
             expected: Some(expected.to_vec()),
@@ -180,54 +182,57 @@ fn one_of_each(expected: &[u8]) -> Arc<[Change]> {
     ])
 }
 
+/// Puts everything there that [`one_of_each`] depends on.
+async fn set_up(store: &Fixture) {
+    store.backend.remove("{t}created").await.unwrap();
+    for (name, group) in [("removed", "h"), ("code", "c"), ("required", "r"), ("taken", "h"), ("replaced", "g")] {
+        store.backend.put(&format!("{{t}}{name}"), name.as_bytes(), &groups(&[group]), LONG).await.unwrap();
+    }
+}
+
+async fn values(store: &Fixture) -> Vec<String> {
+    let mut values = Vec::new();
+    for name in ["removed", "put", "created", "code", "required", "taken", "replaced"] {
+        let value = store.backend.get(&format!("{{t}}{name}")).await.unwrap();
+        values.push(String::from_utf8(value.unwrap_or_default()).unwrap());
+    }
+    values
+}
+
 async fn changes_happen_together_or_not_at_all(store: &Fixture) {
-    let names = ["removed", "put", "created", "code", "taken", "replaced"];
-    let values = async || {
-        let mut found = Vec::new();
-        for name in names {
-            found.push(store.backend.get(&format!("{{t}}{name}")).await.unwrap());
-        }
-        found.into_iter().map(|value| String::from_utf8(value.unwrap_or_default()).unwrap()).collect::<Vec<_>>()
-    };
-    store.backend.put("{t}removed", b"removed", &groups(&["h"]), LONG).await.unwrap();
-    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
-    store.backend.put("{t}taken", b"taken", &groups(&["h"]), LONG).await.unwrap();
-    store.backend.put("{t}replaced", b"before", &groups(&["g"]), LONG).await.unwrap();
-
+    set_up(store).await;
     assert!(!store.backend.commit(one_of_each(b"something else")).await.unwrap());
-    assert_eq!(values().await, ["removed", "", "", "code", "taken", "before"]);
-    assert_eq!(
-        (sorted_members(store, "g").await, sorted_members(store, "h").await),
-        (vec!["before".into()], vec!["removed".into(), "taken".into()])
-    );
+    assert_eq!(values(store).await, ["removed", "", "", "code", "required", "taken", "replaced"]);
+    assert_eq!(sorted_members(store, "g").await, ["replaced"]);
+    assert_eq!(sorted_members(store, "h").await, ["removed", "taken"]);
 
-    assert!(store.backend.commit(one_of_each(b"before")).await.unwrap());
-    assert_eq!(values().await, ["", "put", "created", "code", "", "after"]);
+    assert!(store.backend.commit(one_of_each(b"replaced")).await.unwrap());
+    assert_eq!(values(store).await, ["", "put", "created", "code", "required", "", "after"]);
     assert_eq!(sorted_members(store, "g").await, ["created", "put"]);
     assert_eq!(sorted_members(store, "h").await, ["after", "created"]);
+    assert_eq!(sorted_members(store, "r").await, ["required"]);
     assert_eq!(store.backend.consume("{t}code").await.unwrap().unwrap().0, 2, "it was used");
+    assert_eq!(store.backend.consume("{t}required").await.unwrap().unwrap().0, 1, "it was not");
+}
 
-    // All but the first use could be made.
-    store.backend.remove("{t}created").await.unwrap();
-    store.backend.put("{t}taken", b"taken", &[], LONG).await.unwrap();
-    assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what was used cannot be used first");
-    assert_eq!(values().await, ["", "put", "", "code", "taken", "after"]);
-    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
-    store.backend.put("{t}created", b"first", &[], LONG).await.unwrap();
-    assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is there cannot be created");
-    store.backend.remove("{t}created").await.unwrap();
-    store.backend.remove("{t}code").await.unwrap();
-    assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is gone cannot be used");
-    store.backend.put("{t}code", b"code", &[], LONG).await.unwrap();
-    for other in [None, Some(b"other")] {
-        store.backend.remove("{t}taken").await.unwrap();
-        if let Some(value) = other {
-            store.backend.put("{t}taken", value, &[], LONG).await.unwrap();
+async fn everything_that_a_commit_depends_on_can_stop_it(store: &Fixture) {
+    let put = async |key: &str, value: &[u8]| store.backend.put(key, value, &[], LONG).await.unwrap();
+    for what_is_wrong in ["a use", "no code", "nothing required", "nothing taken", "another taken", "a created"] {
+        set_up(store).await;
+        match what_is_wrong {
+            "a use" => drop(store.backend.consume("{t}code").await.unwrap()),
+            "no code" => drop(store.backend.remove("{t}code").await.unwrap()),
+            "nothing required" => drop(store.backend.remove("{t}required").await.unwrap()),
+            "nothing taken" => drop(store.backend.remove("{t}taken").await.unwrap()),
+            "another taken" => put("{t}taken", b"another").await,
+            _ => put("{t}created", b"before").await,
         }
-        assert!(!store.backend.commit(one_of_each(b"after")).await.unwrap(), "what is something else cannot be taken");
+        let before = values(store).await;
+        assert!(!store.backend.commit(one_of_each(b"replaced")).await.unwrap(), "{what_is_wrong}");
+        assert_eq!(values(store).await, before, "{what_is_wrong}");
     }
-    store.backend.put("{t}taken", b"taken", &[], LONG).await.unwrap();
-    assert!(store.backend.commit(one_of_each(b"after")).await.unwrap());
+    set_up(store).await;
+    assert!(store.backend.commit(one_of_each(b"replaced")).await.unwrap());
 }
 
 async fn one_of_a_hundred_commits_uses_a_code(store: &Fixture) {
