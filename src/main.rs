@@ -9,9 +9,6 @@ use uitsmijter::settings::{Flags, Settings};
 
 mod command;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// An authorization server for OAuth 2.0 and OpenID Connect.
 #[derive(Parser)]
 #[command(version, about, after_help = EXAMPLES)]
