@@ -58,20 +58,7 @@ impl Fixture {
 
 /// Changes one by one, as most promises speak of them.
 #[async_trait]
-pub(crate) trait OneChange {
-    async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> anyhow::Result<()>;
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: &[u8],
-        groups: &[String],
-        keep: Option<Duration>,
-    ) -> anyhow::Result<bool>;
-}
-
-#[async_trait]
-impl<B: Backend + ?Sized> OneChange for B {
+pub(crate) trait OneChange: Backend {
     async fn put(&self, key: &str, value: &[u8], groups: &[String], keep: Duration) -> anyhow::Result<()> {
         let put = Change::Put(entry(key, value, groups, Some(keep)));
         self.commit([put].into()).await.map(|done| assert!(done, "nothing speaks against it"))
@@ -89,6 +76,8 @@ impl<B: Backend + ?Sized> OneChange for B {
         self.commit([Change::Replace { expected, entry: entry(key, new, groups, keep) }].into()).await
     }
 }
+
+impl<B: Backend + ?Sized> OneChange for B {}
 
 pub(crate) fn entry(key: &str, value: &[u8], groups: &[String], keep: Option<Duration>) -> Entry {
     Entry { key: key.to_owned(), value: value.to_vec(), groups: groups.to_vec(), keep }
