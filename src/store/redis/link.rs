@@ -104,22 +104,14 @@ impl Link {
         match self {
             Self::Cluster(connection) => Ok((command.query_async(&mut connection.clone()).await, 0)),
             Self::Kept { state, doubts, response_timeout } => {
-                let is_settled = |state: &State| match state {
+                let mut state = state.clone();
+                let settled = state.wait_for(|state| match state {
                     State::Up(_, generation) => *generation > doubts.dead(),
                     State::Wavering => false,
                     State::Down => true,
-                };
-                // Nobody waits, and no timer is set, as long as all is well.
-                let now = Some(state.borrow()).filter(|state| is_settled(state)).map(|state| state.clone());
-                let settled = match now {
-                    Some(now) => Some(now),
-                    None => {
-                        let mut state = state.clone();
-                        let settled = timeout(*response_timeout, state.wait_for(is_settled)).await.ok();
-                        settled.and_then(Result::ok).map(|state| state.clone())
-                    }
-                };
-                let Some(State::Up(mut connection, generation)) = settled else {
+                });
+                let settled = timeout(*response_timeout, settled).await.ok().and_then(Result::ok);
+                let Some(State::Up(mut connection, generation)) = settled.map(|state| state.clone()) else {
                     return Err(QueryError { error: None, fate: Fate::Lost });
                 };
                 Ok((command.query_async(&mut connection).await, generation))
