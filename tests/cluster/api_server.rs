@@ -10,8 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use crate::port::free_port;
 use crate::redis::certificates;
-use crate::server::free_port;
 
 const MISSING: &str = "run tests/cluster/install.sh, which installs what these tests need";
 /// How long both may take to be ready together; a busy machine needs a while to fill an empty etcd.

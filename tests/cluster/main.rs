@@ -7,6 +7,8 @@ mod chart;
 #[path = "../interop/configuration.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
 mod configuration;
+#[path = "../it/harness/port.rs"]
+mod port;
 #[path = "../it/harness/redis.rs"]
 #[expect(dead_code, reason = "shared with the tests from within; here it makes certificates")]
 mod redis;

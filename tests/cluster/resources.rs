@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 use crate::api_server::{ApiServer, NAMESPACE, SERVICE_ACCOUNT};
 use crate::chart::{define_what_others_bring, rendered};
 use crate::configuration::SECRET;
+use crate::port::free_port;
 use crate::replica::Replica;
-use crate::server::free_port;
 
 /// How long a change may take to be seen. With each change the busy machine of a test comes on top.
 const SOON: Duration = Duration::from_secs(30);

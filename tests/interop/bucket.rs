@@ -11,7 +11,8 @@ use reqwest::StatusCode;
 use tokio::time::{sleep, timeout};
 
 use crate::configuration::{Document, tenant};
-use crate::server::{Server, free_port, http_client};
+use crate::port::free_port;
+use crate::server::{Server, http_client};
 use crate::tool;
 
 /// How long a change may take to be seen: readings are a second apart, and ten where the store was away for long.

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::configuration;
-use crate::server::{Server, free_port};
+use crate::port::free_port;
+use crate::server::Server;
 
 /// A self-signed certificate for this machine, with its key.
 fn certificate(folder: &Path, name: &str) -> (String, String) {

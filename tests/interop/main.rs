@@ -20,6 +20,8 @@ mod oauth2_proxy;
 mod openid_client;
 mod pages;
 mod person;
+#[path = "../it/harness/port.rs"]
+mod port;
 mod proxies;
 mod relying_parties;
 mod resource_servers;

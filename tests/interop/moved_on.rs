@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::browser::walk;
 use crate::configuration::{Document, PASSWORD, USERNAME, tenant_with};
-use crate::server::{Server, free_port};
+use crate::port::free_port;
+use crate::server::Server;
 
 /// An application whose API takes the answers and sends people on to its front, on another host. Gives its port.
 async fn application() -> u16 {

@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::configuration::{PASSWORD, SECRET, SUBJECT, USERNAME, tenant, web_application};
 use crate::person::{Arrival, Browser, Page};
-use crate::server::{Server, free_port, http_client};
+use crate::port::free_port;
+use crate::server::{Server, http_client};
 use crate::tool;
 
 /// The proxy asks for new tokens when these are older than `cookie_refresh`, in whole seconds: after two.

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::browser::{Findings, walk};
 use crate::configuration::{Document, PASSWORD, password_hash};
-use crate::server::{Server, free_port, http_client};
+use crate::port::free_port;
+use crate::server::{Server, http_client};
 
 const LANGUAGES: [(&str, &str); 6] =
     [("en", "en-GB"), ("de", "de-AT"), ("nl", "nl-NL"), ("fr", "fr-FR"), ("es", "es-ES"), ("pt", "pt-BR")];

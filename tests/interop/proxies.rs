@@ -16,7 +16,8 @@ use url::Url;
 use crate::calendar::Calendar;
 use crate::configuration::{Document, PASSWORD, SUBJECT, USERNAME, tenant_with};
 use crate::person::{Arrival, Browser};
-use crate::server::{Server, free_port, http_client};
+use crate::port::free_port;
+use crate::server::{Server, http_client};
 use crate::tool;
 
 const HOSTS: [&str; 4] = ["login.acme.test", "shop.acme.test", "wiki.acme.test", "shop.globex.test"];

@@ -1,17 +1,15 @@
 //! The server under test: the real binary in a process of its own, gone when the value is dropped.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use tempfile::TempDir;
 
 use crate::configuration::Document;
+use crate::port::free_port;
 
 /// How long a server may take from its start to readiness; a debug build on a busy machine stays far below.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -80,10 +78,14 @@ impl Server {
 
     async fn wait_until_ready(&mut self) {
         let ready = format!("{}/health/ready", self.health);
+        // Its own word: at the port somebody else might answer.
+        let serving = format!("://127.0.0.1:{}", self.port);
         let http = http_client();
         let patience = tokio::time::timeout(READY_WITHIN, async {
             loop {
-                if http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                if self.log().contains(&serving)
+                    && http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+                {
                     return;
                 }
                 if let Some(status) = self.process.try_wait().expect("the state of the process") {
@@ -165,17 +167,4 @@ pub(crate) fn http_client_through_time() -> reqwest::Client {
 
 fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().redirect(Policy::none())
-}
-
-/// A port that nobody listens on, never the same twice in this process.
-pub(crate) fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
-    loop {
-        let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = probe.local_addr().expect("the probe's address").port();
-        let mut given = GIVEN.lock().expect("no test fails while it holds this lock");
-        if given.get_or_insert_default().insert(port) {
-            return port;
-        }
-    }
 }

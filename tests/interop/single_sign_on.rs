@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::browser::walk;
 use crate::configuration::{Document, PASSWORD, SUBJECT, USERNAME, tenant};
 use crate::pages::application;
+use crate::port::free_port;
 use crate::proxies::{Proxy, upstream};
-use crate::server::{Server, free_port};
+use crate::server::Server;
 
 /// A tenant on hosts of its own, with a client on two of them. The third is behind the proxy.
 fn documents(name: &'static str, more: &str, port: u16, application: u16) -> [Document; 2] {

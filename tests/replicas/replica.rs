@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::configuration::SECRET;
-use crate::server::{free_port, http_client};
+use crate::port::free_port;
+use crate::server::http_client;
 
 /// How long a process may take to be ready; twenty that start on two busy cores and make keys need a while.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -52,9 +53,13 @@ impl Replica {
     }
 
     /// Waits until it is ready; answers `false` if it gave up because Redis was slower than its patience.
+    ///
+    /// That it serves at its port is taken from nobody but itself: a process that lost the port to another one would
+    /// be mistaken for the other otherwise, which may belong to another test.
     pub(crate) async fn becomes_ready(&mut self) -> bool {
+        let serving = format!("://127.0.0.1:{}", self.port);
         let patience = timeout(READY_WITHIN, async {
-            while !self.is_ready().await {
+            while !(self.log().contains(&serving) && self.is_ready().await) {
                 if let Some(status) = self.process.try_wait().expect("the state of the process") {
                     let slow = self.log().contains("cannot be used as the store: timed out");
                     assert!(slow, "the replica ended before it was ready: {status}");

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 use crate::journeys;
+use crate::port::free_port;
 use crate::redis::RedisServer;
 use crate::replica::{INTEROP, Replica};
-use crate::server::free_port;
 use crate::sign_in::Person;
 use crate::world::World;
 

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::configuration::{self, Document, SECRET};
 use crate::journeys::WEB;
+use crate::port::free_port;
 use crate::redis::RedisServer;
 use crate::replica::Replica;
-use crate::server::free_port;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_uitsmijter");
 

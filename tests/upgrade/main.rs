@@ -10,6 +10,8 @@ mod journeys;
 #[path = "../interop/person.rs"]
 #[expect(dead_code, reason = "shared with the tests of real clients, which use the rest")]
 mod person;
+#[path = "../it/harness/port.rs"]
+mod port;
 #[path = "../it/harness/redis.rs"]
 #[expect(dead_code, reason = "shared with the tests from within, which use the rest")]
 mod redis;

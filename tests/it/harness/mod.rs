@@ -10,6 +10,7 @@ pub(crate) mod fakes;
 pub(crate) mod fixtures;
 pub(crate) mod lines;
 pub(crate) mod lossy_proxy;
+pub(crate) mod port;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod relying_party;

@@ -1,13 +1,13 @@
 //! Real Redis servers on free ports, each with a folder of its own, gone with the test that started them.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use uitsmijter::store::settings::RedisSettings;
+
+use super::port::free_port;
 
 const MISSING: &str = "these tests need a real Redis: apt-get install redis-server";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,11 +129,14 @@ impl RedisServer {
             .spawn()
             .expect(MISSING);
         self.process = Some(process);
-        let port = self.port;
-        eventually("redis-server listens", async || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()).await;
-        let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
-        let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        assert!(ended.is_none(), "redis-server ended at once: {}", log());
+        eventually("redis-server listens", async || {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+            assert!(ended.is_none(), "redis-server ended at once: {log}");
+            // Its own word: at the port somebody else might answer. The second sentence is a sentinel's.
+            log.contains("Ready to accept connections") || log.contains("Sentinel ID is")
+        })
+        .await;
     }
 
     fn signal(&self, signal: &str) {
@@ -207,15 +210,4 @@ fn redis_cli(arguments: &[&str]) -> Output {
     let shown = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "redis-cli {arguments:?}: {shown}");
     output
-}
-
-/// A free port below those that the system gives to outgoing connections, so that none of them takes it meanwhile.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    // Each process begins elsewhere. The node of a cluster also listens ten thousand ports higher.
-    let start = std::process::id().wrapping_mul(97);
-    let candidates =
-        std::iter::repeat_with(|| 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000) as u16);
-    candidates.take(12_000).find(|port| free(*port) && free(*port + 10_000)).expect("a free port")
 }
