@@ -62,7 +62,7 @@ impl Replica {
             while !(self.log().contains(&serving) && self.is_ready().await) {
                 if let Some(status) = self.process.try_wait().expect("the state of the process") {
                     let slow = self.log().contains("cannot be used as the store: timed out");
-                    assert!(slow, "the replica ended before it was ready: {status}");
+                    assert!(slow, "the replica ended before it was ready: {status}\n{}", self.log());
                     return false;
                 }
                 sleep(Duration::from_millis(25)).await;
