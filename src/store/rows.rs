@@ -44,8 +44,11 @@ pub(super) trait Look {
 pub(super) trait Rows: Look {
     /// Puts `new` in the place of `old`, which is what [`Look::row`] shows under `key`; `None` is no row.
     fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()>;
-    /// At most `limit` keys whose deadline is before `now`.
-    fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<String>>;
+    /// At most `limit` keys whose deadline is before `now`, or was so once; none of them is told of again, unless
+    /// [`Rows::remind`] asks for it.
+    fn take_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<String>>;
+    /// The row under `key` is to be looked at again once its `deadline` is over.
+    fn remind(&mut self, key: &str, deadline: Timestamp) -> Result<()>;
 }
 
 /// The deadline of what is put at `now` and kept for at least `keep`.
@@ -117,9 +120,14 @@ pub(super) fn remove_group(rows: &mut impl Rows, group: &str, now: Timestamp) ->
     rows.keys(group)?.iter().try_for_each(|key| remove(rows, key, now).map(drop))
 }
 
-/// Drops at most `limit` overdue rows and says how many there were.
+/// Looks at no more than `limit` rows that may be overdue, drops those that are, and says how many it has looked at.
 pub(super) fn sweep(rows: &mut impl Rows, now: Timestamp, limit: usize) -> Result<usize> {
-    let overdue = rows.overdue(now, limit)?;
-    overdue.iter().try_for_each(|key| remove(rows, key, now).map(drop))?;
-    Ok(overdue.len())
+    let keys = rows.take_overdue(now, limit)?;
+    for key in &keys {
+        match rows.row(key)? {
+            Some(row) if row.lives(now) => row.deadline.map_or(Ok(()), |deadline| rows.remind(key, deadline))?,
+            row => rows.replace(key, row.as_ref(), None)?,
+        }
+    }
+    Ok(keys.len())
 }

@@ -142,7 +142,7 @@ fn refusal(error: DatabaseError) -> String {
 
 fn create_tables(database: &Database) -> Result<()> {
     let transaction = database.begin_write()?;
-    drop(Writing::begin(&transaction)?);
+    Writing::begin(&transaction)?.adopt_deadlines()?;
     Ok(transaction.commit()?)
 }
 

@@ -1,4 +1,4 @@
-//! The two tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
+//! The tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
 use ::redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use anyhow::Result;
@@ -10,12 +10,18 @@ use crate::store::rows::{Look, Row, Rows};
 type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
 /// A list and a key in it.
 type Listed = (&'static str, &'static str);
+/// Seconds since 1970, a number that keeps those of one second in the order in which they came (0 for one that is
+/// repeated, so that many of one key become one), and a key.
+type Reminder = (i64, u64, &'static str);
 
 /// Key → row.
 const ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows");
-/// Every group is a list of keys, and so is every deadline: a sweep reads only what it drops. One table, because every
-/// commit pays for each table that it has changed.
+/// Every group is a list of keys.
 const LISTS: TableDefinition<Listed, ()> = TableDefinition::new("lists");
+/// When to look whether a row is overdue: at its deadline, or before. Nothing else asks for deadlines, so a row that
+/// ends sooner or stays longer leaves its reminder alone, which would be a page of its own to write; a sweep, for which
+/// they lie side by side, forgets or repeats it.
+const REMINDERS: TableDefinition<Reminder, ()> = TableDefinition::new("reminders");
 
 /// The tables as of the last commit. Each is opened when it is asked.
 pub(super) struct Reading(pub(super) ReadTransaction);
@@ -34,11 +40,30 @@ impl Look for Reading {
 pub(super) struct Writing<'t> {
     rows: Table<'t, &'static str, Stored>,
     lists: Table<'t, Listed, ()>,
+    reminders: Table<'t, Reminder, ()>,
 }
 
 impl<'t> Writing<'t> {
     pub(super) fn begin(transaction: &'t WriteTransaction) -> Result<Self> {
-        Ok(Self { rows: transaction.open_table(ROWS)?, lists: transaction.open_table(LISTS)? })
+        Ok(Self {
+            rows: transaction.open_table(ROWS)?,
+            lists: transaction.open_table(LISTS)?,
+            reminders: transaction.open_table(REMINDERS)?,
+        })
+    }
+
+    /// An earlier version kept a list of keys for every deadline beside the groups. It finds none of ours there if it
+    /// comes back, and so drops nothing that lives longer by now.
+    pub(super) fn adopt_deadlines(&mut self) -> Result<()> {
+        let earlier = self.lists.extract_from_if(("deadline ", "")..("group ", ""), |_, ()| true)?;
+        for listed in earlier {
+            let listed = listed?.0;
+            let key = listed.value().1;
+            if let Some(at) = row(&self.rows, key)?.and_then(|row| row.deadline) {
+                self.reminders.insert((at.0, 0, key), ())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -46,16 +71,24 @@ impl Writing<'_> {
     /// Most changes leave a row in its groups, and cost nothing there.
     fn relist(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
         let (before, after) = (groups(old), groups(new));
-        let (was, is) = (old.and_then(|row| row.deadline), new.and_then(|row| row.deadline));
-        let moved = was != is;
-        let left = before.iter().filter(|group| !after.contains(group)).map(|group| members(group));
-        for list in left.chain(was.filter(|_| moved).map(deadlines)) {
-            self.lists.remove((list.as_str(), key))?;
+        for group in before.iter().filter(|group| !after.contains(group)) {
+            self.lists.remove((members(group).as_str(), key))?;
         }
-        let joined = after.iter().filter(|group| !before.contains(group)).map(|group| members(group));
-        for list in joined.chain(is.filter(|_| moved).map(deadlines)) {
-            self.lists.insert((list.as_str(), key), ())?;
+        for group in after.iter().filter(|group| !before.contains(group)) {
+            self.lists.insert((members(group).as_str(), key), ())?;
         }
+        Ok(())
+    }
+
+    /// Nothing to do if there is a reminder that comes early enough.
+    fn schedule(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
+        let Some(at) = new.and_then(|row| row.deadline) else { return Ok(()) };
+        if old.and_then(|row| row.deadline).is_some_and(|reminded| reminded <= at) {
+            return Ok(());
+        }
+        let last = self.reminders.range((at.0, 0, "")..=(at.0, u64::MAX, ""))?.next_back().transpose()?;
+        let number = last.map_or(0, |(reminder, _)| reminder.value().1) + 1;
+        self.reminders.insert((at.0, number, key), ())?;
         Ok(())
     }
 }
@@ -73,6 +106,7 @@ impl Look for Writing<'_> {
 impl Rows for Writing<'_> {
     fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
         self.relist(key, old, new)?;
+        self.schedule(key, old, new)?;
         match new {
             Some(row) => {
                 let groups = row.groups.iter().map(String::as_str).collect::<Vec<_>>();
@@ -83,10 +117,15 @@ impl Rows for Writing<'_> {
         Ok(())
     }
 
-    fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<String>> {
-        // An empty key is the smallest: what is due in this very second still lives.
-        let range = self.lists.range((deadlines(Timestamp(i64::MIN)).as_str(), "")..(deadlines(now).as_str(), ""))?;
-        range.take(limit).map(|entry| Ok(entry?.0.value().1.to_owned())).collect()
+    fn take_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<String>> {
+        // What is due in this very second still lives.
+        let overdue = self.reminders.extract_from_if(..(now.0, 0, ""), |_, ()| true)?;
+        overdue.take(limit).map(|reminder| Ok(reminder?.0.value().2.to_owned())).collect()
+    }
+
+    fn remind(&mut self, key: &str, deadline: Timestamp) -> Result<()> {
+        self.reminders.insert((deadline.0, 0, key), ())?;
+        Ok(())
     }
 }
 
@@ -97,11 +136,6 @@ fn groups(row: Option<&Row>) -> &[String] {
 /// The list of the keys in a group.
 fn members(group: &str) -> String {
     format!("group {group}")
-}
-
-/// The list of the keys with a deadline. These lists are in the order of time.
-fn deadlines(deadline: Timestamp) -> String {
-    format!("deadline {:016x}", deadline.0.cast_unsigned() ^ (1 << 63))
 }
 
 fn row(rows: &impl ReadableTable<&'static str, Stored>, key: &str) -> Result<Option<Row>> {

@@ -12,9 +12,9 @@ use uitsmijter::store::{Backend, open};
 use super::fixture::OneChange;
 use crate::harness::fakes::ManualClock;
 
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
-async fn open_at(path: &Path, clock: &ManualClock) -> anyhow::Result<Arc<dyn Backend>> {
+pub(super) async fn open_at(path: &Path, clock: &ManualClock) -> anyhow::Result<Arc<dyn Backend>> {
     let settings = StoreSettings { path: Some(path.to_owned()), redis: None };
     open(&settings, Arc::new(clock.clone())).await
 }
@@ -73,26 +73,6 @@ async fn what_is_to_be_kept_for_a_minute_is_there_for_a_minute() {
     memory.sweep().await.unwrap();
     assert_eq!(memory.get("{t}a").await.unwrap(), None);
     assert_eq!(memory.get("{t}b").await.unwrap().unwrap(), b"two");
-}
-
-#[tokio::test]
-async fn a_sweep_drops_what_is_overdue_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store");
-    let clock = ManualClock::default();
-    let store = open_at(&path, &clock).await.unwrap();
-    let big = vec![7; 100_000];
-    for round in 0..10 {
-        for key in 0..20 {
-            store.put(&format!("{{t}}{round}-{key}"), &big, &["{t}g".to_owned()], LONG).await.unwrap();
-        }
-        clock.advance(LONG * 2);
-        store.put("{t}alive", b"alive", &[], LONG).await.unwrap();
-        store.sweep().await.unwrap();
-        assert_eq!(store.get("{t}alive").await.unwrap().unwrap(), b"alive");
-    }
-    let bytes = std::fs::metadata(&path).unwrap().len();
-    assert!(bytes < 10_000_000, "20 MB passed through a file that keeps {bytes} bytes");
 }
 
 #[tokio::test]

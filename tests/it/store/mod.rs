@@ -5,4 +5,5 @@ pub(crate) mod fixture;
 mod promises;
 mod redis;
 mod redis_topologies;
+mod sweep;
 mod typed;
