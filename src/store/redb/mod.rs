@@ -10,11 +10,11 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ::redb::{Database, DatabaseError, ReadableDatabase, StorageError};
+use ::redb::{Database, DatabaseError, StorageError};
 use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ const CACHE_BYTES: usize = 64 << 20;
 /// The backend that keeps everything in one file.
 pub struct Embedded {
     clock: Arc<dyn Clock>,
-    database: Arc<Database>,
+    latest: Arc<Latest>,
     // Taken on drop: the writer ends when nobody can send it a change any more.
     changes: Option<mpsc::Sender<Verb>>,
     writer: Option<JoinHandle<()>>,
@@ -49,6 +49,9 @@ pub struct Embedded {
 /// or has not succeeded.
 type Verb = Box<dyn FnOnce(Result<&mut Writing<'_>, Failed>) -> Result<Answer, Failed> + Send>;
 type Answer = Box<dyn FnOnce(Result<(), Failed>) + Send>;
+
+/// The tables as of the last commit, or why they cannot be read: opened once for all who read until the next one.
+type Latest = RwLock<Result<Arc<Reading>, Failed>>;
 
 /// Why a commit failed, as told to everyone who waited for it.
 #[derive(Clone)]
@@ -75,13 +78,13 @@ impl Embedded {
             .map_err(|error| anyhow!("the store {file} {}", refusal(error)))?;
         create_tables(&database).with_context(|| format!("the store {file} cannot be set up"))?;
 
-        let database = Arc::new(database);
+        let latest = Arc::new(Latest::new(latest(&database)));
         let (changes, queue) = mpsc::channel();
         let writer = thread::Builder::new().name("store-writer".to_owned()).spawn({
-            let database = Arc::clone(&database);
-            move || write_until_closed(&database, &queue)
+            let latest = Arc::clone(&latest);
+            move || write_until_closed(&database, &latest, &queue)
         })?;
-        Ok(Self { clock, database, changes: Some(changes), writer: Some(writer) })
+        Ok(Self { clock, latest, changes: Some(changes), writer: Some(writer) })
     }
 
     async fn write<T: Send + 'static>(
@@ -109,9 +112,10 @@ impl Embedded {
     /// Right here, on a worker of the runtime: a row comes from the page cache in microseconds, far sooner than another
     /// thread is woken and has answered, and from a disk in about the time of a signature. A commit keeps nobody waiting:
     /// redb holds no lock while the disk syncs.
-    fn read<T>(&self, verb: impl FnOnce(Reading) -> Result<T>) -> Result<T> {
-        let begun = self.database.begin_read().map_err(anyhow::Error::from);
-        begun.and_then(|transaction| verb(Reading(transaction))).context(Unavailable("the store"))
+    fn read<T>(&self, verb: impl FnOnce(&Reading) -> Result<T>) -> Result<T> {
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let reading = latest.map_err(|Failed(reason)| anyhow!("{reason}"));
+        reading.and_then(|reading| verb(&reading)).context(Unavailable("the store"))
     }
 }
 
@@ -146,7 +150,11 @@ fn create_tables(database: &Database) -> Result<()> {
     Ok(transaction.commit()?)
 }
 
-fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Verb>) {
+fn latest(database: &Database) -> Result<Arc<Reading>, Failed> {
+    Reading::begin(database).map(Arc::new).map_err(|error| Failed(format!("{error:#}").into()))
+}
+
+fn write_until_closed(database: &Database, readable: &Latest, queue: &mpsc::Receiver<Verb>) {
     let mut busy = false;
     while let Ok(first) = queue.recv() {
         if busy {
@@ -161,6 +169,10 @@ fn write_until_closed(database: &Database, queue: &mpsc::Receiver<Verb>) {
             batch.for_each(|change| drop(change(Err(failed.clone()))));
         }
         busy = answers.len() > 1;
+        if outcome.is_ok() {
+            // Before anybody hears of it: they read what they wrote.
+            *readable.write().unwrap_or_else(PoisonError::into_inner) = latest(database);
+        }
         answers.into_iter().for_each(|answer| answer(outcome.clone()));
     }
 }
@@ -189,7 +201,7 @@ impl Backend for Embedded {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.read(|rows| rows::get(&rows, key, self.clock.now()))
+        self.read(|rows| rows::get(rows, key, self.clock.now()))
     }
 
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>> {
@@ -198,7 +210,7 @@ impl Backend for Embedded {
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
-        self.read(|rows| rows::members(&rows, group, self.clock.now()))
+        self.read(|rows| rows::members(rows, group, self.clock.now()))
     }
 
     async fn remove_group(&self, group: &str) -> Result<()> {

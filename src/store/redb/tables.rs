@@ -1,6 +1,6 @@
 //! The tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
-use ::redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use anyhow::Result;
 
 use crate::clock::Timestamp;
@@ -23,16 +23,27 @@ const LISTS: TableDefinition<Listed, ()> = TableDefinition::new("lists");
 /// they lie side by side, forgets or repeats it.
 const REMINDERS: TableDefinition<Reminder, ()> = TableDefinition::new("reminders");
 
-/// The tables as of the last commit. Each is opened when it is asked.
-pub(super) struct Reading(pub(super) ReadTransaction);
+/// The tables as of one commit. Whoever has them sees nothing later, and keeps the pages of that moment from being used
+/// anew.
+pub(super) struct Reading {
+    rows: ReadOnlyTable<&'static str, Stored>,
+    lists: ReadOnlyTable<Listed, ()>,
+}
+
+impl Reading {
+    pub(super) fn begin(database: &Database) -> Result<Self> {
+        let transaction = database.begin_read()?;
+        Ok(Self { rows: transaction.open_table(ROWS)?, lists: transaction.open_table(LISTS)? })
+    }
+}
 
 impl Look for Reading {
     fn row(&self, key: &str) -> Result<Option<Row>> {
-        row(&self.0.open_table(ROWS)?, key)
+        row(&self.rows, key)
     }
 
     fn keys(&self, group: &str) -> Result<Vec<String>> {
-        keys(&self.0.open_table(LISTS)?, group)
+        keys(&self.lists, group)
     }
 }
 
