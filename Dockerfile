@@ -9,7 +9,10 @@ ENV CARGO_TERM_COLOR=never AWS_LC_SYS_USE_SYSTEM=0 RUSTFLAGS="-C target-feature=
 RUN rustc -vV | sed -n 's/^host: //p' > /target
 
 # Dependencies are a layer of their own: it is built again only when Cargo.toml or Cargo.lock change.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
+# jemalloc is built for one size of pages at least, and kernels of ARM have up to 64 KiB.
+RUN case "$(cat /target)" in aarch64*) echo 'JEMALLOC_SYS_WITH_LG_PAGE = "16"' >> .cargo/config.toml ;; esac
 RUN mkdir -p src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
     && cargo build --release --locked --target "$(cat /target)" \
     && rm -r src

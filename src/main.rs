@@ -9,6 +9,9 @@ use uitsmijter::settings::{Flags, Settings};
 
 mod command;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// An authorization server for OAuth 2.0 and OpenID Connect.
 #[derive(Parser)]
 #[command(version, about, after_help = EXAMPLES)]
