@@ -116,7 +116,8 @@ impl SignerManager {
         {
             return Ok(signer);
         }
-        let signer = Arc::new(self.shared.signer(tenant, wanted).await?);
+        // Boxed because it is rare: the future of nearly every endpoint would be twice as large, and is moved a few times.
+        let signer = Arc::new(Box::pin(self.shared.signer(tenant, wanted)).await?);
         self.shared.signers.insert(tenant.name, signer.clone());
         Ok(signer)
     }

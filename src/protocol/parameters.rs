@@ -1,5 +1,6 @@
 //! The parameters of a request, read strictly: RFC 6749 §3.1 and Appendix B, and JSON where an endpoint takes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -166,7 +167,10 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 fn decode(encoded: &[u8]) -> Result<String> {
-    let spaced: Vec<u8> = encoded.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
+    let spaced = match encoded.contains(&b'+') {
+        true => Cow::Owned(encoded.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect()),
+        false => Cow::Borrowed(encoded),
+    };
     match percent_decode(&spaced).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
         Err(_) => Err(OAuthError::invalid_request("a parameter is not UTF-8")),
