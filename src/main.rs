@@ -9,6 +9,7 @@ use uitsmijter::settings::{Flags, Settings};
 
 mod command;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

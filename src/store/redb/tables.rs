@@ -1,7 +1,7 @@
 //! The tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
 use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::clock::Timestamp;
 use crate::store::rows::{Look, Row, Rows};
@@ -63,16 +63,16 @@ impl<'t> Writing<'t> {
         })
     }
 
-    /// An earlier version kept a list of keys for every deadline beside the groups. It finds none of ours there if it
-    /// comes back, and so drops nothing that lives longer by now.
+    /// An earlier version kept a list of keys for every deadline beside the groups, whose name was the time. It finds none
+    /// of ours there if it comes back, and so drops nothing that lives longer by now.
     pub(super) fn adopt_deadlines(&mut self) -> Result<()> {
-        let earlier = self.lists.extract_from_if(("deadline ", "")..("group ", ""), |_, ()| true)?;
-        for listed in earlier {
+        // No row is looked at: they lie in another order, and a large file would be read page by page.
+        for listed in self.lists.extract_from_if(("deadline ", "")..("group ", ""), |_, ()| true)? {
             let listed = listed?.0;
-            let key = listed.value().1;
-            if let Some(at) = row(&self.rows, key)?.and_then(|row| row.deadline) {
-                self.reminders.insert((at.0, 0, key), ())?;
-            }
+            let (list, key) = listed.value();
+            let time = list.strip_prefix("deadline ").context("a list that is none of ours")?;
+            let at = u64::from_str_radix(time, 16).with_context(|| format!("the time of the list {list:?}"))?;
+            self.reminders.insert(((at ^ (1 << 63)).cast_signed(), 0, key), ())?;
         }
         Ok(())
     }

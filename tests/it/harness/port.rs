@@ -13,15 +13,15 @@ const KEPT: usize = 256;
 /// A free port below those that the system gives to outgoing connections, so that none of them takes it meanwhile. Other
 /// programs of tests that run at the same time are given other ones.
 ///
-/// The one ten thousand higher is free, too: the node of a Redis cluster listens there besides.
+/// The one ten thousand higher is free, too, and given to nobody: the node of a Redis cluster listens there besides.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     // Each program begins elsewhere.
     let start = std::process::id().wrapping_mul(97);
     let candidates =
-        std::iter::repeat_with(|| 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000) as u16);
-    let found = candidates.take(12_000).find(|port| keep(*port) && free(*port) && free(*port + 10_000));
+        std::iter::repeat_with(|| 12_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000) as u16);
+    let found = candidates.take(10_000).find(|port| free(*port) && free(*port + 10_000) && keep(*port));
     found.expect("a free port")
 }
 
