@@ -126,7 +126,9 @@ pub(super) fn sweep(rows: &mut impl Rows, now: Timestamp, limit: usize) -> Resul
     for key in &keys {
         match rows.row(key)? {
             Some(row) if row.lives(now) => row.deadline.map_or(Ok(()), |deadline| rows.remind(key, deadline))?,
-            row => rows.replace(key, row.as_ref(), None)?,
+            Some(row) => rows.replace(key, Some(&row), None)?,
+            // Removed long before its time was over.
+            None => {}
         }
     }
     Ok(keys.len())
