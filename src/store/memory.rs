@@ -1,12 +1,13 @@
 //! The embedded store without a file: for a try-out and for tests. A restart forgets everything.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::rows::{self, Look, Row, Rows};
+use super::grouped::Grouped;
+use super::rows::{self, Look, Reminded, Row, Rows};
 use super::{Backend, Change};
 use crate::clock::{Clock, Timestamp};
 
@@ -19,8 +20,7 @@ pub struct Memory {
 
 #[derive(Default)]
 struct Tables {
-    rows: HashMap<String, Row>,
-    groups: HashMap<String, HashSet<String>>,
+    rows: Grouped,
     deadlines: BTreeSet<(Timestamp, String)>,
 }
 
@@ -77,48 +77,27 @@ impl Look for Tables {
     }
 
     fn keys(&self, group: &str) -> Result<Vec<String>> {
-        Ok(self.groups.get(group).into_iter().flatten().cloned().collect())
-    }
-}
-
-impl Tables {
-    fn join(&mut self, key: &str, row: &Row) {
-        for group in &row.groups {
-            self.groups.entry(group.clone()).or_default().insert(key.to_owned());
-        }
-        if let Some(deadline) = row.deadline {
-            self.deadlines.insert((deadline, key.to_owned()));
-        }
-    }
-
-    fn leave(&mut self, key: &str, row: &Row) {
-        for group in &row.groups {
-            if let Some(keys) = self.groups.get_mut(group) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.groups.remove(group);
-                }
-            }
-        }
-        if let Some(deadline) = row.deadline {
-            self.deadlines.remove(&(deadline, key.to_owned()));
-        }
+        Ok(self.rows.members(group).cloned().collect())
     }
 }
 
 impl Rows for Tables {
-    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
-        if let Some(old) = old {
-            self.leave(key, old);
-            self.rows.remove(key);
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<Row>) -> Result<()> {
+        if let Some(deadline) = old.and_then(|row| row.deadline) {
+            self.deadlines.remove(&(deadline, key.to_owned()));
         }
-        if let Some(new) = new {
-            self.join(key, new);
-            self.rows.insert(key.to_owned(), new.clone());
+        if let Some(deadline) = new.as_ref().and_then(|row| row.deadline) {
+            self.deadlines.insert((deadline, key.to_owned()));
+        }
+        match new {
+            Some(row) => drop(self.rows.insert(key.to_owned(), row)),
+            None => drop(self.rows.remove(key)),
         }
         Ok(())
     }
+}
 
+impl Reminded for Tables {
     fn take_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<String>> {
         let overdue = self.deadlines.iter().take_while(|(deadline, _)| *deadline < now);
         Ok(overdue.take(limit).map(|(_, key)| key.clone()).collect())

@@ -19,6 +19,7 @@ use crate::clock::{Clock, Timestamp};
 
 mod batch;
 mod change;
+mod grouped;
 pub mod memory;
 #[cfg(feature = "embedded")]
 pub mod redb;

@@ -40,12 +40,26 @@ pub(super) trait Look {
     fn keys(&self, group: &str) -> Result<Vec<String>>;
 }
 
+impl<L: Look> Look for &L {
+    fn row(&self, key: &str) -> Result<Option<Row>> {
+        (*self).row(key)
+    }
+
+    fn keys(&self, group: &str) -> Result<Vec<String>> {
+        (*self).keys(group)
+    }
+}
+
 /// Rows to change. Whoever implements it keeps groups and deadlines in step with the rows.
 pub(super) trait Rows: Look {
     /// Puts `new` in the place of `old`, which is what [`Look::row`] shows under `key`; `None` is no row.
-    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()>;
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<Row>) -> Result<()>;
+}
+
+/// Rows whose deadlines are remembered.
+pub(super) trait Reminded: Rows {
     /// At most `limit` keys whose deadline is before `now`, or was so once; none of them is told of again, unless
-    /// [`Rows::remind`] asks for it.
+    /// [`Reminded::remind`] asks for it.
     fn take_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<String>>;
     /// The row under `key` is to be looked at again once its `deadline` is over.
     fn remind(&mut self, key: &str, deadline: Timestamp) -> Result<()>;
@@ -68,8 +82,9 @@ pub(super) fn members(rows: &impl Look, group: &str, now: Timestamp) -> Result<V
 pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
     let Some(old) = rows.row(key)?.filter(|row| row.lives(now)) else { return Ok(None) };
     let used = Row { uses: old.uses + 1, ..old.clone() };
-    rows.replace(key, Some(&old), Some(&used))?;
-    Ok(Some((used.uses, used.value)))
+    let found = (used.uses, used.value.clone());
+    rows.replace(key, Some(&old), Some(used))?;
+    Ok(Some(found))
 }
 
 pub(super) fn commit(rows: &mut impl Rows, changes: &[Change], now: Timestamp) -> Result<bool> {
@@ -83,7 +98,7 @@ pub(super) fn commit(rows: &mut impl Rows, changes: &[Change], now: Timestamp) -
     }
     for (change, old) in changes.iter().zip(&found).filter(|(change, _)| !matches!(change, Change::Require(_))) {
         let new = after(change, old.as_ref().filter(|row| row.lives(now)), now);
-        rows.replace(change.key(), old.as_ref(), new.as_ref())?;
+        rows.replace(change.key(), old.as_ref(), new)?;
     }
     Ok(true)
 }
@@ -121,7 +136,7 @@ pub(super) fn remove_group(rows: &mut impl Rows, group: &str, now: Timestamp) ->
 }
 
 /// Looks at no more than `limit` rows that may be overdue, drops those that are, and says how many it has looked at.
-pub(super) fn sweep(rows: &mut impl Rows, now: Timestamp, limit: usize) -> Result<usize> {
+pub(super) fn sweep(rows: &mut impl Reminded, now: Timestamp, limit: usize) -> Result<usize> {
     let keys = rows.take_overdue(now, limit)?;
     for key in &keys {
         match rows.row(key)? {

@@ -1,8 +1,5 @@
 //! The embedded store in one file, for one process: every acknowledged change is on the disk.
 //!
-//! A commit costs one sync of the disk and a good deal of work besides. One writer thread gathers all changes that wait
-//! and commits them together, so that a busy server pays once where it would otherwise pay a hundred times.
-//!
 //! After a write that the disk has refused, redb takes no more until the file is opened anew: every change then
 //! answers that the store is unavailable, and so does `ping`. A restart verifies the file and goes on from the last
 //! commit.
@@ -10,9 +7,8 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use ::redb::{Database, DatabaseError, StorageError};
 use anyhow::{Context, Result, anyhow};
@@ -23,39 +19,26 @@ use super::{Backend, Change, rows};
 use crate::clock::Clock;
 use crate::protocol::error::Unavailable;
 
+mod journal;
+mod layer;
 mod tables;
+mod writer;
 
+use layer::Layer;
 use tables::{Reading, Writing};
+use writer::{Committed, Failed, Pending, SWEEP, Verb, Work, Writer, transact};
 
-/// How many changes one commit carries at most: a bound for the wait of the first of them.
-const BATCH: usize = 1024;
-/// How long a writer that had several changes to commit waits for those who come next.
-const GATHER: Duration = Duration::from_millis(1);
-/// How many rows one sweep step drops, so that requests get their turn between the steps.
-const SWEEP: usize = 500;
 /// redb's page cache; its default of 1 GiB is more than a small container has.
 const CACHE_BYTES: usize = 64 << 20;
 
 /// The backend that keeps everything in one file.
 pub struct Embedded {
     clock: Arc<dyn Clock>,
-    latest: Arc<Latest>,
-    // Taken on drop: the writer ends when nobody can send it a change any more.
-    changes: Option<mpsc::Sender<Verb>>,
+    committed: Arc<Committed>,
+    // Taken on drop: the writer ends when nobody can send it anything any more.
+    work: Option<mpsc::Sender<Work>>,
     writer: Option<JoinHandle<()>>,
 }
-
-/// One verb, run inside the writer's transaction or told why there is none; answers what to call once the commit has
-/// or has not succeeded.
-type Verb = Box<dyn FnOnce(Result<&mut Writing<'_>, Failed>) -> Result<Answer, Failed> + Send>;
-type Answer = Box<dyn FnOnce(Result<(), Failed>) + Send>;
-
-/// The tables as of the last commit, or why they cannot be read: opened once for all who read until the next one.
-type Latest = RwLock<Result<Arc<Reading>, Failed>>;
-
-/// Why a commit failed, as told to everyone who waited for it.
-#[derive(Clone)]
-struct Failed(Arc<str>);
 
 impl Embedded {
     /// Opens the file at `path` or creates it, readable for its owner only. Housekeeping follows `clock`.
@@ -76,52 +59,60 @@ impl Embedded {
             .set_check_integrity_on_open(true)
             .create(path)
             .map_err(|error| anyhow!("the store {file} {}", refusal(error)))?;
-        create_tables(&database).with_context(|| format!("the store {file} cannot be set up"))?;
+        let commits = set_up(&database).with_context(|| format!("the store {file} cannot be set up"))?;
+        if commits > 0 {
+            tracing::info!(commits, "the store was not closed the last time; its tables have followed its journal");
+        }
 
-        let latest = Arc::new(Latest::new(latest(&database)));
-        let (changes, queue) = mpsc::channel();
-        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn({
-            let latest = Arc::clone(&latest);
-            move || write_until_closed(&database, &latest, &queue)
-        })?;
-        Ok(Self { clock, latest, changes: Some(changes), writer: Some(writer) })
+        let committed = Arc::new(Committed::new(writer::committed(&database)));
+        let (work, queue) = mpsc::channel();
+        let writer = Writer::new(database, Arc::clone(&committed));
+        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(&queue))?;
+        Ok(Self { clock, committed, work: Some(work), writer: Some(writer) })
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        verb: impl FnOnce(&mut Writing<'_>) -> Result<T> + Send + 'static,
+        verb: impl FnOnce(&mut Pending<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, answer) = oneshot::channel();
-        let change: Verb = Box::new(move |rows| {
-            match rows.and_then(|rows| verb(rows).map_err(|error| Failed(format!("{error:#}").into()))) {
-                Ok(outcome) => Ok(Box::new(move |committed| drop(sender.send(committed.map(|()| outcome))))),
-                Err(failed) => {
-                    drop(sender.send(Err(failed.clone())));
-                    Err(failed)
-                }
+        let verb: Verb = Box::new(move |rows| match rows.and_then(|rows| Ok(verb(rows)?)) {
+            Ok(outcome) => Ok(Box::new(move |committed| drop(sender.send(committed.map(|()| outcome))))),
+            Err(failed) => {
+                drop(sender.send(Err(failed.clone())));
+                Err(failed)
             }
         });
-        if let Some(changes) = &self.changes {
-            // If the writer has stopped, the change is dropped with the other end of `answer`.
-            drop(changes.send(change));
+        self.ask(Work::Change(verb), answer).await
+    }
+
+    /// Has the writer work, and waits for its answer.
+    async fn ask<T>(&self, work: Work, answer: oneshot::Receiver<Result<T, Failed>>) -> Result<T> {
+        if let Some(writer) = &self.work {
+            // If it has stopped, the work is dropped with the other end of `answer`.
+            drop(writer.send(work));
         }
         let outcome = answer.await.unwrap_or_else(|_| Err(Failed("the writer has stopped".into())));
-        outcome.map_err(|Failed(reason)| anyhow!("{reason}").context(Unavailable("the store")))
+        outcome.map_err(unavailable)
     }
 
     /// Right here, on a worker of the runtime: a row comes from the page cache in microseconds, far sooner than another
-    /// thread is woken and has answered, and from a disk in about the time of a signature. A commit keeps nobody waiting:
-    /// redb holds no lock while the disk syncs.
-    fn read<T>(&self, verb: impl FnOnce(&Reading) -> Result<T>) -> Result<T> {
-        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let reading = latest.map_err(|Failed(reason)| anyhow!("{reason}"));
-        reading.and_then(|reading| verb(&reading)).context(Unavailable("the store"))
+    /// thread is woken and has answered, and from a disk in about the time of a signature. A commit keeps nobody waiting
+    /// but for the moment in which its rows are added to those of the journal.
+    fn read<T>(&self, verb: impl FnOnce(&Layer<Reading>) -> Result<T>) -> Result<T> {
+        let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
+        let rows = committed.as_ref().map_err(|failed| unavailable(failed.clone()))?;
+        verb(rows).context(Unavailable("the store"))
     }
+}
+
+fn unavailable(Failed(reason): Failed) -> anyhow::Error {
+    anyhow!("{reason}").context(Unavailable("the store"))
 }
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.changes = None;
+        self.work = None;
         if let Some(writer) = self.writer.take() {
             // A writer that has panicked has nothing left to finish.
             drop(writer.join());
@@ -144,53 +135,13 @@ fn refusal(error: DatabaseError) -> String {
     }
 }
 
-fn create_tables(database: &Database) -> Result<()> {
-    let transaction = database.begin_write()?;
-    Writing::begin(&transaction)?.adopt_deadlines()?;
-    Ok(transaction.commit()?)
-}
-
-fn latest(database: &Database) -> Result<Arc<Reading>, Failed> {
-    Reading::begin(database).map(Arc::new).map_err(|error| Failed(format!("{error:#}").into()))
-}
-
-fn write_until_closed(database: &Database, readable: &Latest, queue: &mpsc::Receiver<Verb>) {
-    let mut busy = false;
-    while let Ok(first) = queue.recv() {
-        if busy {
-            // Not by waiting for the queue, because then everyone who comes would have to wake this thread.
-            thread::sleep(GATHER);
-        }
-        let mut answers = Vec::new();
-        let mut batch = std::iter::once(first).chain(queue.try_iter()).take(BATCH);
-        let outcome = commit(database, &mut batch, &mut answers);
-        if let Err(failed) = &outcome {
-            tracing::error!(reason = %failed.0, "the store cannot write");
-            batch.for_each(|change| drop(change(Err(failed.clone()))));
-        }
-        busy = answers.len() > 1;
-        if outcome.is_ok() {
-            // Before anybody hears of it: they read what they wrote.
-            *readable.write().unwrap_or_else(PoisonError::into_inner) = latest(database);
-        }
-        answers.into_iter().for_each(|answer| answer(outcome.clone()));
-    }
-}
-
-/// Runs the batch in one transaction: all of it is on the disk afterwards, or nothing. What could not even be tried
-/// stays in `batch`.
-fn commit(
-    database: &Database,
-    batch: &mut impl Iterator<Item = Verb>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), Failed> {
-    let transaction = database.begin_write().map_err(|error| Failed(error.to_string().into()))?;
-    let mut rows = Writing::begin(&transaction).map_err(|error| Failed(format!("{error:#}").into()))?;
-    for change in batch {
-        answers.push(change(Ok(&mut rows))?);
-    }
-    drop(rows);
-    transaction.commit().map_err(|error| Failed(error.to_string().into()))
+/// Creates what is missing and brings the tables up to date; gives how many commits were in the journal alone.
+fn set_up(database: &Database) -> Result<u64> {
+    transact(database, |transaction| {
+        let mut tables = Writing::begin(transaction)?;
+        tables.adopt_deadlines()?;
+        journal::take_over(transaction, &mut tables)
+    })
 }
 
 #[async_trait]
@@ -234,7 +185,11 @@ impl Backend for Embedded {
 
     async fn sweep(&self) -> Result<()> {
         let now = self.clock.now();
-        while self.write(move |rows| rows::sweep(rows, now, SWEEP)).await? == SWEEP {}
-        Ok(())
+        loop {
+            let (sender, answer) = oneshot::channel();
+            if self.ask(Work::Sweep(now, sender), answer).await? < SWEEP {
+                return Ok(());
+            }
+        }
     }
 }

@@ -4,10 +4,10 @@ use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, Ta
 use anyhow::{Context, Result};
 
 use crate::clock::Timestamp;
-use crate::store::rows::{Look, Row, Rows};
+use crate::store::rows::{Look, Reminded, Row, Rows};
 
-/// Uses, deadline, groups, value.
-type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
+/// A row: uses, deadline, groups, value.
+pub(super) type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
 /// A list and a key in it.
 type Listed = (&'static str, &'static str);
 /// Seconds since 1970, a number that keeps those of one second in the order in which they came (0 for one that is
@@ -115,19 +115,18 @@ impl Look for Writing<'_> {
 }
 
 impl Rows for Writing<'_> {
-    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<&Row>) -> Result<()> {
-        self.relist(key, old, new)?;
-        self.schedule(key, old, new)?;
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<Row>) -> Result<()> {
+        self.relist(key, old, new.as_ref())?;
+        self.schedule(key, old, new.as_ref())?;
         match new {
-            Some(row) => {
-                let groups = row.groups.iter().map(String::as_str).collect::<Vec<_>>();
-                self.rows.insert(key, (row.uses, row.deadline.map(|at| at.0), groups, row.value.as_slice()))?;
-            }
+            Some(row) => drop(self.rows.insert(key, encode(&row))?),
             None => drop(self.rows.remove(key)?),
         }
         Ok(())
     }
+}
 
+impl Reminded for Writing<'_> {
     fn take_overdue(&mut self, now: Timestamp, limit: usize) -> Result<Vec<String>> {
         // What is due in this very second still lives.
         let overdue = self.reminders.extract_from_if(..(now.0, 0, ""), |_, ()| true)?;
@@ -167,7 +166,12 @@ fn keys(lists: &impl ReadableTable<Listed, ()>, group: &str) -> Result<Vec<Strin
     Ok(keys)
 }
 
-fn decode((uses, deadline, groups, value): (u64, Option<i64>, Vec<&str>, &[u8])) -> Row {
+pub(super) fn encode(row: &Row) -> (u64, Option<i64>, Vec<&str>, &[u8]) {
+    let groups = row.groups.iter().map(String::as_str).collect();
+    (row.uses, row.deadline.map(|at| at.0), groups, &row.value)
+}
+
+pub(super) fn decode((uses, deadline, groups, value): (u64, Option<i64>, Vec<&str>, &[u8])) -> Row {
     let groups = groups.into_iter().map(str::to_owned).collect();
     Row { value: value.to_vec(), uses, deadline: deadline.map(Timestamp), groups }
 }

@@ -2,6 +2,7 @@
 
 mod embedded;
 pub(crate) mod fixture;
+mod histories;
 mod promises;
 mod redis;
 mod redis_topologies;
