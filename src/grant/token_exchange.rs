@@ -99,7 +99,8 @@ fn is_for(client: &Client, claims: &access_token::Claims) -> bool {
 async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Subject> {
     let refused = || OAuthError::invalid_request("subject_token is not a living ID token for this client");
     let (hint, expires_at) = id_token::verify_living(issuer, token).await.map_err(unacceptable("subject_token"))?;
-    let (sid, grant_id) = hint.sid.zip(hint.grant_id).ok_or_else(refused)?;
+    let grant_id = hint.grant_id().ok_or_else(refused)?.to_owned();
+    let sid = hint.sid.ok_or_else(refused)?;
     let grant = Grant::find(issuer, &grant_id).await?.ok_or_else(refused)?.record;
     if *hint.aud != *client.ident || *grant.client_id != *client.ident || !Session::lives(&issuer.store, &sid).await? {
         return Err(refused());

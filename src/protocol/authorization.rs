@@ -1,5 +1,9 @@
 //! The authorization request: RFC 6749 §4.1.1, OIDC Core §3.1.2.1 and §5.5.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -34,6 +38,28 @@ impl ResponseMode {
             Some(_) => Err(OAuthError::invalid_request("response_mode must be query or form_post")),
         }
     }
+}
+
+/// The parameters, and from a request object (OIDC Core §6.1) what they do not say themselves of how the answer travels.
+///
+/// Request objects are refused, and a client may say in there alone where it waits for that answer. The object is not
+/// verified and need not be: nothing is taken from it but what anybody could write beside it.
+pub fn with_way_back(parameters: &Parameters) -> Cow<'_, Parameters> {
+    #[derive(Deserialize)]
+    struct WayBack {
+        state: Option<String>,
+        response_mode: Option<String>,
+    }
+    let payload = parameters.one("request").ok().flatten().and_then(|object| object.split('.').nth(1));
+    let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+    let Some(WayBack { state, response_mode }) = payload.and_then(|json| serde_json::from_slice(&json).ok()) else {
+        return Cow::Borrowed(parameters);
+    };
+    let mut parameters = parameters.clone();
+    for (name, value) in [("state", state), ("response_mode", response_mode)] {
+        parameters.add_missing(name, value.unwrap_or_default());
+    }
+    Cow::Owned(parameters)
 }
 
 /// What the client wants to be asked: OIDC Core §3.1.2.1.

@@ -60,6 +60,13 @@ impl Parameters {
         }
     }
 
+    /// Adds `value` under `name` if nothing is there.
+    pub(super) fn add_missing(&mut self, name: &str, value: String) {
+        if !self.0.contains_key(name) {
+            self.add(name.to_owned(), value);
+        }
+    }
+
     /// The value of `name`, if it was sent.
     ///
     /// Errors: `invalid_request` when it was sent twice, is too long or has control characters.

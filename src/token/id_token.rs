@@ -32,8 +32,9 @@ struct Claims<'a> {
     sid: Option<&'a str>,
     acr: &'a str,
     amr: &'a [String],
-    /// What came with it, for whoever exchanges it (RFC 8693).
-    grant_id: &'a str,
+    /// The grant that it came with, for whoever exchanges it (RFC 8693), and what tells it from others of that grant. In
+    /// a claim that every client knows: of one that nobody asked for, conformance tests warn.
+    jti: String,
     #[serde(flatten)]
     requested: Map<String, Value>,
 }
@@ -49,6 +50,7 @@ pub fn sign(
 ) -> Result<String> {
     let grant = &personal.grant;
     let algorithm = algorithm(signer, &authorization.client);
+    let at_hash = at_hash(access_token, algorithm);
     let claims = Claims {
         iss: &authorization.issuer_url,
         sub: &grant.person.identity.subject,
@@ -58,11 +60,12 @@ pub fn sign(
         iat: now,
         auth_time: grant.person.auth_time,
         nonce: personal.nonce.as_deref(),
-        at_hash: at_hash(access_token, algorithm),
+        // No other ID token comes with this access token.
+        jti: format!("{}.{at_hash}", personal.grant_id),
+        at_hash,
         sid: grant.person.sid.as_deref(),
         acr: &grant.person.acr,
         amr: &grant.person.amr,
-        grant_id: &personal.grant_id,
         // §5.5: members of the profile appear here only when the client asked for them by name.
         requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
     };
@@ -95,11 +98,18 @@ pub struct Hint {
     pub aud: String,
     /// In which session.
     pub sid: Option<String>,
-    /// With which grant.
-    pub grant_id: Option<String>,
+    jti: Option<String>,
+    /// In place of `jti`, where an earlier version made it.
+    grant_id: Option<String>,
 }
 
 impl Hint {
+    /// With which grant it came.
+    pub fn grant_id(&self) -> Option<&str> {
+        let named = self.jti.as_deref().and_then(|jti| jti.split_once('.'));
+        named.map(|(grant_id, _)| grant_id).or(self.grant_id.as_deref())
+    }
+
     /// Whether it was made in this session, or at least for this person.
     pub fn speaks_of(&self, session: &Session) -> bool {
         self.sub == session.identity.subject && self.sid.as_ref().is_none_or(|sid| *sid == session.sid)
@@ -158,4 +168,22 @@ fn claims_to_be_own(issuer: &Issuer, token: &str) -> bool {
 
 fn no_hint() -> OAuthError {
     OAuthError::invalid_request("id_token_hint is not an ID token of this issuer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_token_names_the_grant_that_it_came_with() {
+        let grant_of = |more: Value| {
+            let mut claims = serde_json::json!({"iss": "https://login.example", "sub": "ada", "aud": "spa"});
+            claims.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            let hint: Hint = serde_json::from_value(claims).expect("a hint");
+            hint.grant_id().map(str::to_owned)
+        };
+        assert_eq!(grant_of(serde_json::json!({"jti": "g-1.abc"})).as_deref(), Some("g-1"));
+        assert_eq!(grant_of(serde_json::json!({"grant_id": "g-2"})).as_deref(), Some("g-2"), "of an earlier version");
+        assert_eq!(grant_of(serde_json::json!({"jti": "something else"})), None);
+    }
 }

@@ -11,7 +11,7 @@ use super::page_context::PageContext;
 use super::pages::Page;
 use crate::audit;
 use crate::issuer::Issuer;
-use crate::protocol::authorization::ResponseMode;
+use crate::protocol::authorization::{ResponseMode, with_way_back};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::registry::client::Client;
@@ -45,7 +45,8 @@ impl Callback {
     ///
     /// Errors: for the client, like all that follow.
     pub fn read_wishes(&mut self, parameters: &Parameters) -> Result<()> {
-        let (state, response_mode) = (parameters.owned("state"), ResponseMode::from_parameters(parameters));
+        let parameters = with_way_back(parameters);
+        let (state, response_mode) = (parameters.owned("state"), ResponseMode::from_parameters(&parameters));
         self.response_mode = response_mode.as_ref().copied().unwrap_or_default();
         self.state = state?;
         response_mode.map(drop)

@@ -8,6 +8,7 @@ use uitsmijter::registry::snapshot::Snapshot;
 
 use crate::harness::fixtures::settings;
 use crate::harness::relying_party::{VERIFIER, basic, challenge};
+use crate::harness::response::decoded;
 use crate::harness::server::form;
 use crate::harness::{Browser, TestServer};
 
@@ -33,7 +34,7 @@ fn the_documents_of_the_suite_are_served_without_a_warning() {
         tenants.into_iter().chain(Document::split("clients", Some(Kind::Client), &clients())).collect();
     let (snapshot, problems) = Snapshot::build(&documents, None, &|_| Ok(()));
     assert!(problems.is_empty(), "{problems:#?}");
-    assert_eq!((snapshot.tenant_count(), snapshot.client_count()), (1, 2));
+    assert_eq!((snapshot.tenant_count(), snapshot.client_count()), (1, 3));
     assert!(settings(&[]).conflicts(&snapshot).is_empty());
 }
 
@@ -72,9 +73,37 @@ async fn the_person_of_the_suite_has_every_standard_claim() {
     let mut request = form("/token", &fields);
     request.headers_mut().insert("host", HOST.parse().expect("a host"));
     request.headers_mut().insert("authorization", basic(client_id, secret).parse().expect("a header"));
-    let token = server.send(request).await.expect(200).member("access_token");
+    let answer = server.send(request).await.expect(200);
+    only_expected_claims(&answer.member("id_token"));
+    let token = answer.member("access_token");
     let mut request = form("/userinfo", &[("access_token", &token)]);
     request.headers_mut().insert("host", HOST.parse().expect("a host"));
     let told = server.send(request).await.expect(200).json();
     assert_eq!(told.as_object().expect("an object").len(), 1 + 19, "sub and the standard claims: {told}");
+    // The suite takes an earlier year for a mistake.
+    assert!(told["birthdate"].as_str().expect("a date") > "1850", "{told}");
+}
+
+/// The suite warns of a claim in an ID token that nobody asked for and that no specification puts there by itself.
+fn only_expected_claims(id_token: &str) {
+    let expected =
+        ["iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "jti", "sid"];
+    let claims = decoded(id_token, 1);
+    let claims = claims.as_object().expect("an object");
+    let odd: Vec<_> = claims.keys().filter(|name| !expected.contains(&name.as_str())).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+}
+
+#[test]
+fn every_client_of_the_configuration_is_one_that_the_server_knows_by_this_secret() {
+    let suite: Value = serde_json::from_str(&file("suite.json")).expect("JSON");
+    let overridden = suite["override"].as_object().expect("an object").values().filter_map(|of| of.get("client"));
+    let clients = ["client", "client_secret_post", "client2"].map(|name| &suite[name]);
+    let declared = file("Resources/Configurations/Clients/conformance.yaml");
+    for client in clients.into_iter().chain(overridden) {
+        let text = |name: &str| client[name].as_str().expect("a text");
+        let ident =
+            format!("  ident: {}\n  tenantname: conformance\n  secret: {}\n", text("client_id"), text("client_secret"));
+        assert!(declared.contains(&ident), "no{ident}");
+    }
 }

@@ -1,5 +1,7 @@
 //! What a client may wish for in an authorization request, and what need not be understood: OIDC Core §3.1.2.1, §5.4, §5.5.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD};
@@ -151,6 +153,33 @@ async fn an_acr_that_is_demanded_and_nobody_has_is_a_failed_sign_in() {
             answer.expect_error_redirect("unmet_authentication_requirements");
         }
     }
+}
+
+#[tokio::test]
+async fn a_request_object_is_refused_the_way_that_it_asks_for() {
+    let server = server().await;
+    let spa = RelyingParty::new(&server, "spa");
+    let mut browser = Browser::new(&server);
+    let object = |payload: &str| format!("eyJhbGciOiJub25lIn0.{}.", URL_SAFE_NO_PAD.encode(payload));
+    let mut refusal = async |payload: &str, beside: &[(&str, &str)]| {
+        let object = object(payload);
+        browser.get(&spa.authorize_path(&[&[("request", object.as_str())], beside].concat())).await
+    };
+    let inside = r#"{"state":"in the object","response_mode":"form_post","nonce":"n","max_age":1,"claims":{}}"#;
+    let page = refusal(inside, &[("state", "")]).await.expect_page(200);
+    assert_eq!(page.hidden("error"), "request_not_supported");
+    assert_eq!(page.hidden("state"), "in the object");
+    let page = refusal(inside, &[]).await.expect_page(200);
+    assert_eq!(page.hidden("state"), "state-._~ with spaces &amp; ampersands", "what stands outside holds");
+    let answer = refusal(inside, &[("response_mode", "query")]).await;
+    answer.expect_error_redirect("request_not_supported");
+    // What cannot be read says nothing.
+    for payload in ["", "[]", "{", r#"{"state":7}"#, r#"{"response_mode":["form_post"]}"#] {
+        refusal(payload, &[]).await.expect_error_redirect("request_not_supported");
+    }
+    // What is wrong in there is as wrong as it would be outside.
+    refusal(r#"{"response_mode":"fragment"}"#, &[]).await.expect_error_redirect("invalid_request");
+    refusal("{\"state\":\"a\\nb\"}", &[("state", "")]).await.expect_error_redirect("invalid_request");
 }
 
 #[tokio::test]
