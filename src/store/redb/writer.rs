@@ -23,7 +23,7 @@ use crate::store::rows;
 /// How many changes one commit carries at most: a bound for the wait of the first of them.
 const BATCH: usize = 1024;
 /// How long a writer that had several changes to commit waits for those who come next.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(2);
 /// How much the journal may hold before the tables follow: a bound for the memory that its rows take, for the time that
 /// a start after a crash needs, and for how long writers wait meanwhile.
 const JOURNAL_BYTES: usize = 4 << 20;
@@ -166,7 +166,11 @@ impl Writer {
     fn show_tables(&self) -> Result<(), Failed> {
         let tables = committed(&self.database);
         let outcome = tables.as_ref().map(drop).map_err(Failed::clone);
-        *self.committed.write().unwrap_or_else(PoisonError::into_inner) = tables;
+        let mut committed = self.committed.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *committed, tables);
+        drop(committed);
+        // Some thousand rows; nobody needs to wait until they are taken apart.
+        drop(before);
         outcome
     }
 }
