@@ -63,7 +63,8 @@ await journey(chromium, async (browser) => {
 
   const page = await openPage(browser);
   await askToSignIn(page);
-  await page.locator('#username').waitFor();
+  // A page gives the focus a moment after it was loaded.
+  await page.locator('#username:focus').waitFor();
   report('login page', { url: page.url(), focus: await page.evaluate(() => document.activeElement?.id) });
 
   await signIn(page, username, `not ${password}`);
