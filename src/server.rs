@@ -93,6 +93,9 @@ pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnc
         drop(status.resign().await);
     }
     app.keys.retire().await;
+    if let Err(error) = app.store.close().await {
+        tracing::warn!(cause = format!("{error:#}"), "the store could not be closed; the next start takes care of it");
+    }
     outcome
 }
 

@@ -118,6 +118,11 @@ pub trait Backend: Send + Sync {
     async fn sweep(&self) -> Result<()> {
         Ok(())
     }
+    /// Leaves everything as it rests best, before the process ends. Without it nothing is lost, but the next start has
+    /// more to do.
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A thing that can be stored. Unknown members are ignored and new ones have defaults, because two versions of the
@@ -270,6 +275,11 @@ impl Store {
     /// Drops what has expired, where the backend does not do so by itself.
     pub async fn sweep(&self) -> Result<()> {
         self.backend.sweep().await
+    }
+
+    /// Leaves everything as it rests best, before the process ends.
+    pub async fn close(&self) -> Result<()> {
+        self.backend.close().await
     }
 
     /// The backend itself, for what is not a record of ours.

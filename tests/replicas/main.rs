@@ -13,6 +13,7 @@ mod commands;
 mod configuration;
 mod counts;
 mod failover;
+mod file;
 mod frozen;
 mod held;
 mod journeys;

@@ -41,6 +41,13 @@ impl World {
         Self::new().with("REDIS_SENTINEL_HOSTS", &hosts.join(",")).with("REDIS_SENTINEL_MASTER", "mymaster")
     }
 
+    /// The same on the embedded store, for one process at a time.
+    pub(crate) fn on_a_file() -> Self {
+        let world = Self::new();
+        let path = world.folder.path().join("store.redb").display().to_string();
+        world.with("STORE_PATH", &path)
+    }
+
     fn new() -> Self {
         let world = Self {
             program: PROGRAM.into(),

@@ -74,6 +74,11 @@ impl<B> Layer<B> {
         self.changes
     }
 
+    /// Puts the same rows, read anew, in the place of those below.
+    pub(super) fn rest_on(&mut self, below: B) {
+        self.below = below;
+    }
+
     /// Makes `later` changes too.
     pub(super) fn add(&mut self, later: Changes) {
         later.rows.into_rows().for_each(|(key, row)| self.changes.set(key, Some(row)));

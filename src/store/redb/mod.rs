@@ -86,6 +86,14 @@ impl Embedded {
         self.ask(Work::Change(verb), answer).await
     }
 
+    async fn chore<T: Send + 'static>(
+        &self,
+        chore: impl FnOnce(&mut Writer) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, answer) = oneshot::channel();
+        self.ask(Work::Chore(Box::new(move |writer| drop(sender.send(chore(writer))))), answer).await
+    }
+
     /// Has the writer work, and waits for its answer.
     async fn ask<T>(&self, work: Work, answer: oneshot::Receiver<Result<T, Failed>>) -> Result<T> {
         if let Some(writer) = &self.work {
@@ -185,11 +193,11 @@ impl Backend for Embedded {
 
     async fn sweep(&self) -> Result<()> {
         let now = self.clock.now();
-        loop {
-            let (sender, answer) = oneshot::channel();
-            if self.ask(Work::Sweep(now, sender), answer).await? < SWEEP {
-                return Ok(());
-            }
-        }
+        while self.chore(move |writer| writer.sweep(now)).await? == SWEEP {}
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.chore(Writer::let_tables_follow).await
     }
 }

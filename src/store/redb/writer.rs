@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use ::redb::{Database, WriteTransaction};
 use anyhow::{Result, anyhow};
-use tokio::sync::oneshot;
 
 use super::journal::{self, Journal};
 use super::layer::Layer;
@@ -33,9 +32,11 @@ pub(super) const SWEEP: usize = 500;
 /// What the writer is asked for.
 pub(super) enum Work {
     Change(Verb),
-    /// Drops some of what is overdue, and answers how many rows it has looked at.
-    Sweep(Timestamp, oneshot::Sender<Result<usize, Failed>>),
+    /// Between two commits, nothing else being under way.
+    Chore(Chore),
 }
+
+pub(super) type Chore = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// One verb, run over what is committed or told why it cannot be read; answers what to call once its changes are or are
 /// not committed too.
@@ -83,18 +84,16 @@ impl Writer {
                 // Not by waiting for the queue, because then everyone who comes would have to wake this thread.
                 thread::sleep(GATHER);
             }
-            let (mut verbs, mut sweeps) = (Vec::new(), Vec::new());
+            let (mut verbs, mut chores) = (Vec::new(), Vec::new());
             for work in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
                 match work {
                     Work::Change(verb) => verbs.push(verb),
-                    Work::Sweep(now, answer) => sweeps.push((now, answer)),
+                    Work::Chore(chore) => chores.push(chore),
                 }
             }
             busy = verbs.len() > 1;
             self.change(verbs);
-            for (now, answer) in sweeps {
-                drop(answer.send(self.sweep(now)));
-            }
+            chores.into_iter().for_each(|chore| chore(&mut self));
             if self.journal.bytes() >= JOURNAL_BYTES {
                 self.let_tables_follow().unwrap_or_else(report);
             }
@@ -133,15 +132,21 @@ impl Writer {
         // Without a change there is a commit all the same, which is how one asks whether the disk still takes writes.
         transact(&self.database, |transaction| self.journal.append(transaction, &changes))?;
         self.journal.count(&changes);
+        let tables = Reading::begin(&self.database);
         // Before anybody hears of it: they read what they wrote.
         if let Ok(committed) = self.committed.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
             committed.add(changes);
+            // The tables are as they were, but whoever reads an older commit keeps the pages of that moment in use, and
+            // the journal leaves some behind at every commit. Without a new one this time, there is one the next time.
+            if let Ok(tables) = tables {
+                committed.rest_on(tables);
+            }
         }
         Ok(())
     }
 
     /// Makes the changes of the journal in the tables. If the disk refuses, they stay where they are.
-    fn let_tables_follow(&mut self) -> Result<(), Failed> {
+    pub(super) fn let_tables_follow(&mut self) -> Result<(), Failed> {
         if self.journal.bytes() == 0 {
             return Ok(());
         }
@@ -155,7 +160,8 @@ impl Writer {
         self.show_tables()
     }
 
-    fn sweep(&mut self, now: Timestamp) -> Result<usize, Failed> {
+    /// Drops some of what is overdue, and gives how many rows it has looked at.
+    pub(super) fn sweep(&mut self, now: Timestamp) -> Result<usize, Failed> {
         self.let_tables_follow()?;
         let seen = transact(&self.database, |transaction| rows::sweep(&mut Writing::begin(transaction)?, now, SWEEP))?;
         self.show_tables()?;
