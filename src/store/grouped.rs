@@ -22,23 +22,23 @@ impl Grouped {
         self.groups.get(group).into_iter().flatten()
     }
 
-    /// Puts `row` under `key`, and gives what was there.
-    pub(super) fn insert(&mut self, key: String, row: Row) -> Option<Row> {
+    /// Puts `row` under `key`, in the place of what is there.
+    pub(super) fn insert(&mut self, key: String, row: Row) {
         // Most changes leave a row in its groups.
         if let Some(old) = self.rows.get_mut(&key).filter(|old| old.groups == row.groups) {
-            return Some(std::mem::replace(old, row));
+            *old = row;
+            return;
         }
-        let old = self.remove(&key);
+        self.remove(&key);
         for group in &row.groups {
             self.groups.entry(group.clone()).or_default().insert(key.clone());
         }
         self.rows.insert(key, row);
-        old
     }
 
-    /// Removes the row under `key`, and gives it.
-    pub(super) fn remove(&mut self, key: &str) -> Option<Row> {
-        let old = self.rows.remove(key)?;
+    /// Removes the row under `key`, if there is one.
+    pub(super) fn remove(&mut self, key: &str) {
+        let Some(old) = self.rows.remove(key) else { return };
         for group in &old.groups {
             if let Some(keys) = self.groups.get_mut(group) {
                 keys.remove(key);
@@ -47,7 +47,6 @@ impl Grouped {
                 }
             }
         }
-        Some(old)
     }
 
     /// All rows, in no order.

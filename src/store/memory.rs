@@ -90,8 +90,8 @@ impl Rows for Tables {
             self.deadlines.insert((deadline, key.to_owned()));
         }
         match new {
-            Some(row) => drop(self.rows.insert(key.to_owned(), row)),
-            None => drop(self.rows.remove(key)),
+            Some(row) => self.rows.insert(key.to_owned(), row),
+            None => self.rows.remove(key),
         }
         Ok(())
     }

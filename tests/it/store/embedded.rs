@@ -115,7 +115,7 @@ async fn a_damaged_file_is_refused_at_the_start() {
     let path = folder.path().join("store");
     let store = open_at(&path, &ManualClock::default()).await.unwrap();
     for key in 0..200 {
-        store.put(&format!("{{t}}{key}"), &[7; 20_000], &["{t}g".to_owned()], LONG).await.unwrap();
+        store.put(&format!("{{t}}{key}"), &[7; 1000], &["{t}g".to_owned()], LONG).await.unwrap();
     }
     drop(store);
 
@@ -132,7 +132,7 @@ async fn a_damaged_file_is_refused_at_the_start() {
             }
             Ok(store) => {
                 for key in 0..200 {
-                    assert_eq!(store.get(&format!("{{t}}{key}")).await.unwrap().unwrap(), [7; 20_000]);
+                    assert_eq!(store.get(&format!("{{t}}{key}")).await.unwrap().unwrap(), [7; 1000]);
                 }
             }
         }
