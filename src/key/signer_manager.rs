@@ -28,6 +28,8 @@ use crate::store::Store;
 #[derive(Clone)]
 pub struct SignerManager {
     shared: Arc<Shared>,
+    // Not in what they share: each of them holds on to that.
+    signers: Arc<TenantMap<TenantSigner>>,
 }
 
 /// As much of a random name as keeps two processes on one machine apart.
@@ -52,7 +54,6 @@ pub struct Shared {
     pub(super) rings: TenantMap<KeyRing>,
     pub(super) presence: Presence,
     pub(super) older_keys: Option<Arc<dyn OlderKeys>>,
-    signers: TenantMap<TenantSigner>,
     is_behind: AtomicBool,
 }
 
@@ -96,10 +97,10 @@ impl SignerManager {
         let name = format!("{}-{suffix}", host.as_deref().unwrap_or("replica"));
         info!("This replica is called {name}");
         let presence = Presence::new(name, keys.clock.now(), keys.sealer.names());
-        let (rings, signers, is_behind) = Default::default();
-        let shared = Arc::new(Shared { keys, settings, hs256, rings, presence, older_keys, signers, is_behind });
+        let (rings, is_behind) = Default::default();
+        let shared = Arc::new(Shared { keys, settings, hs256, rings, presence, older_keys, is_behind });
         shared.keys.metrics.register_collector(Box::new(KeyMetrics(Arc::downgrade(&shared))));
-        Ok(Self { shared })
+        Ok(Self { shared, signers: Arc::default() })
     }
 
     /// The signer of `tenant`; at its first use its keys are loaded, or made. A tenant whose settings changed gets a
@@ -110,7 +111,7 @@ impl SignerManager {
     /// operator if the tenant's own settings are unreasonable or its stored keys cannot be read.
     pub async fn tenant(&self, tenant: &TenantSigning<'_>) -> Result<Arc<TenantSigner>> {
         let wanted = tenant.algorithm.unwrap_or(self.shared.settings.algorithm);
-        if let Some(signer) = self.shared.signers.get(tenant.name)
+        if let Some(signer) = self.signers.get(tenant.name)
             && signer.wanted == wanted
             && signer.overrides.as_ref() == tenant.overrides
         {
@@ -118,7 +119,7 @@ impl SignerManager {
         }
         // Boxed because it is rare: the future of nearly every endpoint would be twice as large, and is moved a few times.
         let signer = Arc::new(Box::pin(self.shared.signer(tenant, wanted)).await?);
-        self.shared.signers.insert(tenant.name, signer.clone());
+        self.signers.insert(tenant.name, signer.clone());
         Ok(signer)
     }
 

@@ -48,14 +48,4 @@ impl Grouped {
             }
         }
     }
-
-    /// All rows, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Row)> {
-        self.rows.iter().map(|(key, row)| (key.as_str(), row))
-    }
-
-    /// All rows, in no order.
-    pub(super) fn into_rows(self) -> impl Iterator<Item = (String, Row)> {
-        self.rows.into_iter()
-    }
 }

@@ -54,6 +54,10 @@ impl Backend for Memory {
         rows::members(&*self.tables(), group, self.clock.now())
     }
 
+    async fn count(&self, group: &str) -> Result<usize> {
+        rows::count(&*self.tables(), group, self.clock.now())
+    }
+
     async fn remove_group(&self, group: &str) -> Result<()> {
         rows::remove_group(&mut *self.tables(), group, self.clock.now())
     }

@@ -3,6 +3,7 @@
 //! A row knows its groups, and a group is nothing but its members; it therefore lives exactly as long as the longest
 //! of them. A row whose deadline has passed counts as gone everywhere, also before [`sweep`] has dropped it.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -40,13 +41,13 @@ pub(super) trait Look {
     fn keys(&self, group: &str) -> Result<Vec<String>>;
 }
 
-impl<L: Look> Look for &L {
+impl<L: Look, P: Deref<Target = L>> Look for P {
     fn row(&self, key: &str) -> Result<Option<Row>> {
-        (*self).row(key)
+        (**self).row(key)
     }
 
     fn keys(&self, group: &str) -> Result<Vec<String>> {
-        (*self).keys(group)
+        (**self).keys(group)
     }
 }
 
@@ -77,6 +78,11 @@ pub(super) fn get(rows: &impl Look, key: &str, now: Timestamp) -> Result<Option<
 
 pub(super) fn members(rows: &impl Look, group: &str, now: Timestamp) -> Result<Vec<Vec<u8>>> {
     rows.keys(group)?.iter().filter_map(|key| get(rows, key, now).transpose()).collect()
+}
+
+/// How many there are, without keeping them all.
+pub(super) fn count(rows: &impl Look, group: &str, now: Timestamp) -> Result<usize> {
+    rows.keys(group)?.iter().try_fold(0, |count, key| Ok(count + usize::from(get(rows, key, now)?.is_some())))
 }
 
 pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {

@@ -1,65 +1,97 @@
 //! What was committed and is not yet in the tables, for a process that starts after this one was killed.
 
-use ::redb::{ReadableTable, TableDefinition, WriteTransaction};
+use ::redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use anyhow::Result;
 
-use super::layer::Changes;
+use super::layer::{Changes, Layer};
 use super::tables::{Stored, decode, encode};
-use crate::store::rows::{Row, Rows};
+use crate::store::rows::{Look, Row, Rows};
 
 /// What became of a row.
 type Became = (&'static str, Option<Stored>);
 
 /// Number of a commit → what became of the rows that it changed.
 const JOURNAL: TableDefinition<u64, Vec<Became>> = TableDefinition::new("journal");
+/// What a row costs in memory besides its bytes, very roughly: many small ones are not to look like nothing.
+const ROW_BYTES: usize = 64;
 
 /// How much is in the journal.
 #[derive(Default)]
 pub(super) struct Journal {
-    commits: u64,
+    /// The number of the last commit.
+    last: u64,
+    /// The number of the last one that the tables have followed.
+    followed: u64,
     bytes: usize,
 }
 
 impl Journal {
+    /// The number of the last commit.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The number of the last commit that the tables have followed.
+    pub(super) fn followed(&self) -> u64 {
+        self.followed
+    }
+
+    /// About how many bytes its rows take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Writes `changes` down; they count once the transaction is committed and [`Journal::count`] was told so.
     pub(super) fn append(&self, transaction: &WriteTransaction, changes: &Changes) -> Result<()> {
         if changes.is_empty() {
             return Ok(());
         }
         let became: Vec<_> = changes.iter().map(|(key, row)| (key, row.map(encode))).collect();
-        transaction.open_table(JOURNAL)?.insert(self.commits, became)?;
+        transaction.open_table(JOURNAL)?.insert(self.last + 1, became)?;
         Ok(())
     }
 
     pub(super) fn count(&mut self, changes: &Changes) {
-        self.commits += 1;
-        self.bytes += changes.iter().map(|(key, row)| key.len() + row.map_or(0, size)).sum::<usize>();
+        self.last += u64::from(!changes.is_empty());
+        self.bytes += changes.iter().map(|(key, row)| ROW_BYTES + key.len() + row.map_or(0, size)).sum::<usize>();
     }
 
-    /// About how many bytes lie in it.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// The tables have followed the commits up to `last`, which were so many bytes.
+    pub(super) fn forget(&mut self, last: u64, bytes: usize) {
+        self.followed = last;
+        self.bytes -= bytes;
     }
 }
 
-/// Removes the journal, for its changes are in the tables.
-pub(super) fn clear(transaction: &WriteTransaction) -> Result<()> {
-    transaction.delete_table(JOURNAL)?;
-    Ok(())
+/// Removes what is in the journal up to the commit `last`, for it is in the tables.
+pub(super) fn clear(transaction: &WriteTransaction, last: u64) -> Result<()> {
+    Ok(transaction.open_table(JOURNAL)?.retain_in(..=last, |_, _| false)?)
 }
 
-/// Makes the changes of the journal in `rows`, and removes it; gives how many commits there were.
-pub(super) fn take_over(transaction: &WriteTransaction, rows: &mut impl Rows) -> Result<u64> {
-    let mut commits = 0;
-    for commit in transaction.open_table(JOURNAL)?.iter()? {
-        for (key, row) in commit?.1.value() {
-            let old = rows.row(key)?;
-            rows.replace(key, old.as_ref(), row.map(decode))?;
+/// Makes the changes of the journal in `committed`, and gives how much is in it and how many commits that are.
+pub(super) fn load<B: Look>(database: &Database, committed: &mut Layer<B>) -> Result<(Journal, usize)> {
+    let (mut journal, mut commits) = (Journal::default(), 0);
+    let table = match database.begin_read()?.open_table(JOURNAL) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok((journal, commits)),
+        table => table?,
+    };
+    for commit in table.iter()? {
+        let (number, became) = commit?;
+        journal.last = number.value() - 1;
+        if commits == 0 {
+            journal.followed = journal.last;
         }
+        let mut changes = Layer::over(&*committed, number.value());
+        for (key, row) in became.value() {
+            let old = changes.row(key)?;
+            changes.replace(key, old.as_ref(), row.map(decode))?;
+        }
+        let changes = changes.into_changes();
+        journal.count(&changes);
+        committed.add(changes);
         commits += 1;
     }
-    clear(transaction)?;
-    Ok(commits)
+    Ok((journal, commits))
 }
 
 fn size(row: &Row) -> usize {

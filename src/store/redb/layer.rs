@@ -1,56 +1,82 @@
 //! Changes that lie over what is below them, and are read as if they had been made there.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use anyhow::Result;
 
-use crate::store::grouped::Grouped;
 use crate::store::rows::{Look, Row, Rows};
 
 /// What became of some rows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Changes {
-    /// How they are now.
-    rows: Grouped,
-    /// Those that are not there any more, if they ever were.
-    gone: HashSet<String>,
+    rows: HashMap<String, Changed>,
+    /// Group → key → whether it is a member by now. Who is a member below is always named, so nothing else needs to be
+    /// known of a row to tell whether it is one.
+    groups: HashMap<String, HashMap<String, bool>>,
+}
+
+#[derive(Clone)]
+struct Changed {
+    /// How it is now; `None`: it is not there any more, if it ever was.
+    row: Option<Row>,
+    /// The number of the commit that has made it so.
+    commit: u64,
 }
 
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.rows.is_empty()
+    }
+
+    /// How many rows have changed.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// What became of every one of the rows, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&Row>)> {
-        let gone = self.gone.iter().map(|key| (key.as_str(), None));
-        self.rows.iter().map(|(key, row)| (key, Some(row))).chain(gone)
+        self.rows.iter().map(|(key, changed)| (key.as_str(), changed.row.as_ref()))
     }
 
-    /// Makes all changes in `rows`, in the order of the keys: neighbours are changed together.
-    pub(super) fn make_in(&self, rows: &mut impl Rows) -> Result<()> {
-        let mut changes: Vec<_> = self.iter().collect();
-        changes.sort_unstable_by_key(|(key, _)| *key);
-        for (key, new) in changes {
-            let old = rows.row(key)?;
-            if old.is_some() || new.is_some() {
-                rows.replace(key, old.as_ref(), new.cloned())?;
-            }
-        }
-        Ok(())
+    /// What became of the row under `key`, if anything did.
+    pub(super) fn get(&self, key: &str) -> Option<Option<&Row>> {
+        self.rows.get(key).map(|changed| changed.row.as_ref())
     }
 
-    fn set(&mut self, key: String, new: Option<Row>) {
-        match new {
-            Some(row) => {
-                self.gone.remove(&key);
-                self.rows.insert(key, row);
-            }
-            None => {
-                self.rows.remove(&key);
-                self.gone.insert(key);
+    /// Those that were made after `commit`.
+    pub(super) fn after(&self, commit: u64) -> Self {
+        let late = self.rows.iter().filter(|(_, changed)| changed.commit > commit);
+        let rows: HashMap<_, _> = late.map(|(key, changed)| (key.clone(), changed.clone())).collect();
+        Self { groups: self.groups_of(|key| rows.contains_key(key)), rows }
+    }
+
+    fn groups_of(&self, wanted: impl Fn(&str) -> bool) -> HashMap<String, HashMap<String, bool>> {
+        let mut groups = HashMap::new();
+        for (group, keys) in &self.groups {
+            let keys: HashMap<_, _> =
+                keys.iter().filter(|(key, _)| wanted(key)).map(|(key, is)| (key.clone(), *is)).collect();
+            if !keys.is_empty() {
+                groups.insert(group.clone(), keys);
             }
         }
+        groups
+    }
+
+    /// What the members of `group` can be told from.
+    fn of(&self, group: &str) -> Self {
+        let Some(keys) = self.groups.get(group) else { return Self::default() };
+        let rows =
+            keys.iter().filter(|(_, is)| **is).filter_map(|(key, _)| Some((key.clone(), self.rows.get(key)?.clone())));
+        Self { rows: rows.collect(), groups: HashMap::from([(group.to_owned(), keys.clone())]) }
+    }
+
+    fn set(&mut self, key: &str, old: Option<&Row>, new: Option<Row>, commit: u64) {
+        for (row, is) in [(old, false), (new.as_ref(), true)] {
+            for group in row.into_iter().flat_map(|row| &row.groups) {
+                self.groups.entry(group.clone()).or_default().insert(key.to_owned(), is);
+            }
+        }
+        self.rows.insert(key.to_owned(), Changed { row: new, commit });
     }
 }
 
@@ -58,12 +84,18 @@ impl Changes {
 pub(super) struct Layer<B> {
     below: B,
     changes: Changes,
+    /// The number of the commit that makes them.
+    commit: u64,
 }
 
 impl<B> Layer<B> {
-    /// No changes yet.
-    pub(super) fn over(below: B) -> Self {
-        Self { below, changes: Changes::default() }
+    /// No changes yet; those to come belong to `commit`.
+    pub(super) fn over(below: B, commit: u64) -> Self {
+        Self { below, changes: Changes::default(), commit }
+    }
+
+    pub(super) fn below(&self) -> &B {
+        &self.below
     }
 
     pub(super) fn changes(&self) -> &Changes {
@@ -74,38 +106,53 @@ impl<B> Layer<B> {
         self.changes
     }
 
-    /// Puts the same rows, read anew, in the place of those below.
-    pub(super) fn rest_on(&mut self, below: B) {
-        self.below = below;
+    /// Puts the same rows, read anew, in the place of those below, and gives those.
+    pub(super) fn replace_below(&mut self, below: B) -> B {
+        std::mem::replace(&mut self.below, below)
+    }
+
+    /// Forgets all changes but these, and gives what there was.
+    pub(super) fn replace_changes(&mut self, changes: Changes) -> Changes {
+        std::mem::replace(&mut self.changes, changes)
     }
 
     /// Makes `later` changes too.
     pub(super) fn add(&mut self, later: Changes) {
-        later.rows.into_rows().for_each(|(key, row)| self.changes.set(key, Some(row)));
-        later.gone.into_iter().for_each(|key| self.changes.set(key, None));
+        self.changes.rows.extend(later.rows);
+        for (group, keys) in later.groups {
+            self.changes.groups.entry(group).or_default().extend(keys);
+        }
+    }
+}
+
+impl<B: Clone> Layer<B> {
+    /// As much of it as tells who is in `group`.
+    pub(super) fn part(&self, group: &str) -> Self {
+        Self { below: self.below.clone(), changes: self.changes.of(group), commit: self.commit }
     }
 }
 
 impl<B: Look> Look for Layer<B> {
     fn row(&self, key: &str) -> Result<Option<Row>> {
-        match self.changes.rows.get(key) {
-            Some(row) => Ok(Some(row.clone())),
-            None if self.changes.gone.contains(key) => Ok(None),
+        match self.changes.get(key) {
+            Some(row) => Ok(row.cloned()),
             None => self.below.row(key),
         }
     }
 
     fn keys(&self, group: &str) -> Result<Vec<String>> {
         let mut keys = self.below.keys(group)?;
-        keys.retain(|key| self.changes.rows.get(key).is_none() && !self.changes.gone.contains(key));
-        keys.extend(self.changes.rows.members(group).cloned());
+        if let Some(changed) = self.changes.groups.get(group) {
+            keys.retain(|key| !changed.contains_key(key));
+            keys.extend(changed.iter().filter(|(_, is)| **is).map(|(key, _)| key.clone()));
+        }
         Ok(keys)
     }
 }
 
 impl<B: Look> Rows for Layer<B> {
-    fn replace(&mut self, key: &str, _: Option<&Row>, new: Option<Row>) -> Result<()> {
-        self.changes.set(key.to_owned(), new);
+    fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<Row>) -> Result<()> {
+        self.changes.set(key, old, new, self.commit);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use ::redb::{Database, DatabaseError, StorageError};
@@ -19,14 +19,19 @@ use super::{Backend, Change, rows};
 use crate::clock::Clock;
 use crate::protocol::error::Unavailable;
 
+mod committed;
+mod follow;
+mod guard;
 mod journal;
 mod layer;
 mod tables;
 mod writer;
 
+use committed::Committed;
+use follow::SWEEP;
 use layer::Layer;
 use tables::{Reading, Writing};
-use writer::{Committed, Failed, Pending, SWEEP, Verb, Work, Writer, transact};
+use writer::{Failed, Pending, Verb, Work, Writer, transact};
 
 /// redb's page cache; its default of 1 GiB is more than a small container has.
 const CACHE_BYTES: usize = 64 << 20;
@@ -59,14 +64,17 @@ impl Embedded {
             .set_check_integrity_on_open(true)
             .create(path)
             .map_err(|error| anyhow!("the store {file} {}", refusal(error)))?;
-        let commits = set_up(&database).with_context(|| format!("the store {file} cannot be set up"))?;
+        set_up(&database).with_context(|| format!("the store {file} cannot be set up"))?;
+        let mut committed = Layer::over(Arc::new(Reading::begin(&database)?), 0);
+        let (journal, commits) = journal::load(&database, &mut committed)
+            .with_context(|| format!("the journal of the store {file} cannot be read"))?;
         if commits > 0 {
-            tracing::info!(commits, "the store was not closed the last time; its tables have followed its journal");
+            tracing::info!(commits, "the store was not closed the last time; it goes on with its journal");
         }
 
-        let committed = Arc::new(Committed::new(writer::committed(&database)));
+        let committed = Arc::new(Committed::new(committed));
         let (work, queue) = mpsc::channel();
-        let writer = Writer::new(database, Arc::clone(&committed));
+        let writer = Writer::new(database, Arc::clone(&committed), journal);
         let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(&queue))?;
         Ok(Self { clock, committed, work: Some(work), writer: Some(writer) })
     }
@@ -105,12 +113,9 @@ impl Embedded {
     }
 
     /// Right here, on a worker of the runtime: a row comes from the page cache in microseconds, far sooner than another
-    /// thread is woken and has answered, and from a disk in about the time of a signature. A commit keeps nobody waiting
-    /// but for the moment in which its rows are added to those of the journal.
-    fn read<T>(&self, verb: impl FnOnce(&Layer<Reading>) -> Result<T>) -> Result<T> {
-        let committed = self.committed.read().unwrap_or_else(PoisonError::into_inner);
-        let rows = committed.as_ref().map_err(|failed| unavailable(failed.clone()))?;
-        verb(rows).context(Unavailable("the store"))
+    /// thread is woken and has answered, and from a disk in about the time of a signature.
+    fn read<T>(&self, verb: impl FnOnce(&Committed) -> Result<T>) -> Result<T> {
+        verb(&self.committed).context(Unavailable("the store"))
     }
 }
 
@@ -143,12 +148,15 @@ fn refusal(error: DatabaseError) -> String {
     }
 }
 
-/// Creates what is missing and brings the tables up to date; gives how many commits were in the journal alone.
-fn set_up(database: &Database) -> Result<u64> {
+/// Creates what is missing and brings the tables up to date. A file that is as it should be is not written to, because
+/// its disk may be full.
+fn set_up(database: &Database) -> Result<()> {
+    if Reading::begin(database).and_then(|tables| tables.has_no_deadlines()).unwrap_or(false) {
+        return Ok(());
+    }
     transact(database, |transaction| {
-        let mut tables = Writing::begin(transaction)?;
-        tables.adopt_deadlines()?;
-        journal::take_over(transaction, &mut tables)
+        guard::put_up(transaction)?;
+        Writing::begin(transaction)?.adopt_deadlines()
     })
 }
 
@@ -169,7 +177,11 @@ impl Backend for Embedded {
     }
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
-        self.read(|rows| rows::members(rows, group, self.clock.now()))
+        self.read(|rows| rows::members(&rows.part(group), group, self.clock.now()))
+    }
+
+    async fn count(&self, group: &str) -> Result<usize> {
+        self.read(|rows| rows::count(&rows.part(group), group, self.clock.now()))
     }
 
     async fn remove_group(&self, group: &str) -> Result<()> {
@@ -192,12 +204,13 @@ impl Backend for Embedded {
     }
 
     async fn sweep(&self) -> Result<()> {
-        let now = self.clock.now();
+        let (now, last) = (self.clock.now(), self.chore(|writer| Ok(writer.journal.last())).await?);
+        while !self.chore(move |writer| writer.have_followed(last)).await? {}
         while self.chore(move |writer| writer.sweep(now)).await? == SWEEP {}
         Ok(())
     }
 
     async fn close(&self) -> Result<()> {
-        self.chore(Writer::let_tables_follow).await
+        self.chore(Writer::close).await
     }
 }

@@ -1,8 +1,11 @@
 //! The tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
+use std::ops::Range;
+
 use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use anyhow::{Context, Result};
 
+use super::guard::{self, ROWS};
 use crate::clock::Timestamp;
 use crate::store::rows::{Look, Reminded, Row, Rows};
 
@@ -14,14 +17,15 @@ type Listed = (&'static str, &'static str);
 /// repeated, so that many of one key become one), and a key.
 type Reminder = (i64, u64, &'static str);
 
-/// Key → row.
-const ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows");
 /// Every group is a list of keys.
 const LISTS: TableDefinition<Listed, ()> = TableDefinition::new("lists");
 /// When to look whether a row is overdue: at its deadline, or before. Nothing else asks for deadlines, so a row that
 /// ends sooner or stays longer leaves its reminder alone, which would be a page of its own to write; a sweep, for which
 /// they lie side by side, forgets or repeats it.
 const REMINDERS: TableDefinition<Reminder, ()> = TableDefinition::new("reminders");
+
+/// The lists in which an earlier version kept deadlines lie between these, beside the groups.
+const DEADLINES: Range<Listed> = ("deadline ", "")..("group ", "");
 
 /// The tables as of one commit. Whoever has them sees nothing later, and keeps the pages of that moment from being used
 /// anew.
@@ -33,7 +37,12 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn begin(database: &Database) -> Result<Self> {
         let transaction = database.begin_read()?;
-        Ok(Self { rows: transaction.open_table(ROWS)?, lists: transaction.open_table(LISTS)? })
+        Ok(Self { rows: guard::rows(&transaction)?, lists: transaction.open_table(LISTS)? })
+    }
+
+    /// Whether [`Writing::adopt_deadlines`] has nothing to do.
+    pub(super) fn has_no_deadlines(&self) -> Result<bool> {
+        Ok(self.lists.range(DEADLINES)?.next().is_none())
     }
 }
 
@@ -47,7 +56,7 @@ impl Look for Reading {
     }
 }
 
-/// The tables inside a transaction; what is missing is created.
+/// The tables inside a transaction for which the guard is up; what is missing is created.
 pub(super) struct Writing<'t> {
     rows: Table<'t, &'static str, Stored>,
     lists: Table<'t, Listed, ()>,
@@ -63,11 +72,11 @@ impl<'t> Writing<'t> {
         })
     }
 
-    /// An earlier version kept a list of keys for every deadline beside the groups, whose name was the time. It finds none
-    /// of ours there if it comes back, and so drops nothing that lives longer by now.
+    /// An earlier version kept a list of keys for every deadline, whose name was the time. It finds none of ours there if
+    /// it comes back, and so drops nothing that lives longer by now.
     pub(super) fn adopt_deadlines(&mut self) -> Result<()> {
         // No row is looked at: they lie in another order, and a large file would be read page by page.
-        for listed in self.lists.extract_from_if(("deadline ", "")..("group ", ""), |_, ()| true)? {
+        for listed in self.lists.extract_from_if(DEADLINES, |_, ()| true)? {
             let listed = listed?.0;
             let (list, key) = listed.value();
             let time = list.strip_prefix("deadline ").context("a list that is none of ours")?;

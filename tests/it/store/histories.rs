@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use tokio::task::JoinSet;
 use uitsmijter::store::settings::StoreSettings;
 use uitsmijter::store::{Backend, Change, open};
 
@@ -16,16 +17,31 @@ use crate::harness::fakes::ManualClock;
 const KEYS: [&str; 5] = ["{t}a", "{t}b", "{t}b/c", "{t}d", "{u}a"];
 const GROUPS: [&str; 3] = ["{t}group:1", "{t}group:2", "{u}group:1"];
 
+/// So many rows are not made in the tables at once.
+const MANY: usize = 600;
+
 #[derive(Clone, Debug)]
 enum Step {
-    Put { key: usize, value: u8, groups: u8, seconds: u16 },
-    PutFor2 { keys: [usize; 2], expected: u8, value: u8, groups: u8 },
+    Put {
+        key: usize,
+        value: u8,
+        groups: u8,
+        seconds: u16,
+    },
+    PutFor2 {
+        keys: [usize; 2],
+        expected: u8,
+        value: u8,
+        groups: u8,
+    },
     Consume(usize),
     UseFirst(usize),
     Remove(usize),
     RemoveGroup(usize),
     Pass(u16),
     Sweep,
+    /// One that others do not wait for, with so much to do that they come in between.
+    LongSweep,
     Restart,
     Crash,
 }
@@ -44,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..GROUPS.len()).prop_map(Step::RemoveGroup),
         2 => (0..60_u16).prop_map(Step::Pass),
         2 => Just(Step::Sweep),
+        2 => Just(Step::LongSweep),
         1 => Just(Step::Restart),
         1 => Just(Step::Crash),
     ]
@@ -75,7 +92,7 @@ async fn seen_after(store: &dyn Backend, step: &Step) -> anyhow::Result<String> 
         Step::Remove(key) => format!("{}", store.remove(KEYS[*key]).await?),
         Step::RemoveGroup(group) => format!("{:?}", store.remove_group(GROUPS[*group]).await?),
         Step::Sweep => format!("{:?}", store.sweep().await?),
-        Step::Pass(_) | Step::Restart | Step::Crash => String::new(),
+        Step::LongSweep | Step::Pass(_) | Step::Restart | Step::Crash => String::new(),
     };
     let mut seen = vec![answer];
     for key in KEYS {
@@ -95,9 +112,21 @@ async fn live_through(history: &[Step]) {
     let map = open(&StoreSettings::default(), Arc::new(clock.clone())).await.unwrap();
     let mut path = folder.path().join("store");
     let mut file = open_at(&path, &clock).await.unwrap();
+    let mut sweeps: JoinSet<anyhow::Result<()>> = JoinSet::new();
     for (number, step) in history.iter().enumerate() {
+        if matches!(step, Step::Restart | Step::Crash) {
+            while let Some(swept) = sweeps.join_next().await {
+                swept.unwrap().unwrap();
+            }
+        }
         match step {
             Step::Pass(seconds) => clock.advance(Duration::from_secs((*seconds).into())),
+            Step::LongSweep => {
+                let others = (0..MANY).map(|other| Change::Put(entry(&format!("{{t}}{other}"), b"", &[], None)));
+                assert!(file.commit(others.collect()).await.unwrap());
+                let file = Arc::clone(&file);
+                sweeps.spawn(async move { file.sweep().await });
+            }
             Step::Restart => {
                 drop(file);
                 file = open_at(&path, &clock).await.unwrap();

@@ -1,5 +1,6 @@
 //! The store: the promises of `Backend` on every backend, the typed handle, and what only one backend can do.
 
+mod crashes;
 mod embedded;
 pub(crate) mod fixture;
 mod histories;

@@ -1,0 +1,67 @@
+//! What is committed, as everybody reads it: the changes of the journal over the tables.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use anyhow::Result;
+
+use super::layer::{Changes, Layer};
+use super::tables::Reading;
+use crate::store::rows::{Look, Row};
+
+/// The tables as of some moment, and all changes since. The writer alone changes it; whoever reads holds the lock only
+/// while it looks at what is in memory, so that nobody waits for a long list.
+pub(super) struct Committed(RwLock<Layer<Arc<Reading>>>);
+
+impl Committed {
+    pub(super) fn new(layer: Layer<Arc<Reading>>) -> Self {
+        Self(RwLock::new(layer))
+    }
+
+    /// All of it. For the writer, for which nobody ever waits while it only reads.
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Layer<Arc<Reading>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As much of it as tells who is in `group`.
+    pub(super) fn part(&self, group: &str) -> Layer<Arc<Reading>> {
+        self.read().part(group)
+    }
+
+    /// Makes `later` changes too, over the same tables, read anew: whoever reads an older commit keeps the pages of that
+    /// moment from being used again, and every commit leaves some behind.
+    pub(super) fn add(&self, later: Changes, tables: Option<Reading>) {
+        self.change(|layer| {
+            layer.add(later);
+            tables.map(|tables| layer.replace_below(Arc::new(tables)))
+        });
+    }
+
+    /// Reads `tables`, in which all changes have been made but the `late` ones.
+    pub(super) fn rest_on(&self, tables: Reading, late: Changes) {
+        self.change(|layer| (layer.replace_below(Arc::new(tables)), layer.replace_changes(late)));
+    }
+
+    /// What it leaves is dropped when nobody waits for it any more.
+    fn change<T>(&self, change: impl FnOnce(&mut Layer<Arc<Reading>>) -> T) {
+        let mut layer = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let left = change(&mut layer);
+        drop(layer);
+        drop(left);
+    }
+}
+
+impl Look for Committed {
+    fn row(&self, key: &str) -> Result<Option<Row>> {
+        let layer = self.read();
+        if let Some(row) = layer.changes().get(key) {
+            return Ok(row.cloned());
+        }
+        let tables = Arc::clone(layer.below());
+        drop(layer);
+        tables.row(key)
+    }
+
+    fn keys(&self, group: &str) -> Result<Vec<String>> {
+        self.part(group).keys(group)
+    }
+}

@@ -1,0 +1,84 @@
+//! Keeps earlier versions away from a file whose journal may hold something.
+//!
+//! They know nothing of a journal. They would serve the tables as they are without it, and this version, once it is
+//! back, would make the changes of the journal over what they have done meanwhile: a used code would be unused again.
+//! So while the file is in use, and after a crash, a table of another type stands where every version looks for the rows,
+//! and all but this one refuse to start. In a file that was closed everything is where they know it.
+
+use ::redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
+use ::redb::{TypeName, Value, WriteTransaction};
+use anyhow::Result;
+
+use super::tables::Stored;
+
+/// Key → row.
+pub(super) const ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows beside a journal");
+/// The same in a file that was closed.
+const RESTING_ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows");
+const GUARD: TableDefinition<(), Elsewhere> = TableDefinition::new("rows");
+
+/// Nothing is ever stored of this type. Its name is what an earlier version prints in place of starting.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Value for Elsewhere {
+    type SelfType<'a> = ();
+    type AsBytes<'a> = [u8; 0];
+
+    fn fixed_width() -> Option<usize> {
+        Some(0)
+    }
+
+    fn from_bytes<'a>(_: &'a [u8]) -> Self::SelfType<'a>
+    where
+        Self: 'a,
+    {
+    }
+
+    fn as_bytes<'a, 'b: 'a>((): &'a Self::SelfType<'b>) -> Self::AsBytes<'a>
+    where
+        Self: 'b,
+    {
+        []
+    }
+
+    fn type_name() -> TypeName {
+        TypeName::new("none, for a later version has not closed this file; start and stop that version first")
+    }
+}
+
+/// The rows, wherever they are; an error if there are none.
+pub(super) fn rows(transaction: &ReadTransaction) -> Result<ReadOnlyTable<&'static str, Stored>> {
+    match transaction.open_table(ROWS) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(transaction.open_table(RESTING_ROWS)?),
+        rows => Ok(rows?),
+    }
+}
+
+/// From this transaction on only this version reads the file. It may be so already.
+pub(super) fn put_up(transaction: &WriteTransaction) -> Result<()> {
+    match transaction.open_table(GUARD) {
+        Err(TableError::TableTypeMismatch { .. }) => {
+            transaction.rename_table(RESTING_ROWS, ROWS)?;
+            transaction.open_table(GUARD)?;
+        }
+        guard => drop(guard?),
+    }
+    Ok(())
+}
+
+/// Whether it is there.
+pub(super) fn is_up(database: &Database) -> Result<bool> {
+    match database.begin_read()?.open_table(GUARD) {
+        Ok(_) => Ok(true),
+        Err(TableError::TableTypeMismatch { .. } | TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// From this transaction on every version reads the file again. The journal must be empty.
+pub(super) fn take_down(transaction: &WriteTransaction) -> Result<()> {
+    transaction.delete_table(GUARD)?;
+    transaction.rename_table(ROWS, RESTING_ROWS)?;
+    Ok(())
+}
