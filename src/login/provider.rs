@@ -66,8 +66,8 @@ impl LoginProvider {
 
     /// Compares with the tenant's own list; takes as long for a name that is not on it.
     async fn login_listed(&self, tenant: &Tenant, credentials: &Credentials) -> Option<Identity> {
-        let user = find(tenant, &credentials.username);
-        let compared = of_every_cost(&tenant.users, user);
+        let user = tenant.users.get(&credentials.username);
+        let compared = of_every_cost(tenant.users.values(), user);
         if compared.is_empty() {
             self.passwords.verify(None, &credentials.password).await;
         }
@@ -92,7 +92,7 @@ impl LoginProvider {
                 false
             }
             true => true,
-            false => find(tenant, username).is_some(),
+            false => tenant.users.contains_key(username),
         }
     }
 }
@@ -105,7 +105,7 @@ pub fn script_of(tenant: &Tenant) -> Option<Script<'_>> {
 
 /// People whose hashes together cost the same for every name: of each cost that is on the list one, and `user` among
 /// them. Nearly always that is one hash; where an operator wrote several kinds, the time would tell who is listed.
-fn of_every_cost<'a>(users: &'a [User], user: Option<&'a User>) -> Vec<&'a User> {
+fn of_every_cost<'a>(users: impl Iterator<Item = &'a User>, user: Option<&'a User>) -> Vec<&'a User> {
     let mut chosen: Vec<&User> = user.into_iter().collect();
     for other in users {
         if chosen.iter().all(|one| cost(&one.password_hash) != cost(&other.password_hash)) {
@@ -113,10 +113,6 @@ fn of_every_cost<'a>(users: &'a [User], user: Option<&'a User>) -> Vec<&'a User>
         }
     }
     chosen
-}
-
-fn find<'a>(tenant: &'a Tenant, username: &str) -> Option<&'a User> {
-    tenant.users.iter().find(|user| user.username == username)
 }
 
 fn identity(user: &User) -> Identity {
@@ -156,7 +152,7 @@ mod tests {
         let users = [user("ada", cheap), user("bob", dear), user("eve", cheap)];
         let work = |name: &str| {
             let known = users.iter().find(|user| user.username == name);
-            let compared = of_every_cost(&users, known);
+            let compared = of_every_cost(users.iter(), known);
             assert!(known.is_none_or(|known| compared.iter().any(|one| std::ptr::eq(*one, known))), "{name}");
             let mut costs: Vec<_> = compared.iter().map(|user| cost(&user.password_hash)).collect();
             costs.sort();
@@ -166,6 +162,6 @@ mod tests {
         for name in ["ada", "bob", "eve", "nobody", ""] {
             assert_eq!(work(name), all, "{name}");
         }
-        assert_eq!(of_every_cost(&users[..1], None).len(), 1);
+        assert_eq!(of_every_cost(users[..1].iter(), None).len(), 1);
     }
 }

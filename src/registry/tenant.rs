@@ -1,5 +1,6 @@
 //! A tenant: what operators declare about one community of people and its applications.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub struct Tenant {
     pub script: Option<Arc<str>>,
     /// Hosts that the login script may call; `None` allows all.
     pub fetch_hosts: Option<Vec<String>>,
-    /// A few fixed people, for small installations and demos.
-    pub users: Vec<User>,
+    /// A few fixed people by their usernames, for small installations and demos.
+    pub users: BTreeMap<String, User>,
     /// Forward-auth.
     pub interceptor: Interceptor,
     /// Links in the footer of every page.

@@ -1,5 +1,7 @@
 //! The values of a tenant, each checked for itself.
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
 use super::client::check_argon2id;
@@ -124,15 +126,15 @@ pub(super) fn check_bucket(templates: &Templates, findings: &mut Findings) {
     }
 }
 
-pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) -> Vec<User> {
-    let mut users: Vec<User> = Vec::new();
+pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) -> BTreeMap<String, User> {
+    let mut users = BTreeMap::new();
     for user in written.0 {
         let Text(username) = user.username;
         let Text(password_hash) = user.password_hash;
         if username.is_empty() {
             findings.error("users: a username is empty");
         }
-        if users.iter().any(|other| other.username == username) {
+        if users.contains_key(&username) {
             findings.error(format!("users: {username:?} is declared twice; give each user a name of their own"));
         }
         if let Err(error) = check_argon2id(&password_hash) {
@@ -144,14 +146,15 @@ pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) ->
                 "users: the subject of {username:?} must be 1 to 255 printable ASCII characters; write a subject for it"
             ));
         }
-        users.push(User {
-            username,
+        let user = User {
+            username: username.clone(),
             password_hash,
             subject,
             role: text(user.role).unwrap_or_else(|| "default".into()),
             profile: user.profile.unwrap_or_default(),
             scopes: user.scopes.texts(),
-        });
+        };
+        users.insert(username, user);
     }
     users
 }

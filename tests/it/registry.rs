@@ -427,7 +427,7 @@ config:
     assert_eq!(tenant.signing.grace, Some(Duration::from_secs(3600)));
     assert_eq!(tenant.fetch_hosts.as_deref(), Some(["users.example.com".to_owned()].as_slice()));
     assert!(!tenant.interceptor.enabled);
-    let user = &tenant.users[0];
+    let user = tenant.users.first_key_value().unwrap().1;
     assert_eq!((user.username.as_str(), user.role.as_str()), ("4711", "default"));
     assert_eq!(user.profile["age"], 36);
     let templates = tenant.templates.as_ref().unwrap();
@@ -653,7 +653,7 @@ fn the_demo_is_good_for_any_port() {
     assert!(client.secret.is_none());
     assert!(client.post_logout_redirect_uris.contains(&"http://localhost:9000/".to_owned()));
     assert!(client.scopes.iter().any(|scope| scope.matches("offline_access")));
-    assert_eq!(snapshot.tenant("demo").unwrap().users[0].profile["email"], "demo@example.com");
+    assert_eq!(snapshot.tenant("demo").unwrap().users["demo"].profile["email"], "demo@example.com");
 }
 
 #[test]
