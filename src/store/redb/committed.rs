@@ -30,10 +30,18 @@ impl Committed {
     /// Makes `later` changes too, over the same tables, read anew: whoever reads an older commit keeps the pages of that
     /// moment from being used again, and every commit leaves some behind.
     pub(super) fn add(&self, later: Changes, tables: Option<Reading>) {
-        self.change(|layer| {
-            layer.add(later);
-            tables.map(|tables| layer.replace_below(Arc::new(tables)))
-        });
+        let tables = tables.map(Arc::new);
+        if later.len() > self.read().changes().len() {
+            // So many that it is shorter for everybody to put them together first.
+            let mut all = self.read().changes().clone();
+            all.add(later);
+            self.change(|layer| (tables.map(|tables| layer.replace_below(tables)), layer.replace_changes(all)));
+        } else {
+            self.change(|layer| {
+                layer.add(later);
+                tables.map(|tables| layer.replace_below(tables))
+            });
+        }
     }
 
     /// Reads `tables`, in which all changes have been made but the `late` ones.

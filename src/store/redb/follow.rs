@@ -15,15 +15,15 @@ use super::writer::{Failed, Writer, transact};
 use crate::clock::Timestamp;
 use crate::store::rows::{self, Look, Rows};
 
-/// How many rows a slice has at least: a bound for how long those wait who want to write.
-const SLICE: usize = 256;
+/// How many rows a slice has where not much happens meanwhile: a bound for how long those wait who want to write.
+const SLICE: usize = 512;
 /// How many rows one sweep step drops, so that requests get their turn between the steps.
 pub(super) const SWEEP: usize = 500;
 
 /// What the tables are about to follow.
 pub(super) struct Follow {
-    /// The last commit of it.
-    last: u64,
+    /// The first commit that is not part of it.
+    end: u64,
     /// How much of the journal it is.
     bytes: usize,
     /// The rows that are to come, in their order.
@@ -31,12 +31,14 @@ pub(super) struct Follow {
 }
 
 impl Writer {
-    /// Makes some changes of the journal in the tables, and more of them if many were `changed` since the last time. If
-    /// the disk refuses, they stay where they are.
-    pub(super) fn follow(&mut self, changed: usize) -> Result<(), Failed> {
+    /// Makes some changes of the journal in the tables. If the disk refuses, they stay where they are.
+    pub(super) fn follow(&mut self) -> Result<(), Failed> {
         let mut follow = self.following.take().unwrap_or_else(|| self.all());
         let committed = Arc::clone(&self.committed);
-        let keys: Vec<_> = follow.keys.by_ref().take(SLICE.max(2 * changed)).collect();
+        // Faster if more has come meanwhile, or there would be no end; but little by little.
+        let rows = SLICE.max(self.owed / 16);
+        self.owed = self.owed.saturating_sub(rows);
+        let keys: Vec<_> = follow.keys.by_ref().take(rows).collect();
         let is_last = follow.keys.len() == 0;
         self.write(|_, transaction| {
             let committed = committed.read();
@@ -47,13 +49,13 @@ impl Writer {
                     tables.replace(key, old.as_ref(), new)?;
                 }
             }
-            if is_last { journal::clear(transaction, follow.last) } else { Ok(()) }
+            if is_last { journal::clear(transaction, follow.end) } else { Ok(()) }
         })?;
         let tables = Reading::begin(&self.database)?;
         if is_last {
-            let late = committed.read().changes().after(follow.last);
+            let late = committed.read().changes().since(follow.end, &tables)?;
             committed.rest_on(tables, late);
-            self.journal.forget(follow.last, follow.bytes);
+            self.journal.forget(follow.end, follow.bytes);
         } else {
             committed.add(Changes::default(), Some(tables));
             self.following = Some(follow);
@@ -64,15 +66,15 @@ impl Writer {
     fn all(&self) -> Follow {
         let mut keys: Vec<_> = self.committed.read().changes().iter().map(|(key, _)| key.to_owned()).collect();
         keys.sort_unstable();
-        Follow { last: self.journal.last(), bytes: self.journal.bytes(), keys: keys.into_iter() }
+        Follow { end: self.journal.next(), bytes: self.journal.bytes(), keys: keys.into_iter() }
     }
 
-    /// Goes a step further towards tables that have followed all commits up to `last`, and gives whether they have.
-    pub(super) fn have_followed(&mut self, last: u64) -> Result<bool, Failed> {
-        if self.journal.followed() < last {
-            self.follow(0)?;
+    /// Goes a step further towards tables that have followed all commits before `end`, and gives whether they have.
+    pub(super) fn have_followed(&mut self, end: u64) -> Result<bool, Failed> {
+        if self.journal.first() < end {
+            self.follow()?;
         }
-        Ok(self.journal.followed() >= last)
+        Ok(self.journal.first() >= end)
     }
 
     /// Drops some of what is overdue in the tables, and gives how many rows it has looked at. What has become of them since
@@ -85,8 +87,8 @@ impl Writer {
 
     /// Leaves a file that every version can read. Whoever changes something after that begins anew.
     pub(super) fn close(&mut self) -> Result<(), Failed> {
-        let last = self.journal.last();
-        while !self.have_followed(last)? {}
+        let end = self.journal.next();
+        while !self.have_followed(end)? {}
         if guard::is_up(&self.database)? {
             transact(&self.database, guard::take_down)?;
         }

@@ -7,8 +7,9 @@
 
 use ::redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
 use ::redb::{TypeName, Value, WriteTransaction};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
+use super::journal;
 use super::tables::Stored;
 
 /// Key → row.
@@ -76,8 +77,9 @@ pub(super) fn is_up(database: &Database) -> Result<bool> {
     }
 }
 
-/// From this transaction on every version reads the file again. The journal must be empty.
+/// From this transaction on every version reads the file again. Fails if there is something in the journal.
 pub(super) fn take_down(transaction: &WriteTransaction) -> Result<()> {
+    ensure!(journal::is_empty(transaction)?, "the journal is not empty");
     transaction.delete_table(GUARD)?;
     transaction.rename_table(ROWS, RESTING_ROWS)?;
     Ok(())

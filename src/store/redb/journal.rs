@@ -1,6 +1,8 @@
 //! What was committed and is not yet in the tables, for a process that starts after this one was killed.
 
-use ::redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use ::redb::{
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError, WriteTransaction,
+};
 use anyhow::Result;
 
 use super::layer::{Changes, Layer};
@@ -18,22 +20,22 @@ const ROW_BYTES: usize = 64;
 /// How much is in the journal.
 #[derive(Default)]
 pub(super) struct Journal {
-    /// The number of the last commit.
-    last: u64,
-    /// The number of the last one that the tables have followed.
-    followed: u64,
+    /// The number of the commit to come.
+    next: u64,
+    /// The tables have followed all commits before this one.
+    first: u64,
     bytes: usize,
 }
 
 impl Journal {
-    /// The number of the last commit.
-    pub(super) fn last(&self) -> u64 {
-        self.last
+    /// The number of the commit to come.
+    pub(super) fn next(&self) -> u64 {
+        self.next
     }
 
-    /// The number of the last commit that the tables have followed.
-    pub(super) fn followed(&self) -> u64 {
-        self.followed
+    /// The tables have followed all commits before this one.
+    pub(super) fn first(&self) -> u64 {
+        self.first
     }
 
     /// About how many bytes its rows take.
@@ -47,25 +49,30 @@ impl Journal {
             return Ok(());
         }
         let became: Vec<_> = changes.iter().map(|(key, row)| (key, row.map(encode))).collect();
-        transaction.open_table(JOURNAL)?.insert(self.last + 1, became)?;
+        transaction.open_table(JOURNAL)?.insert(self.next, became)?;
         Ok(())
     }
 
     pub(super) fn count(&mut self, changes: &Changes) {
-        self.last += u64::from(!changes.is_empty());
+        self.next += u64::from(!changes.is_empty());
         self.bytes += changes.iter().map(|(key, row)| ROW_BYTES + key.len() + row.map_or(0, size)).sum::<usize>();
     }
 
-    /// The tables have followed the commits up to `last`, which were so many bytes.
-    pub(super) fn forget(&mut self, last: u64, bytes: usize) {
-        self.followed = last;
+    /// The tables have followed the commits before `first`, which were so many bytes.
+    pub(super) fn forget(&mut self, first: u64, bytes: usize) {
+        self.first = first;
         self.bytes -= bytes;
     }
 }
 
-/// Removes what is in the journal up to the commit `last`, for it is in the tables.
-pub(super) fn clear(transaction: &WriteTransaction, last: u64) -> Result<()> {
-    Ok(transaction.open_table(JOURNAL)?.retain_in(..=last, |_, _| false)?)
+/// Removes what is in the journal before the commit `first`, for it is in the tables.
+pub(super) fn clear(transaction: &WriteTransaction, first: u64) -> Result<()> {
+    Ok(transaction.open_table(JOURNAL)?.retain_in(..first, |_, _| false)?)
+}
+
+/// Whether nothing is in it.
+pub(super) fn is_empty(transaction: &WriteTransaction) -> Result<bool> {
+    Ok(transaction.open_table(JOURNAL)?.is_empty()?)
 }
 
 /// Makes the changes of the journal in `committed`, and gives how much is in it and how many commits that are.
@@ -77,10 +84,7 @@ pub(super) fn load<B: Look>(database: &Database, committed: &mut Layer<B>) -> Re
     };
     for commit in table.iter()? {
         let (number, became) = commit?;
-        journal.last = number.value() - 1;
-        if commits == 0 {
-            journal.followed = journal.last;
-        }
+        journal.next = number.value();
         let mut changes = Layer::over(&*committed, number.value());
         for (key, row) in became.value() {
             let old = changes.row(key)?;

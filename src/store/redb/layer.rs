@@ -43,23 +43,21 @@ impl Changes {
         self.rows.get(key).map(|changed| changed.row.as_ref())
     }
 
-    /// Those that were made after `commit`.
-    pub(super) fn after(&self, commit: u64) -> Self {
-        let late = self.rows.iter().filter(|(_, changed)| changed.commit > commit);
-        let rows: HashMap<_, _> = late.map(|(key, changed)| (key.clone(), changed.clone())).collect();
-        Self { groups: self.groups_of(|key| rows.contains_key(key)), rows }
+    /// Those that commits from `first` on have made, as changes of the rows `below`.
+    pub(super) fn since(&self, first: u64, below: &impl Look) -> Result<Self> {
+        let mut late = Self::default();
+        for (key, changed) in self.rows.iter().filter(|(_, changed)| changed.commit >= first) {
+            late.set(key, below.row(key)?.as_ref(), changed.row.clone(), changed.commit);
+        }
+        Ok(late)
     }
 
-    fn groups_of(&self, wanted: impl Fn(&str) -> bool) -> HashMap<String, HashMap<String, bool>> {
-        let mut groups = HashMap::new();
-        for (group, keys) in &self.groups {
-            let keys: HashMap<_, _> =
-                keys.iter().filter(|(key, _)| wanted(key)).map(|(key, is)| (key.clone(), *is)).collect();
-            if !keys.is_empty() {
-                groups.insert(group.clone(), keys);
-            }
+    /// Makes `later` changes too.
+    pub(super) fn add(&mut self, later: Self) {
+        self.rows.extend(later.rows);
+        for (group, keys) in later.groups {
+            self.groups.entry(group).or_default().extend(keys);
         }
-        groups
     }
 
     /// What the members of `group` can be told from.
@@ -118,10 +116,7 @@ impl<B> Layer<B> {
 
     /// Makes `later` changes too.
     pub(super) fn add(&mut self, later: Changes) {
-        self.changes.rows.extend(later.rows);
-        for (group, keys) in later.groups {
-            self.changes.groups.entry(group).or_default().extend(keys);
-        }
+        self.changes.add(later);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The embedded store in one file, for one process: every acknowledged change is on the disk.
 //!
-//! After a write that the disk has refused, redb takes no more until the file is opened anew: every change then
-//! answers that the store is unavailable, and so does `ping`. A restart verifies the file and goes on from the last
-//! commit.
+//! After a write that has failed there is no other until the file is opened anew, which redb would not take either:
+//! every change then answers that the store is unavailable, and so does `ping`. A restart verifies the file and goes on
+//! from the last commit.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -204,8 +204,8 @@ impl Backend for Embedded {
     }
 
     async fn sweep(&self) -> Result<()> {
-        let (now, last) = (self.clock.now(), self.chore(|writer| Ok(writer.journal.last())).await?);
-        while !self.chore(move |writer| writer.have_followed(last)).await? {}
+        let (now, end) = (self.clock.now(), self.chore(|writer| Ok(writer.journal.next())).await?);
+        while !self.chore(move |writer| writer.have_followed(end)).await? {}
         while self.chore(move |writer| writer.sweep(now)).await? == SWEEP {}
         Ok(())
     }

@@ -61,13 +61,17 @@ pub(super) struct Writer {
     pub(super) journal: Journal,
     /// What the tables are about to follow, if they are.
     pub(super) following: Option<Follow>,
+    /// Twice as many rows as have changed while the tables followed, less those that they have followed.
+    pub(super) owed: usize,
     pub(super) is_guarded: bool,
+    /// Why the last write is the last one.
+    failed: Option<Failed>,
 }
 
 impl Writer {
     /// `committed` has all that is in `journal`.
     pub(super) fn new(database: Database, committed: Arc<Committed>, journal: Journal) -> Self {
-        Self { database, committed, journal, following: None, is_guarded: false }
+        Self { database, committed, journal, following: None, owed: 0, is_guarded: false, failed: None }
     }
 
     /// Works until nobody can send any more.
@@ -86,10 +90,10 @@ impl Writer {
                 }
             }
             busy = verbs.len() > 1;
-            let changed = self.change(verbs);
+            self.change(verbs);
             chores.into_iter().for_each(|chore| chore(&mut self));
-            if self.following.is_some() || self.journal.bytes() >= JOURNAL_BYTES {
-                self.follow(changed).unwrap_or_else(report);
+            if self.failed.is_none() && (self.following.is_some() || self.journal.bytes() >= JOURNAL_BYTES) {
+                self.follow().unwrap_or_else(report);
             }
         }
         self.close().unwrap_or_else(report);
@@ -106,10 +110,10 @@ impl Writer {
         }
     }
 
-    /// Commits what `verbs` change, all or nothing, and answers them; gives how many rows that were.
-    fn change(&mut self, verbs: Vec<Verb>) -> usize {
+    /// Commits what `verbs` change, all or nothing, and answers them.
+    fn change(&mut self, verbs: Vec<Verb>) {
         if verbs.is_empty() {
-            return 0;
+            return;
         }
         let mut answers = Vec::with_capacity(verbs.len());
         let mut verbs = verbs.into_iter();
@@ -118,17 +122,15 @@ impl Writer {
             report(failed.clone());
             verbs.for_each(|verb| drop(verb(Err(failed.clone()))));
         }
-        let (changed, outcome) = outcome.map_or_else(|failed| (0, Err(failed)), |changed| (changed, Ok(())));
         answers.into_iter().for_each(|answer| answer(outcome.clone()));
-        changed
     }
 
     /// What could not even be tried stays in `verbs`.
-    fn commit(&mut self, verbs: &mut impl Iterator<Item = Verb>, answers: &mut Vec<Answer>) -> Result<usize, Failed> {
+    fn commit(&mut self, verbs: &mut impl Iterator<Item = Verb>, answers: &mut Vec<Answer>) -> Result<(), Failed> {
         let committed = Arc::clone(&self.committed);
         let changes = {
             let committed = committed.read();
-            let mut pending = Layer::over(&*committed, self.journal.last() + 1);
+            let mut pending = Layer::over(&*committed, self.journal.next());
             for verb in verbs {
                 answers.push(verb(Ok(&mut pending))?);
             }
@@ -137,23 +139,32 @@ impl Writer {
         // Without a change there is a commit all the same, which is how one asks whether the disk still takes writes.
         self.write(|journal, transaction| journal.append(transaction, &changes))?;
         self.journal.count(&changes);
-        let changed = changes.len();
+        if self.following.is_some() {
+            self.owed += 2 * changes.len();
+        }
         // Before anybody hears of it: they read what they wrote. Tables that cannot be read anew this time can be the next
         // time; the rows in them are the same.
         committed.add(changes, Reading::begin(&self.database).ok());
-        Ok(changed)
+        Ok(())
     }
 
-    /// Runs `write` in a transaction of this file.
-    pub(super) fn write<T>(&mut self, write: impl FnOnce(&Journal, &WriteTransaction) -> Result<T>) -> Result<T> {
+    /// Runs `write` in a transaction of this file, unless one has failed before: what is not in the tables would only
+    /// become more.
+    pub(super) fn write<T>(
+        &mut self,
+        write: impl FnOnce(&Journal, &WriteTransaction) -> Result<T>,
+    ) -> Result<T, Failed> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
         let outcome = transact(&self.database, |transaction| {
             if !self.is_guarded {
                 guard::put_up(transaction)?;
             }
             write(&self.journal, transaction)
-        })?;
-        self.is_guarded = true;
-        Ok(outcome)
+        });
+        self.is_guarded |= outcome.is_ok();
+        outcome.map_err(|error| self.failed.insert(error.into()).clone())
     }
 }
 

@@ -18,7 +18,7 @@ const KEYS: [&str; 5] = ["{t}a", "{t}b", "{t}b/c", "{t}d", "{u}a"];
 const GROUPS: [&str; 3] = ["{t}group:1", "{t}group:2", "{u}group:1"];
 
 /// So many rows are not made in the tables at once.
-const MANY: usize = 600;
+const MANY: usize = 1_200;
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -97,10 +97,47 @@ async fn deadlines_that_an_earlier_version_wrote_down_are_kept_and_may_move() {
     assert_eq!(lengths(&path), ["rows", "lists", "reminders"].map(|table| (table.to_owned(), 1)));
 }
 
+#[tokio::test]
+async fn a_journal_that_an_earlier_version_left_without_a_guard_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction
+        .open_table(EARLIER_ROWS)
+        .unwrap()
+        .insert("{t}code", (0, None, vec!["{t}g"], b"old".as_slice()))
+        .unwrap();
+    transaction.open_table(EARLIER_LISTS).unwrap().insert(("group {t}g", "{t}code"), ()).unwrap();
+    {
+        let mut journal = transaction.open_table(EARLIER_JOURNAL).unwrap();
+        // It began to count at 0.
+        journal.insert(0, vec![("{t}code", Some((1, None, vec!["{t}h"], b"used".as_slice())))]).unwrap();
+        journal
+            .insert(1, vec![("{t}gone", None), ("{t}new", Some((0, None, vec!["{t}g"], b"new".as_slice())))])
+            .unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+
+    for _ in 0..2 {
+        let store = open_at(&path, &ManualClock::default()).await.unwrap();
+        assert_eq!(store.members("{t}g").await.unwrap(), [b"new"]);
+        assert_eq!(store.members("{t}h").await.unwrap(), [b"used"]);
+        store.sweep().await.unwrap();
+        drop(store);
+        assert_eq!(lengths(&path)[..2], [("rows".to_owned(), 2), ("lists".to_owned(), 2)]);
+    }
+    let store = open_at(&path, &ManualClock::default()).await.unwrap();
+    assert_eq!(store.consume("{t}code").await.unwrap().unwrap(), (2, b"used".to_vec()));
+}
+
 type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
 
 const EARLIER_ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows");
 const EARLIER_LISTS: TableDefinition<(&str, &str), ()> = TableDefinition::new("lists");
+
+const EARLIER_JOURNAL: TableDefinition<u64, Vec<(&str, Option<Stored>)>> = TableDefinition::new("journal");
 
 /// How much is in each table of a file that nobody has open.
 fn lengths(path: &Path) -> [(String, u64); 3] {
