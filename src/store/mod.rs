@@ -89,9 +89,7 @@ pub trait Backend: Send + Sync {
     /// All values in `group` that are still there, in no order.
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
     /// How many members of `group` are still there, at most those whose time is over by a moment.
-    async fn count(&self, group: &str) -> Result<usize> {
-        Ok(self.members(group).await?.len())
-    }
+    async fn count(&self, group: &str) -> Result<usize>;
     /// Removes every member of `group`, in one step, and the group.
     async fn remove_group(&self, group: &str) -> Result<()>;
     /// Removes one key; answers whether it was there. Of many who remove it at the same time, one is told so.
@@ -119,7 +117,7 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
     /// Leaves everything as it rests best, before the process ends. Without it nothing is lost, but the next start has
-    /// more to do.
+    /// more to do, and an earlier version may not understand what it finds.
     async fn close(&self) -> Result<()> {
         Ok(())
     }

@@ -27,21 +27,22 @@ impl Committed {
         self.read().part(group)
     }
 
-    /// Makes `later` changes too, over the same tables, read anew: whoever reads an older commit keeps the pages of that
-    /// moment from being used again, and every commit leaves some behind.
-    pub(super) fn add(&self, later: Changes, tables: Option<Reading>) {
-        let tables = tables.map(Arc::new);
+    /// Makes `later` changes too.
+    pub(super) fn add(&self, later: Changes) {
         if later.len() > self.read().changes().len() {
             // So many that it is shorter for everybody to put them together first.
             let mut all = self.read().changes().clone();
             all.add(later);
-            self.change(|layer| (tables.map(|tables| layer.replace_below(tables)), layer.replace_changes(all)));
+            self.change(|layer| layer.replace_changes(all));
         } else {
-            self.change(|layer| {
-                layer.add(later);
-                tables.map(|tables| layer.replace_below(tables))
-            });
+            self.change(|layer| layer.add(later));
         }
+    }
+
+    /// Reads the tables anew, after every commit: whoever reads an older one keeps the pages of that moment from being used
+    /// again, and every commit leaves some behind.
+    pub(super) fn read_anew(&self, tables: Reading) {
+        self.change(|layer| layer.replace_below(Arc::new(tables)));
     }
 
     /// Reads `tables`, in which all changes have been made but the `late` ones.

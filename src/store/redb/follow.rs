@@ -9,7 +9,6 @@ use std::vec;
 
 use super::guard;
 use super::journal;
-use super::layer::Changes;
 use super::tables::{Reading, Writing};
 use super::writer::{Failed, Writer, transact};
 use crate::clock::Timestamp;
@@ -57,7 +56,7 @@ impl Writer {
             committed.rest_on(tables, late);
             self.journal.forget(follow.end, follow.bytes);
         } else {
-            committed.add(Changes::default(), Some(tables));
+            committed.read_anew(tables);
             self.following = Some(follow);
         }
         Ok(())
@@ -81,7 +80,7 @@ impl Writer {
     /// is in the journal, and goes on to be read there until the tables follow, whatever they hold meanwhile.
     pub(super) fn sweep(&mut self, now: Timestamp) -> Result<usize, Failed> {
         let seen = self.write(|_, transaction| rows::sweep(&mut Writing::begin(transaction)?, now, SWEEP))?;
-        self.committed.add(Changes::default(), Some(Reading::begin(&self.database)?));
+        self.committed.read_anew(Reading::begin(&self.database)?);
         Ok(seen)
     }
 

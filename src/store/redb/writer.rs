@@ -142,9 +142,12 @@ impl Writer {
         if self.following.is_some() {
             self.owed += 2 * changes.len();
         }
-        // Before anybody hears of it: they read what they wrote. Tables that cannot be read anew this time can be the next
-        // time; the rows in them are the same.
-        committed.add(changes, Reading::begin(&self.database).ok());
+        // Before anybody hears of it: they read what they wrote.
+        committed.add(changes);
+        // If they cannot be read this time, they can be the next time; the rows in them are the same.
+        if let Ok(tables) = Reading::begin(&self.database) {
+            committed.read_anew(tables);
+        }
         Ok(())
     }
 

@@ -96,6 +96,10 @@ impl Backend for Watched {
         self.reach()?.members(group).await
     }
 
+    async fn count(&self, group: &str) -> Result<usize> {
+        self.reach()?.count(group).await
+    }
+
     async fn remove_group(&self, group: &str) -> Result<()> {
         self.write()?.remove_group(group).await
     }

@@ -134,6 +134,10 @@ impl Backend for Memory {
             .collect())
     }
 
+    async fn count(&self, group: &str) -> Result<usize> {
+        Ok(self.members(group).await?.len())
+    }
+
     async fn remove_group(&self, group: &str) -> Result<()> {
         self.answer()?;
         self.rows.lock().unwrap().retain(|_, (_, groups)| !groups.iter().any(|name| name == group));

@@ -136,7 +136,6 @@ type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
 
 const EARLIER_ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows");
 const EARLIER_LISTS: TableDefinition<(&str, &str), ()> = TableDefinition::new("lists");
-
 const EARLIER_JOURNAL: TableDefinition<u64, Vec<(&str, Option<Stored>)>> = TableDefinition::new("journal");
 
 /// How much is in each table of a file that nobody has open.
