@@ -9,23 +9,23 @@ use anyhow::{Context, Result};
 
 use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
+use crate::document::kept_metadata::KeptMetadata;
 use crate::issuer::{Issuer, Lifetimes, Services};
 use crate::key::older_redis::OlderRedis;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
+use crate::origin::{Origin, canonical, covers};
 use crate::outgoing::Outgoing;
+use crate::page::Pages;
+use crate::page::views::Views;
 use crate::random::{Random, Series};
 use crate::registry::tenant::Tenant;
 use crate::registry::{Registry, Snapshot};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
-use crate::web::forwarded::{Origin, canonical, covers};
-use crate::web::kept_metadata::KeptMetadata;
-use crate::web::pages::Pages;
-use crate::web::turned_away::TurnedAway;
-use crate::web::views::Views;
+use crate::turned_away::TurnedAway;
 
 /// A family of refresh tokens that is used all the time and has no cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use uitsmijter::login::{password, script};
+use uitsmijter::page::views;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::document::Document;
 use uitsmijter::registry::file::Folder;
@@ -15,7 +16,6 @@ use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::registry::{Registry, Severity};
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
-use uitsmijter::web::views;
 use zeroize::Zeroizing;
 
 mod healthcheck;

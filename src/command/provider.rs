@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use uitsmijter::login::Credentials;
 use uitsmijter::login::provider::script_of;
 use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
-use uitsmijter::login::{Credentials, Identity};
+use uitsmijter::session::Identity;
 use uitsmijter::settings::{Log, LogLevel, Settings};
 
 /// What is asked, of whom.

@@ -8,14 +8,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::grant::device_code::{self, Waiting};
 use crate::issuer::Issuer;
 use crate::login::attempts::Limit;
-use crate::login::interaction::{Interaction, Resume};
-use crate::login::session::Session;
+use crate::page::{ActivateError, Page};
 use crate::protocol::error::{OAuthError, Result};
+use crate::session::Session;
+use crate::session::interaction::{Interaction, Resume};
 use crate::store::Loaded;
 use crate::web::cookies::Cookies;
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
-use crate::web::pages::{ActivateError, Page};
 use crate::web::steps;
 
 /// §5.1: how many codes one person may try; each form that is sent counts, the right ones too.

@@ -4,7 +4,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::web::assets;
+use crate::page::assets;
 use crate::web::error::not_found;
 
 /// The file; 304 when the browser has it already.

@@ -6,13 +6,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::authorization_code;
 use crate::issuer::Issuer;
-use crate::login::consent::Consent;
-use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
-use crate::login::session::Session;
 use crate::metrics::OfTenant;
 use crate::protocol::authorization::{AuthorizationRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::session::Session;
+use crate::session::consent::Consent;
+use crate::session::interaction::{Interaction, PendingAuthorization, Resume};
 use crate::store::Batch;
 use crate::token::id_token;
 use crate::web::callback::Callback;

@@ -7,18 +7,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::authorization_code::asked_scope;
 use crate::issuer::Issuer;
-use crate::login::consent::Consent;
-use crate::login::interaction::{Interaction, PendingAuthorization, Resume};
-use crate::login::session::Session;
+use crate::page::Page;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
+use crate::session::Session;
+use crate::session::consent::Consent;
+use crate::session::interaction::{Interaction, PendingAuthorization, Resume};
 use crate::store::Loaded;
 use crate::web::callback::Callback;
 use crate::web::cookies::Cookies;
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
-use crate::web::pages::Page;
 use crate::web::steps;
 
 /// A consent that waits for its person.

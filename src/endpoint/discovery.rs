@@ -7,17 +7,18 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::document;
 use crate::grant::authorization_code;
 use crate::issuer::Issuer;
+use crate::page::locale::Locale;
 use crate::protocol::client_keys;
 use crate::protocol::error::Result;
 use crate::protocol::jwk::Algorithm;
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::token::GrantType;
 use crate::token::claims;
-use crate::web::locale::Locale;
+use crate::web::cors;
 use crate::web::trace::span_of;
-use crate::web::{cors, document};
 
 /// The tenant's document, aggregated from its clients. Nothing of another tenant is in it.
 pub async fn get(State(app): State<App>, issuer: Result<Issuer, Response>, request: Request) -> Response {

@@ -7,15 +7,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::app::App;
 use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
-use crate::login::session::Session;
 use crate::metrics::OfTenant;
+use crate::page::{Demo, OpenSession, Page, Person};
 use crate::protocol::error::{OAuthError, Result};
 use crate::registry::demo;
-use crate::sign_out;
+use crate::session::Session;
+use crate::sso::sign_out;
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
-use crate::web::pages::{Demo, OpenSession, Page, Person};
 
 /// How many sessions are listed; somebody with more signs out everywhere.
 const LISTED: usize = 20;

@@ -10,15 +10,15 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
-use crate::login::participant::Participant;
-use crate::login::session::Session;
 use crate::metrics::OfTenant;
+use crate::origin::Origin;
 use crate::protocol::error::Result;
-use crate::sign_out;
+use crate::session::Session;
+use crate::session::participant::Participant;
+use crate::sso::sign_out;
 use crate::store::Loaded;
 use crate::web::cookies::{Cookies, SetCookie};
 use crate::web::error::{UNKNOWN_HOST, said};
-use crate::web::forwarded::Origin;
 use crate::web::original_url::OriginalUrl;
 
 /// How often the login provider is asked whether a person may stay; in between a session is not prolonged either.

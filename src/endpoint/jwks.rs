@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
+use crate::document;
 use crate::issuer::Issuer;
 use crate::metrics::Status;
+use crate::web::cors;
 use crate::web::trace::span_of;
-use crate::web::{cors, document};
 
 /// The tenant's public keys, the signing one first, as they were last written down: nothing is computed here.
 pub async fn get(issuer: Result<Issuer, Response>, request: Request) -> Response {

@@ -5,19 +5,20 @@ use axum::response::{IntoResponse, Redirect, Response};
 use zeroize::Zeroizing;
 
 use crate::issuer::Issuer;
-use crate::login::interaction::{Interaction, Resume};
-use crate::login::session::Session;
-use crate::login::{Credentials, Identity};
+use crate::login::Credentials;
+use crate::page::{LoginError, Page};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::sign_in::{SignIn, sign_in};
-use crate::sign_out;
+use crate::session::Identity;
+use crate::session::Session;
+use crate::session::interaction::{Interaction, Resume};
+use crate::sso::sign_in::{SignIn, sign_in};
+use crate::sso::sign_out;
 use crate::store::Batch;
 use crate::web::browser_hint::browser_hint;
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
-use crate::web::pages::{LoginError, Page};
 use crate::web::steps;
 
 /// How many applications behind the interceptor one session remembers.

@@ -6,17 +6,17 @@ use url::Url;
 
 use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
-use crate::login::interaction::{Interaction, Resume};
-use crate::login::session::Session;
 use crate::metrics::OfTenant;
+use crate::page::Page;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::sign_out;
+use crate::session::Session;
+use crate::session::interaction::{Interaction, Resume};
+use crate::sso::sign_out;
 use crate::token::id_token::{self, Hint};
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::page_context::PageContext;
-use crate::web::pages::Page;
 use crate::web::steps;
 
 /// A request to sign out, checked.

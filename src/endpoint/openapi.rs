@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::document;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
-use crate::web::document;
 use crate::web::error::not_found;
 
 /// Written by hand; a test compares it with the route table.

@@ -9,13 +9,13 @@ use super::{begin, check_grant, check_targets, is_listed, narrowed_audience, per
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::session::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::pkce::{ChallengeMethod, CodeChallenge};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
+use crate::session::Session;
 use crate::store::{Batch, Consumed, Record};
 use crate::token::grant_record::ends_with;
 use crate::token::{Authorization, Grant, Person, claims};

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{begin, check_grant, check_targets, narrowed_audience, permitted_scope, user_code, with_provider_scopes};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::session::{Session, everything_of};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
+use crate::session::record::{Session, everything_of};
 use crate::store::{Batch, Loaded, Record, digest};
 use crate::token::{Authorization, Grant, Person};
 

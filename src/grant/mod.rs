@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::issuer::Issuer;
-use crate::login::participant::Participant;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::{GrantRequest, GrantType, TokenRequest};
 use crate::registry::client::Client;
+use crate::session::participant::Participant;
 use crate::store::Batch;
 use crate::token::{Authorization, Grant, PersonalAuthorization, refresh_token as family};
 

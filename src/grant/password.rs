@@ -11,7 +11,7 @@ use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
-use crate::sign_in::{SignIn, sign_in};
+use crate::sso::sign_in::{SignIn, sign_in};
 use crate::token::{Authorization, Grant, Person, PersonalAuthorization};
 
 /// Signs a person in with the credentials that the client collected. Gives no refresh token.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{check_targets, impersonal, is_listed, is_personal, permitted_scope};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::session::Session;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token_exchange::{TokenExchange, TokenKind};
 use crate::registry::client::Client;
+use crate::session::Session;
 use crate::token::access_token::{self, Actor, Living};
 use crate::token::{Authorization, Exchanged, Grant, PersonalAuthorization, id_token};
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 
+use super::Credentials;
 use super::password::{PasswordChecker, cost};
 use super::script::{Script, ScriptError, ScriptLimits, ScriptPool};
-use super::{Credentials, Identity};
 use crate::protocol::error::Unavailable;
 use crate::registry::tenant::{Tenant, User};
+use crate::session::Identity;
 
 /// Who may sign in, and who may stay. Cheap to clone.
 #[derive(Clone)]

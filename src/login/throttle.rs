@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt_count::{Count, Rule, add, give_back, take, waiting};
 use super::attempts::Limit;
-use super::session::everything_of;
 use crate::clock::Timestamp;
+use crate::session::record::everything_of;
 use crate::store::{Batch, Record, Store};
 
 /// How much is free, and how long the longest delay is.

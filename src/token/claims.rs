@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::login::Identity;
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
+use crate::session::Identity;
 
 /// What kind of value a standard claim has (§5.1).
 #[derive(Clone, Copy)]

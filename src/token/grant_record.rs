@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::Authorization;
 use crate::clock::Timestamp;
 use crate::issuer::{Issuer, signer};
-use crate::login::Identity;
-use crate::login::session::{everything_of, grants_of_session};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
+use crate::session::Identity;
+use crate::session::record::{everything_of, grants_of_session};
 use crate::store::{Batch, Loaded, Record, group};
 
 /// A living grant. As long as it is in the store, its tokens are good; whoever removes it ends them.

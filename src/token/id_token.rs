@@ -11,10 +11,10 @@ use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
 use crate::key::{Expired, TenantSigner, VerifyError};
-use crate::login::session::Session;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::jwk::Algorithm;
 use crate::registry::client::Client;
+use crate::session::Session;
 
 #[derive(Serialize)]
 struct Claims<'a> {

@@ -9,9 +9,9 @@ use super::id_token::algorithm;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
-use crate::login::participant::Participant;
 use crate::protocol::error::Result;
 use crate::registry::client::Client;
+use crate::session::participant::Participant;
 
 /// §4 recommends two minutes at most.
 const LIFETIME: Duration = Duration::from_secs(120);

@@ -11,11 +11,11 @@ use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TenantSigner;
-use crate::login::session::Session;
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::Result;
 use crate::protocol::scope::Scope;
 use crate::recent::Recent;
+use crate::session::Session;
 use crate::store::digest;
 
 /// How many passes are kept per generation; a pass is about a kilobyte.

@@ -8,9 +8,9 @@ use url::Url;
 
 use super::error::log;
 use super::page_context::PageContext;
-use super::pages::Page;
 use crate::audit;
 use crate::issuer::Issuer;
+use crate::page::Page;
 use crate::protocol::authorization::{ResponseMode, with_way_back};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;

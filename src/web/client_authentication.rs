@@ -1,79 +1,29 @@
-//! How a client proves who it is: RFC 6749 §2.3, RFC 7523 §2.2, OIDC Core §9.
-
-use std::sync::Arc;
+//! What a client presents to prove who it is, as headers and forms carry it: RFC 6749 §2.3, RFC 7521 §4.2.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::audit;
-use crate::client_assertion;
+use crate::client::assertion;
+use crate::client::authentication::{Presented, Proof};
 use crate::issuer::Issuer;
-use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::{Parameters, form_decode};
-use crate::registry::client::{AuthMethod, Client};
-
-/// How a client presented itself.
-struct Presented {
-    client_id: String,
-    proof: Proof,
-}
-
-/// What it offered as proof.
-enum Proof {
-    Nothing,
-    Secret(String, AuthMethod),
-    Assertion(String),
-}
-
-/// The client that a request comes from: proven, or public and named.
-///
-/// Errors: `invalid_client`; `invalid_request` when it is not clear which way of proving was meant.
-pub(super) async fn authenticate(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Arc<Client>> {
-    let presented = present(issuer, headers, parameters)?;
-    let named = presented.client_id.clone();
-    prove(issuer, presented).await.inspect_err(|error| {
-        if error.code == ErrorCode::InvalidClient {
-            audit::client_refused(&issuer.tenant.name, &named, &error.description);
-            if let Ok(client) = issuer.known_client(&named) {
-                issuer.metrics.denied.add(&issuer.tenant.name, &client.ident);
-            }
-        }
-    })
-}
-
-async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
-    let client = issuer.known_client(&presented.client_id)?;
-    tracing::Span::current().record("client", &*client.ident);
-    let refused = || OAuthError::invalid_client("client authentication failed");
-    let other_method = || OAuthError::invalid_client("the client must use its registered authentication method");
-    match (client.auth_method, presented.proof) {
-        (AuthMethod::None, Proof::Nothing) => Ok(client),
-        (AuthMethod::PrivateKeyJwt, Proof::Assertion(assertion)) => {
-            client_assertion::verify(issuer, &client, &assertion).await?;
-            Ok(client)
-        }
-        // A public client has no secret to compare, and pretending that any would do helps nobody.
-        (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
-        (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
-            Some(secret) if issuer.login.passwords().verify_secret(secret, presented).await => Ok(client),
-            _ => Err(refused()),
-        },
-        (_, Proof::Secret(..) | Proof::Assertion(_)) => Err(other_method()),
-    }
-}
+use crate::registry::client::AuthMethod;
 
 /// RFC 6749 §2.3: one method per request.
-fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
+///
+/// Errors: `invalid_client`; `invalid_request` when it is not clear which method was meant.
+pub(super) fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
     let form_id = parameters.owned("client_id")?;
     let form_secret = parameters.owned("client_secret")?;
-    let assertion = assertion(parameters)?;
+    let jwt = client_assertion(parameters)?;
     let header = headers.get(header::AUTHORIZATION);
     let headers = headers.get_all(header::AUTHORIZATION).iter().count();
-    if usize::from(form_secret.is_some()) + usize::from(assertion.is_some()) + headers > 1 {
+    if usize::from(form_secret.is_some()) + usize::from(jwt.is_some()) + headers > 1 {
         return Err(OAuthError::invalid_request("only one way of client authentication may be used"));
     }
-    let (named, proof) = match (header, form_secret, assertion) {
+    let (named, proof) = match (header, form_secret, jwt) {
         (Some(value), ..) => {
             let (client_id, secret) = basic(value)?;
             let proof = secret.map(|secret| Proof::Secret(secret, AuthMethod::ClientSecretBasic));
@@ -81,7 +31,7 @@ fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Res
         }
         (None, Some(secret), _) => (None, Proof::Secret(secret, AuthMethod::ClientSecretPost)),
         // RFC 7521 §4.2: client_id is not needed, the assertion says whose it is.
-        (None, None, Some(assertion)) => (client_assertion::claimed_client(&assertion), Proof::Assertion(assertion)),
+        (None, None, Some(jwt)) => (assertion::claimed_client(&jwt), Proof::Assertion(jwt)),
         (None, None, None) => (None, Proof::Nothing),
     };
     match (named, form_id) {
@@ -94,11 +44,11 @@ fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Res
 }
 
 /// RFC 7521 §4.2.
-fn assertion(parameters: &Parameters) -> Result<Option<String>> {
+fn client_assertion(parameters: &Parameters) -> Result<Option<String>> {
     match (parameters.one("client_assertion_type")?, parameters.owned("client_assertion")?) {
         (None, None) => Ok(None),
-        (Some(client_assertion::TYPE), Some(assertion)) => Ok(Some(assertion)),
-        (Some(client_assertion::TYPE), None) => Err(OAuthError::invalid_request("client_assertion is missing")),
+        (Some(assertion::TYPE), Some(assertion)) => Ok(Some(assertion)),
+        (Some(assertion::TYPE), None) => Err(OAuthError::invalid_request("client_assertion is missing")),
         (Some(_), _) => Err(OAuthError::invalid_client("client_assertion_type is not supported")),
         (None, Some(_)) => Err(OAuthError::invalid_request("client_assertion_type is missing")),
     }

@@ -6,9 +6,10 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::client_authentication::authenticate;
+use super::client_authentication::present;
 use super::form::Form;
 use crate::app::App;
+use crate::client::authentication::authenticate;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
@@ -46,7 +47,7 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
         let headers = parts.headers.clone();
         let Form(parameters) = Form::from_request(Request::from_parts(parts, body), app).await?;
         let read = async {
-            let client = authenticate(&issuer, &headers, &parameters).await?;
+            let client = authenticate(&issuer, present(&issuer, &headers, &parameters)?).await?;
             let form = T::from_parameters(&parameters)?;
             Ok(Self { issuer: issuer.clone(), client, form })
         };

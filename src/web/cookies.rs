@@ -10,11 +10,11 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
 
-use super::forwarded::{Origin, covers};
 use crate::app::App;
 use crate::issuer::Issuer;
-use crate::login::session::Session;
+use crate::origin::{Origin, covers};
 use crate::protocol::error::Result;
+use crate::session::Session;
 use crate::store::{Loaded, digest};
 
 /// The session's cookie. Operators' proxies and applications know this name.

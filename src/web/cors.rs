@@ -5,8 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::forwarded::Origin;
 use crate::app::App;
+use crate::origin::Origin;
 
 const ANYONE: HeaderValue = HeaderValue::from_static("*");
 

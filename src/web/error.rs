@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::page_context::PageContext;
-use super::pages::Page;
 use crate::app::App;
+use crate::page::Page;
 use crate::protocol::error::OAuthError;
 
 /// What a drawn error said, kept beside the response so that a page can say it too.

@@ -8,9 +8,9 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::error::{UNKNOWN_HOST, bad_host, unknown_host};
-use super::forwarded::{Origin, client_address};
 use crate::app::App;
 use crate::issuer::Issuer;
+use crate::origin::{Origin, client_address};
 
 /// Whom a request is for. It is found out once, by the layer that writes the log, and kept beside the request.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use url::Url;
 
-use super::forwarded::{is_trusted, peer};
+use crate::origin::{is_trusted, peer};
 use crate::settings::Settings;
 
 /// What a browser wanted from an application, as the application's proxy tells it.

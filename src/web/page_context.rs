@@ -7,12 +7,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::forwarded::Origin;
-use super::locale::Locale;
-use super::look::Look;
-use super::pages::{Page, Pages, View, content_security_policy};
 use super::trace::RequestId;
 use crate::app::App;
+use crate::origin::Origin;
+use crate::page::locale::Locale;
+use crate::page::look::Look;
+use crate::page::{Page, Pages, View, content_security_policy};
 use crate::protocol::error::OAuthError;
 
 /// The person's language, the tenant's look, and the pages.

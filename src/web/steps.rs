@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::cookies::Cookies;
 use crate::issuer::Issuer;
-use crate::login::interaction::{Interaction, LIFETIME, Resume};
 use crate::protocol::error::Result;
+use crate::session::interaction::{Interaction, LIFETIME, Resume};
 use crate::store::{Batch, Loaded};
 
 /// Stores what is interrupted, with the languages that were wished for, and sends the browser to

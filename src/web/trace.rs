@@ -9,11 +9,11 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, Span};
 
-use super::forwarded::client_address;
 use super::host::Addressee;
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, Route, Timed};
+use crate::origin::client_address;
 use crate::telemetry;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -52,7 +52,7 @@ def no_request_is_lost_in_a_rolling_update(release):
     # Every values file but one leaves it at its default, and this is a Kubernetes that knows it.
     sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert sleep >= 5, "balancers have to hear first that the pod goes"
-    text = source("server.rs")
+    text = source("server/mod.rs")
     seconds = sum(int(re.search(rf"{name}: Duration = Duration::from_secs\((\d+)\)", text)[1]) for name in ("NOTICE", "DRAIN"))
     assert release.server()["terminationGracePeriodSeconds"] > seconds + sleep, "the kubelet would kill a server that drains"
 

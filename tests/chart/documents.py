@@ -99,7 +99,7 @@ def the_try_out_names_what_is_there():
     assert services["traefik"]["ports"] == [f'127.0.0.1:8080:{entry.rpartition(":")[2]}']
     assert server["PUBLIC_DOMAIN"] == "localhost:8080", "where a browser finds it"
     grace = int(services["uitsmijter"]["stop_grace_period"].removesuffix("s"))
-    drain = re.search(r"DRAIN: Duration = Duration::from_secs\((\d+)\)", (ROOT / "src/server.rs").read_text())
+    drain = re.search(r"DRAIN: Duration = Duration::from_secs\((\d+)\)", (ROOT / "src/server/mod.rs").read_text())
     assert grace > int(drain[1]), "the engine would kill a server that drains"
     chart = yaml.safe_load((CHART / "values.yaml").read_text())["redis"]["image"]
     assert services["redis"]["image"] == f'{chart["repository"]}:{chart["tag"]}', "the same Redis as in the chart"

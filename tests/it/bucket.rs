@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use uitsmijter::web::views::follow;
+use uitsmijter::page::views::follow;
 
 use crate::harness::TestServer;
 use crate::harness::lines::{self, Lines};

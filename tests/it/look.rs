@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use uitsmijter::web::views;
+use uitsmijter::page::views;
 
 use crate::harness::server::{ACME, GLOBEX};
 use crate::harness::{Browser, TestServer, fixtures};

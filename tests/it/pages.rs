@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, iter};
 
-use uitsmijter::web::assets;
-use uitsmijter::web::colour::Colour;
-use uitsmijter::web::locale::{Locale, Translations, places};
-use uitsmijter::web::look::Look;
-use uitsmijter::web::pages::{
+use uitsmijter::page::assets;
+use uitsmijter::page::colour::Colour;
+use uitsmijter::page::locale::{Locale, Translations, places};
+use uitsmijter::page::look::Look;
+use uitsmijter::page::{
     ActivateError, Demo, LoginError, OpenSession, Owner, Page, Pages, Person, View, content_security_policy,
 };
 

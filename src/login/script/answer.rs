@@ -5,9 +5,10 @@ use serde_json::Map;
 
 use super::engine::Question;
 use super::run::Run;
-use crate::login::{DEFAULT_ROLE, Identity};
+use crate::login::DEFAULT_ROLE;
 use crate::protocol::depth::{MAX_DEPTH, is_deeper_than};
 use crate::protocol::subject::is_subject;
+use crate::session::Identity;
 
 /// Longest role or scope, in characters.
 const MAX_NAME: usize = 255;

@@ -22,7 +22,8 @@ use super::places::Places;
 use super::secret::Secret;
 use super::worker::{self, Desk, Turn};
 use super::{LOGIN_CLASS, Script, ScriptLimits};
-use crate::login::{Credentials, Identity};
+use crate::login::Credentials;
+use crate::session::Identity;
 
 /// Runs login scripts, many at once, on a few threads of its own. Clones share the threads.
 #[derive(Clone)]

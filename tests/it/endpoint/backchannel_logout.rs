@@ -2,9 +2,9 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use uitsmijter::login::delivery::Delivery;
-use uitsmijter::login::participant::Participant;
-use uitsmijter::sign_out;
+use uitsmijter::session::delivery::Delivery;
+use uitsmijter::session::participant::Participant;
+use uitsmijter::sso::sign_out;
 
 use crate::harness::response::decoded;
 use crate::harness::{Application, Browser, Proxy, RelyingParty, TestServer, fixtures};
@@ -89,13 +89,13 @@ async fn the_end_of_everything_of_a_person_is_told_for_each_session() {
     for _ in 0..2 {
         sign_in(&server, &mut Browser::new(&server), "one").await;
     }
-    let origin = uitsmijter::web::forwarded::Origin { scheme: "https", authority: "login.acme.example".into() };
+    let origin = uitsmijter::origin::Origin { scheme: "https", authority: "login.acme.example".into() };
     let issuer = server.app.issuer(&origin).expect("a tenant");
-    uitsmijter::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
+    uitsmijter::sso::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
     let told = application.wait_for(2).await;
     let sid = |body: &String| decoded(&logout_token(body), 1)["sid"].to_string();
     assert_ne!(sid(&told[0]), sid(&told[1]));
-    uitsmijter::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
+    uitsmijter::sso::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(application.received().len(), 2, "nobody is told twice");
 }

@@ -1,9 +1,9 @@
 //! Two tenants, one server: whatever belongs to one is nothing at the other, at every endpoint.
 
 use serde_json::json;
-use uitsmijter::login::participant::Participant;
+use uitsmijter::origin::Origin;
+use uitsmijter::session::participant::Participant;
 use uitsmijter::token::logout_token;
-use uitsmijter::web::forwarded::Origin;
 
 use crate::harness::fixtures::{self, CALLBACK, SECRET};
 use crate::harness::relying_party::VERIFIER;

@@ -3,10 +3,10 @@
 /// A path that a file names: its segments from the crate's root, without `crate` itself.
 pub(super) type Import = Vec<String>;
 
-/// Every path in `text` that begins with `crate`, `super`, `self` or our own name, wherever it stands. Groups and
-/// `super::super` are resolved; `module` is the file's own place, like `["web", "pages"]`. Comments and strings do not
-/// count.
-pub(super) fn imports(text: &str, module: &[&str]) -> Vec<Import> {
+/// Every path in `text` that begins with `crate`, `super`, `self`, our own name or that of a child of the file, wherever
+/// it stands. Groups and `super::super` are resolved; `module` is the file's own place, like `["web", "form"]`. Comments
+/// and strings do not count.
+pub(super) fn imports(text: &str, module: &[&str], is_child: &dyn Fn(&str) -> bool) -> Vec<Import> {
     let tokens = tokens(&without_text(text));
     let mut reader = Reader { tokens: &tokens, at: 0, found: Vec::new() };
     let mut place: Vec<String> = module.iter().map(ToString::to_string).collect();
@@ -29,6 +29,9 @@ pub(super) fn imports(text: &str, module: &[&str]) -> Vec<Import> {
                 (depth, reader.at) = (depth.saturating_sub(1), reader.at + 1);
             }
             "crate" | "super" | "self" | "uitsmijter" if reader.begins_a_path() => reader.path(&place),
+            name if is_child(name) && reader.begins_a_path() => {
+                reader.tree(module.iter().map(ToString::to_string).collect())
+            }
             _ => reader.at += 1,
         }
     }
@@ -188,7 +191,7 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 fn paths(text: &str, module: &[&str]) -> Vec<String> {
-    imports(text, module).iter().map(|path| path.join("::")).collect()
+    imports(text, module, &|_| false).iter().map(|path| path.join("::")).collect()
 }
 
 #[test]

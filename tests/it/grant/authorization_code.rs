@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
-use uitsmijter::login::session::Session;
+use uitsmijter::session::Session;
 
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD};
 use crate::harness::relying_party::VERIFIER;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uitsmijter::login::session::Session;
+use uitsmijter::session::Session;
 
 use crate::harness::fixtures;
 use crate::harness::server::GLOBEX;
@@ -153,6 +153,6 @@ async fn an_allowed_device_outlives_the_browsers_session_and_not_the_person() {
     browser.post("/logout", &[("interaction", &question.hidden("interaction"))]).await.expect_page(200);
     let again = device.client.refresh(&refresh_token).await.expect(200).member("refresh_token");
     let store = server.app.store.within("acme");
-    uitsmijter::login::session::Session::end_everywhere(&store, "acme-ada").await.expect("an end");
+    uitsmijter::session::record::Session::end_everywhere(&store, "acme-ada").await.expect("an end");
     device.client.refresh(&again).await.expect_error(400, "invalid_grant");
 }

@@ -22,7 +22,7 @@ use uitsmijter::registry::file::Folder;
 use uitsmijter::registry::kubernetes::Cluster;
 use uitsmijter::registry::reload::Loader;
 use uitsmijter::registry::resources::ResourceSettings;
-use uitsmijter::resource_status::ResourceStatus;
+use uitsmijter::server::resource_status::ResourceStatus;
 
 use crate::harness::TestServer;
 use crate::harness::api_server::ApiServer;

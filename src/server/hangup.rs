@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::certificate::Certificate;
 use crate::log::Volume;
 use crate::registry::reload::Loader;
+use crate::server::certificate::Certificate;
 use crate::settings::Settings;
 
 /// Reads the settings as they were read at start.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
-use super::document;
+use super::etag;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::protocol::jwk::Algorithm;
@@ -54,7 +54,7 @@ impl KeptMetadata {
             return Ok((kept.body, kept.etag));
         }
         let body = Bytes::from(compose()?);
-        let etag: Arc<str> = document::etag(&body).into();
+        let etag: Arc<str> = etag(&body).into();
         let declared = Arc::downgrade(&issuer.snapshot);
         let tenant = issuer.tenant.name.clone();
         let composed =

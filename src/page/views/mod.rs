@@ -9,7 +9,7 @@ use anyhow::Result;
 use arc_swap::ArcSwap;
 
 use super::locale::Translations;
-use super::pages::{Owner, Pages};
+use super::{Owner, Pages};
 use crate::metrics::{Metrics, OfTenant};
 use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity};

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::LARGEST;
-use crate::web::locale::{Locale, Translations, Words, places};
+use crate::page::locale::{Locale, Translations, Words, places};
 
 /// What was found: the sentences that can be shown, and what is left out, by file and reason.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+pub mod kept_metadata;
+
 /// A JSON document with a strong entity tag; 304 when the sender has it already.
 ///
 /// `max_age` is how long a cache may keep it without asking.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::session::everything_of;
+use super::record::everything_of;
 use crate::clock::Timestamp;
 use crate::protocol::scope::Scope;
 use crate::store::{Record, Store};

@@ -2,8 +2,8 @@
 
 use url::{Host, Url};
 
-use crate::web::page::Page;
-use crate::web::pages::View;
+use crate::page::Page;
+use crate::page::View;
 
 /// The value of `Content-Security-Policy` for `page`.
 ///

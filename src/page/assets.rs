@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 
-use crate::web::colour::Colour;
+use crate::page::colour::Colour;
 
 /// One file under `/static/`.
 #[derive(Clone, Debug)]

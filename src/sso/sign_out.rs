@@ -7,11 +7,11 @@ use tracing::Instrument;
 
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::delivery::Delivery;
-use crate::login::participant::Participant;
-use crate::login::session::Session;
 use crate::protocol::error::Result;
 use crate::registry::client::Client;
+use crate::session::Session;
+use crate::session::delivery::Delivery;
+use crate::session::participant::Participant;
 use crate::store::Store;
 use crate::telemetry;
 use crate::token::logout_token;

@@ -15,20 +15,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+pub mod certificate;
+pub mod hangup;
+pub mod resource_status;
+
+use self::certificate::Certificate;
+use self::hangup::Hangup;
+use self::resource_status::ResourceStatus;
 use crate::app::App;
-use crate::certificate::Certificate;
 use crate::endpoint;
 use crate::endpoint::health;
 use crate::endpoint::webhook::{self, Judge};
-use crate::hangup::Hangup;
-use crate::login::delivery::Delivery;
+use crate::page::views::follow;
 use crate::random::Random;
 use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
-use crate::resource_status::ResourceStatus;
+use crate::session::delivery::Delivery;
 use crate::settings::{Tls, Webhook};
-use crate::sign_out;
-use crate::web::views::follow;
+use crate::sso::sign_out;
 
 /// How often the policy looks at the keys.
 const TICK: Duration = Duration::from_secs(30);

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::audit;
 use crate::issuer::Issuer;
+use crate::login::Credentials;
 use crate::login::throttle::{self, Admission, Attempt};
-use crate::login::{Credentials, Identity};
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
+use crate::session::Identity;
 use crate::store::Batch;
 
 /// How it went.

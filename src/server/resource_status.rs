@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::login::session::all_sessions;
 use crate::registry::client::Client;
 use crate::registry::resources::{StatusSource, TenantFigures};
 use crate::registry::{Problem, Snapshot};
+use crate::session::record::all_sessions;
 use crate::store::{Record, Store};
 use crate::token::grant_record::grants_of_client;
 

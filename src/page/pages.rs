@@ -11,13 +11,11 @@ use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tracing::warn;
 
-pub use crate::web::page::{ActivateError, Demo, Fields, LoginError, OpenSession, Page, Person};
-pub use crate::web::page_policy::content_security_policy;
-
-use crate::web::assets;
-use crate::web::locale::{Locale, Translations, Words, fill};
-use crate::web::look::Look;
-use crate::web::template_shape;
+use super::assets;
+use super::content::Page;
+use super::locale::{Locale, Translations, Words, fill};
+use super::look::Look;
+use super::template_shape;
 
 /// What one page may cost: a unit is an instruction or 64 bytes of text. Each page of ours needs less than 400.
 const FUEL: u64 = 50_000;

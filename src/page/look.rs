@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use url::Url;
 
+use crate::page::colour::Colour;
 use crate::registry::tenant::Tenant;
-use crate::web::colour::Colour;
 
 /// What a tenant may change by settings. Everything is optional.
 #[derive(Clone, Debug, Default, Deserialize)]

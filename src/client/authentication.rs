@@ -1,0 +1,63 @@
+//! How a client proves who it is: RFC 6749 §2.3, RFC 7523 §2.2, OIDC Core §9.
+
+use std::sync::Arc;
+
+use super::assertion;
+use crate::audit;
+use crate::issuer::Issuer;
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::registry::client::{AuthMethod, Client};
+
+/// How a client presented itself.
+pub struct Presented {
+    /// The client it says it is.
+    pub client_id: String,
+    /// What it offers as proof.
+    pub proof: Proof,
+}
+
+/// What it offered as proof.
+pub enum Proof {
+    /// Nothing: a public client.
+    Nothing,
+    /// A secret, and the method by which it came.
+    Secret(String, AuthMethod),
+    /// A signed JWT (RFC 7523 §2.2).
+    Assertion(String),
+}
+
+/// The client that presented itself: proven, or public and named.
+///
+/// Errors: `invalid_client`.
+pub async fn authenticate(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
+    let named = presented.client_id.clone();
+    prove(issuer, presented).await.inspect_err(|error| {
+        if error.code == ErrorCode::InvalidClient {
+            audit::client_refused(&issuer.tenant.name, &named, &error.description);
+            if let Ok(client) = issuer.known_client(&named) {
+                issuer.metrics.denied.add(&issuer.tenant.name, &client.ident);
+            }
+        }
+    })
+}
+
+async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
+    let client = issuer.known_client(&presented.client_id)?;
+    tracing::Span::current().record("client", &*client.ident);
+    let refused = || OAuthError::invalid_client("client authentication failed");
+    let other_method = || OAuthError::invalid_client("the client must use its registered authentication method");
+    match (client.auth_method, presented.proof) {
+        (AuthMethod::None, Proof::Nothing) => Ok(client),
+        (AuthMethod::PrivateKeyJwt, Proof::Assertion(jwt)) => {
+            assertion::verify(issuer, &client, &jwt).await?;
+            Ok(client)
+        }
+        // A public client has no secret to compare, and pretending that any would do helps nobody.
+        (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
+        (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
+            Some(secret) if issuer.login.passwords().verify_secret(secret, presented).await => Ok(client),
+            _ => Err(refused()),
+        },
+        (_, Proof::Secret(..) | Proof::Assertion(_)) => Err(other_method()),
+    }
+}

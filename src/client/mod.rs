@@ -1,0 +1,4 @@
+//! Who a client is, and how it proves that.
+
+pub mod assertion;
+pub mod authentication;

@@ -1,0 +1,4 @@
+//! Single sign-on: how a session begins, how long it may stay, and how it ends for everyone who took part.
+
+pub mod sign_in;
+pub mod sign_out;
