@@ -72,14 +72,6 @@ impl Deref for App {
     }
 }
 
-impl Deref for Parts {
-    type Target = Services;
-
-    fn deref(&self) -> &Services {
-        &self.services
-    }
-}
-
 impl App {
     /// Opens the store and readies everything. Starts no task and listens to nothing.
     pub async fn open(

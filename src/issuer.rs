@@ -1,7 +1,6 @@
 //! The server as one tenant's clients see it: the context of every rule.
 
 use std::net::IpAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,18 +73,10 @@ pub struct Issuer {
     pub caller: Option<IpAddr>,
 }
 
-impl Deref for Issuer {
-    type Target = Services;
-
-    fn deref(&self) -> &Services {
-        &self.services
-    }
-}
-
 impl Issuer {
     /// The present.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.services.clock.now()
     }
 
     /// The absolute URL of a path of this server.
@@ -95,7 +86,7 @@ impl Issuer {
 
     /// The tenant's hand that signs; the key is made at its first use.
     pub async fn signer(&self) -> Result<Arc<TenantSigner>> {
-        Ok(signer(&self.keys, &self.tenant).await?)
+        Ok(signer(&self.services.keys, &self.tenant).await?)
     }
 
     /// Whether `iss` is a name under which this tenant's tokens are made: the one of this request, the fixed one, or
@@ -129,12 +120,12 @@ impl Issuer {
 
     /// How long an access token of this client is good.
     pub fn access_token_lifetime(&self, client: &Client) -> Duration {
-        client.access_token_lifetime.unwrap_or(self.lifetimes.access_token)
+        client.access_token_lifetime.unwrap_or(self.services.lifetimes.access_token)
     }
 
     /// How long an unused refresh token of this client is good.
     pub fn refresh_token_lifetime(&self, client: &Client) -> Duration {
-        client.refresh_token_lifetime.unwrap_or(self.lifetimes.refresh_token)
+        client.refresh_token_lifetime.unwrap_or(self.services.lifetimes.refresh_token)
     }
 }
 

@@ -92,7 +92,7 @@ async fn signed_claims(issuer: &Issuer, client: &Client, assertion: &str) -> Res
 async fn keys(issuer: &Issuer, client: &Client, missing_in: Option<&Arc<ClientKeys>>) -> Result<Arc<ClientKeys>> {
     match (&client.jwks, &client.jwks_uri) {
         (Some(keys), _) => Ok(keys.clone()),
-        (None, Some(uri)) => issuer.client_keys.at(uri, missing_in, issuer.now()).await.map_err(|cause| {
+        (None, Some(uri)) => issuer.services.client_keys.at(uri, missing_in, issuer.now()).await.map_err(|cause| {
             OAuthError::invalid_client("the keys at the jwks_uri of the client cannot be fetched").because(cause)
         }),
         (None, None) => Err(OAuthError::invalid_client("the client has no keys")),

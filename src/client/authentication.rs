@@ -35,7 +35,7 @@ pub async fn authenticate(issuer: &Issuer, presented: Presented) -> Result<Arc<C
         if error.code == ErrorCode::InvalidClient {
             audit::client_refused(&issuer.tenant.name, &named, &error.description);
             if let Ok(client) = issuer.known_client(&named) {
-                issuer.metrics.denied.add(&issuer.tenant.name, &client.ident);
+                issuer.services.metrics.denied.add(&issuer.tenant.name, &client.ident);
             }
         }
     })
@@ -55,7 +55,7 @@ async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
         // A public client has no secret to compare, and pretending that any would do helps nobody.
         (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
         (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
-            Some(secret) if issuer.login.passwords().verify_secret(secret, presented).await => Ok(client),
+            Some(secret) if issuer.services.login.passwords().verify_secret(secret, presented).await => Ok(client),
             _ => Err(refused()),
         },
         (_, Proof::Secret(..) | Proof::Assertion(_)) => Err(other_method()),

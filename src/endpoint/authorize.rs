@@ -58,7 +58,7 @@ pub async fn get(
     headers: HeaderMap,
     Form(parameters): Form,
 ) -> Result<Response> {
-    issuer.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.services.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     // A client may call a parameter of its own by that name.
     let own = parameters.one("client_id")?.is_none();
     if let Some(id) = parameters.one("interaction")?.filter(|_| own) {

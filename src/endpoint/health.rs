@@ -85,7 +85,7 @@ async fn look(app: &App) -> Parts {
 async fn can_sign(app: &App, snapshot: &Snapshot) -> bool {
     let (mut good, mut looked_at) = (0, 0);
     for tenant in snapshot.tenants().take(LOOKED_AT) {
-        let can = match signer_with_keys(&app.keys, tenant).await {
+        let can = match signer_with_keys(&app.services.keys, tenant).await {
             Ok(None) => continue,
             Ok(Some(signer)) => signer.can_sign(),
             Err(_) => false,
@@ -97,7 +97,7 @@ async fn can_sign(app: &App, snapshot: &Snapshot) -> bool {
         good += usize::from(can);
     }
     match snapshot.tenants().next() {
-        Some(first) if looked_at == 0 => signer(&app.keys, first).await.is_ok_and(|signer| signer.can_sign()),
+        Some(first) if looked_at == 0 => signer(&app.services.keys, first).await.is_ok_and(|signer| signer.can_sign()),
         _ => good * 2 >= looked_at,
     }
 }

@@ -75,7 +75,7 @@ pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> R
         }
         None => return Err(OAuthError::invalid_request("session or everywhere is missing")),
     };
-    issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.services.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     audit::logout(&issuer.tenant.name, subject, "person", extent);
     let removal = SetCookies(if own { cookies.end_session() } else { Vec::new() });
     Ok((removal, [("cache-control", "no-store")], Redirect::to("/")).into_response())

@@ -32,7 +32,7 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     let (original, issuer, login) = match protected(&app, &parts) {
         Ok(found) => found,
         Err(description) => {
-            app.turned_away.tell(app.clock.now(), description, &named_host(&parts));
+            app.turned_away.tell(app.services.clock.now(), description, &named_host(&parts));
             return Ok(said(StatusCode::FORBIDDEN, "access_denied", description));
         }
     };
@@ -122,7 +122,7 @@ async fn stay(
     if !claimed.change(&issuer.store, cookie, &session).await? {
         return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
     }
-    match issuer.login.is_valid(&issuer.tenant, &claimed.identity.username).await {
+    match issuer.services.login.is_valid(&issuer.tenant, &claimed.identity.username).await {
         Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
         Ok(false) => {
             sign_out::session(issuer, cookie, &claimed).await?;
@@ -143,7 +143,7 @@ async fn prolong(
     claimed: Session,
 ) -> Result<Option<(Session, Option<SetCookie>)>> {
     let Some(current) = Session::load(&issuer.store, cookie).await? else { return Ok(None) };
-    let life = issuer.lifetimes.session;
+    let life = issuer.services.lifetimes.session;
     let prolonged = Session { expires_at: issuer.now() + life, ..claimed };
     if !prolonged.change(&issuer.store, cookie, &current).await? {
         return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
@@ -189,7 +189,7 @@ fn accepts_html(accept: &str) -> bool {
 }
 
 fn count(issuer: &Issuer, passed: bool) {
-    let metrics = &issuer.metrics;
+    let metrics = &issuer.services.metrics;
     let counter = if passed { &metrics.interceptor_success } else { &metrics.interceptor_failure };
     counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
 }

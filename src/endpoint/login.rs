@@ -103,7 +103,7 @@ struct Came {
 fn sid(issuer: &Issuer, previous: Option<&(String, Session)>, identity: &Identity) -> String {
     match previous {
         Some((_, session)) if session.identity.subject == identity.subject => session.sid.clone(),
-        _ => issuer.random.identifier(),
+        _ => issuer.services.random.identifier(),
     }
 }
 
@@ -135,7 +135,7 @@ async fn begin_session(
         None => {}
     }
     let now = issuer.now();
-    let life = issuer.lifetimes.session;
+    let life = issuer.services.lifetimes.session;
     let session = Session {
         sid,
         identity,
@@ -145,7 +145,7 @@ async fn begin_session(
         browser: came.browser,
         hosts,
     };
-    let value = issuer.random.token();
+    let value = issuer.services.random.token();
     if !session.begin(&value, batch)?.commit().await? {
         return Ok(None);
     }

@@ -132,7 +132,7 @@ async fn sign_out(
 ) -> Result<Response> {
     if let Some((cookie, session)) = session {
         sign_out::session(issuer, &cookie, &session).await?;
-        issuer.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+        issuer.services.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
         audit::logout(&issuer.tenant.name, &session.identity.subject, "person", Extent::Session);
     }
     let removal = SetCookies(cookies.end_session());

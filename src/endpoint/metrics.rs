@@ -15,12 +15,12 @@ use crate::registry::{Problem, Severity};
 pub async fn get(State(app): State<App>) -> Result<Response> {
     let snapshot = app.registry.current();
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    app.metrics.tenants.set(count(snapshot.tenant_count()));
-    app.metrics.clients.set(count(snapshot.client_count()));
+    app.services.metrics.tenants.set(count(snapshot.tenant_count()));
+    app.services.metrics.clients.set(count(snapshot.client_count()));
     for (kind, number) in problems(&app.registry.problems()) {
-        app.metrics.registry_problems.get_or_create(&OfKind { kind }).set(count(number));
+        app.services.metrics.registry_problems.get_or_create(&OfKind { kind }).set(count(number));
     }
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], app.metrics.encode()?).into_response())
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], app.services.metrics.encode()?).into_response())
 }
 
 /// How many documents are not served as they are written, by what they declare.

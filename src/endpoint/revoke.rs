@@ -31,7 +31,8 @@ pub async fn post(
         Ok(request) => revoke(request).await.map_err(IntoResponse::into_response),
         Err(refusal) => Err(refusal),
     };
-    let counter = if answer.is_ok() { &issuer.metrics.revoke_success } else { &issuer.metrics.revoke_failure };
+    let counter =
+        if answer.is_ok() { &issuer.services.metrics.revoke_success } else { &issuer.services.metrics.revoke_failure };
     counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     answer
 }

@@ -19,10 +19,11 @@ pub async fn post(
         Ok(authorization) => token::issue(&issuer, authorization).await,
         Err(error) => Err(error),
     };
-    let counter = if redeemed.is_ok() { &issuer.metrics.oauth_success } else { &issuer.metrics.oauth_failure };
+    let counter =
+        if redeemed.is_ok() { &issuer.services.metrics.oauth_success } else { &issuer.services.metrics.oauth_failure };
     counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     if redeemed.as_ref().is_err_and(OAuthError::is_refusal) {
-        issuer.metrics.denied.add(&issuer.tenant.name, &ident);
+        issuer.services.metrics.denied.add(&issuer.tenant.name, &ident);
     }
     let tokens = redeemed?;
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(tokens)))

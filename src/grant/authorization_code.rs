@@ -110,11 +110,11 @@ pub async fn issue(
         },
         claims: permitted_claims(client, &request.claims),
         audience: request.resource.clone(),
-        grant_id: issuer.random.identifier(),
+        grant_id: issuer.services.random.identifier(),
         issued_at: now,
     };
     // The id is no secret; what it gives is side by side in the store.
-    let value = format!("{}.{}", code.grant_id, issuer.random.token());
+    let value = format!("{}.{}", code.grant_id, issuer.services.random.token());
     let in_session = Session::require(cookie, using);
     let issued = in_session.put(&value, &code, &ends_with(&code.person, &code.scope), now + MEMORY)?.commit().await?;
     Ok(issued.then_some(value))
@@ -198,7 +198,7 @@ impl AuthorizationCode {
             claims: self.claims,
             audience: self.audience,
             expires_at: now + issuer.access_token_lifetime(client),
-            absolute_expiry: now + issuer.lifetimes.refresh_absolute,
+            absolute_expiry: now + issuer.services.lifetimes.refresh_absolute,
             generation: 0,
             current: None,
             revoked: false,

@@ -80,7 +80,7 @@ pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Ve
     check_targets(client, &audience)?;
     let (expires_in, interval) = (client.device_grant.expires_in, client.device_grant.interval);
     let expires_at = issuer.now() + expires_in;
-    let value = issuer.random.token();
+    let value = issuer.services.random.token();
     let device = digest(&value);
     let code = DeviceCode {
         client_id: client.ident.to_string(),
@@ -94,7 +94,7 @@ pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Ve
     };
     issuer.store.put(&device, &code, &[], expires_at + MEMORY).await?;
     let user_code = loop {
-        let user_code = user_code::fresh(&*issuer.random);
+        let user_code = user_code::fresh(&*issuer.services.random);
         let pointer = UserCode { device: device.clone() };
         // Short as it is, somebody else may be waiting with the same one.
         if issuer.store.replace(&user_code, None, &pointer, &[], Some(expires_at)).await? {
@@ -249,13 +249,13 @@ impl DeviceCode {
             claims: ClaimsRequest::default(),
             audience: self.audience,
             expires_at: now + issuer.access_token_lifetime(&client),
-            absolute_expiry: now + issuer.lifetimes.refresh_absolute,
+            absolute_expiry: now + issuer.services.lifetimes.refresh_absolute,
             generation: 0,
             current: None,
             revoked: false,
         };
         let using = issuer.store.batch().use_first::<DeviceCode>(device);
-        let begun = begin(issuer, client, issuer.random.identifier(), grant, None, using).await?;
+        let begun = begin(issuer, client, issuer.services.random.identifier(), grant, None, using).await?;
         let used = || OAuthError::invalid_grant("the device code was already used, or the person has signed out");
         let authorization = begun.ok_or_else(used)?;
         Ok(Authorization { audience, ..authorization })

@@ -85,7 +85,7 @@ fn remember_participant<'s>(issuer: &Issuer, client: &Client, grant: &Grant, bat
         subject: grant.person.identity.subject.clone(),
         sid: sid.clone(),
     };
-    Ok(participant.remember(issuer.now(), issuer.lifetimes.session, batch)?)
+    Ok(participant.remember(issuer.now(), issuer.services.lifetimes.session, batch)?)
 }
 
 /// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.

@@ -35,7 +35,7 @@ pub async fn redeem(
         SignIn::Wait(wait) => return Err(OAuthError::invalid_grant("too many attempts, try again later").after(wait)),
     };
     let now = issuer.now();
-    let grant_id = issuer.random.identifier();
+    let grant_id = issuer.services.random.identifier();
     let expires_at = now + issuer.access_token_lifetime(&client);
     let grant = Grant {
         client_id: client.ident.to_string(),

@@ -26,7 +26,7 @@ pub async fn redeem(
         Some(_) => return Err(OAuthError::invalid_scope("the scope exceeds what was granted")),
     };
     let audience = narrowed_audience(&client, &presented.grant().audience, resource)?;
-    if !issuer.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await? {
+    if !issuer.services.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await? {
         return Err(OAuthError::invalid_grant("the person may not sign in any more"));
     }
     presented.redeem(issuer, client, scope, audience).await

@@ -96,7 +96,7 @@ pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnc
     if app.settings.kubernetes.enabled {
         drop(status.resign().await);
     }
-    app.keys.retire().await;
+    app.services.keys.retire().await;
     if let Err(error) = app.store.close().await {
         tracing::warn!(cause = format!("{error:#}"), "the store could not be closed; the next start takes care of it");
     }
@@ -156,7 +156,7 @@ async fn follow_certificate(files: &Tls, tasks: &mut JoinSet<()>) -> Result<Cert
 fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<ResourceStatus>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     if let Some(cluster) = cluster {
-        tasks.spawn(cluster.clone().follow(loader.clone(), app.registry.clone(), app.metrics.clone()));
+        tasks.spawn(cluster.clone().follow(loader.clone(), app.registry.clone(), app.services.metrics.clone()));
         tasks.spawn(cluster.publish(app.registry.clone(), status.clone()));
     }
     tasks.spawn(reload::watch(loader, app.registry.clone()));
@@ -165,11 +165,11 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         let app = ticking.clone();
         // What fails is logged where it is noticed.
         async move {
-            sleep(jitter(app.random.as_ref())).await;
-            drop(app.keys.tick().await);
+            sleep(jitter(app.services.random.as_ref())).await;
+            drop(app.services.keys.tick().await);
         }
     }));
-    let keys = app.keys.clone();
+    let keys = app.services.keys.clone();
     tasks.spawn(every(NEWS, move || {
         let keys = keys.clone();
         async move { drop(keys.follow_news().await) }
@@ -195,7 +195,7 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
                 return;
             }
             let issuer_of = |delivery: &Delivery| app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
-            drop(sign_out::resume(&app.store, app.clock.now(), issuer_of).await);
+            drop(sign_out::resume(&app.store, app.services.clock.now(), issuer_of).await);
         }
     }));
     let store = app.store.clone();

@@ -54,7 +54,7 @@ pub struct ResourceStatus {
 impl ResourceStatus {
     /// What `app` knows.
     pub fn new(app: App) -> Self {
-        let replica = app.random.token();
+        let replica = app.services.random.token();
         Self { app, replica }
     }
 
@@ -66,7 +66,7 @@ impl ResourceStatus {
             return Ok(false);
         }
         let own = StatusWriter { replica: self.replica.clone() };
-        store.replace(ONLY, held.as_ref(), &own, &[], Some(self.app.clock.now() + LEASE)).await
+        store.replace(ONLY, held.as_ref(), &own, &[], Some(self.app.services.clock.now() + LEASE)).await
     }
 
     /// Lets another replica write at once, when this one stops.
@@ -74,9 +74,10 @@ impl ResourceStatus {
         let store = &self.app.store;
         let held = store.load::<StatusWriter>(ONLY).await?;
         match &held {
-            Some(own) if own.record.replica == self.replica => {
-                store.replace(ONLY, held.as_ref(), &own.record, &[], Some(self.app.clock.now())).await.map(drop)
-            }
+            Some(own) if own.record.replica == self.replica => store
+                .replace(ONLY, held.as_ref(), &own.record, &[], Some(self.app.services.clock.now()))
+                .await
+                .map(drop),
             _ => Ok(()),
         }
     }
@@ -84,12 +85,12 @@ impl ResourceStatus {
     /// Adds what this replica counted to what all did; what cannot be added is lost, because it is only a figure.
     async fn tell_denied(&self) -> Result<()> {
         let mut by_tenant: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-        for ((tenant, client), count) in self.app.metrics.denied.take() {
+        for ((tenant, client), count) in self.app.services.metrics.denied.take() {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             by_tenant.entry(tenant.to_string()).or_default().insert(client.to_string(), count);
         }
         for (tenant, counted) in by_tenant {
-            add(&self.app.store.within(tenant), &counted, self.app.clock.now() + REMEMBER).await?;
+            add(&self.app.store.within(tenant), &counted, self.app.services.clock.now() + REMEMBER).await?;
         }
         Ok(())
     }
@@ -138,6 +139,6 @@ impl StatusSource for ResourceStatus {
     }
 
     fn now(&self) -> String {
-        self.app.clock.now().to_string()
+        self.app.services.clock.now().to_string()
     }
 }

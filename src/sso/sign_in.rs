@@ -33,37 +33,37 @@ pub async fn sign_in<'i>(
     browser: Option<&str>,
 ) -> Result<SignIn<'i>> {
     let tenant = &*issuer.tenant.name;
-    count(issuer, |issuer| &issuer.metrics.login_attempts);
+    count(issuer, |issuer| &issuer.services.metrics.login_attempts);
     let (username, way) = (credentials.username.clone(), credentials.grant_type);
     let attempt = Attempt { username: &username, address, browser };
-    let ticket = match throttle::admit(&issuer.store, issuer.throttle, attempt, issuer.now()).await? {
+    let ticket = match throttle::admit(&issuer.store, issuer.services.throttle, attempt, issuer.now()).await? {
         Admission::Granted(ticket) => ticket,
         Admission::Wait(wait) => {
-            count(issuer, |issuer| &issuer.metrics.login_failure);
+            count(issuer, |issuer| &issuer.services.metrics.login_failure);
             audit::throttled(tenant, &username, address, wait);
             return Ok(SignIn::Wait(wait));
         }
     };
     let answer = match username.is_empty() || credentials.password.is_empty() {
         true => Ok(None),
-        false => issuer.login.login(&issuer.tenant, credentials).await,
+        false => issuer.services.login.login(&issuer.tenant, credentials).await,
     };
     match answer {
         Ok(Some(identity)) => {
             let batch = ticket.succeeded(&identity.subject, issuer.now(), issuer.store.batch())?;
-            count(issuer, |issuer| &issuer.metrics.login_success);
+            count(issuer, |issuer| &issuer.services.metrics.login_success);
             audit::login(tenant, &identity.subject, way);
             Ok(SignIn::Proven(identity, batch))
         }
         Ok(None) => {
             ticket.failed(&issuer.store, issuer.now()).await?;
-            count(issuer, |issuer| &issuer.metrics.login_failure);
+            count(issuer, |issuer| &issuer.services.metrics.login_failure);
             audit::login_failure(tenant, &username, way);
             Ok(SignIn::Refused)
         }
         Err(error) => {
             ticket.withdrawn(&issuer.store).await?;
-            count(issuer, |issuer| &issuer.metrics.login_failure);
+            count(issuer, |issuer| &issuer.services.metrics.login_failure);
             audit::login_failure(tenant, &username, way);
             Err(error.into())
         }

@@ -78,7 +78,7 @@ impl Grant {
 
     /// The living grant under `id`.
     pub async fn find(issuer: &Issuer, id: &str) -> Result<Option<Loaded<Grant>>> {
-        let signer = signer(&issuer.keys, &issuer.tenant).await?;
+        let signer = signer(&issuer.services.keys, &issuer.tenant).await?;
         let lives = |grant: &Grant| !grant.revoked && !signer.has_ended(grant.person.auth_time);
         Ok(issuer.store.load::<Grant>(id).await?.filter(|loaded| lives(&loaded.record)))
     }

@@ -38,7 +38,7 @@ pub async fn sign(issuer: &Issuer, client: &Client, participant: &Participant) -
         aud: &participant.client_id,
         iat: now,
         exp: now + LIFETIME,
-        jti: issuer.random.identifier(),
+        jti: issuer.services.random.identifier(),
         events: json!({ "http://schemas.openid.net/event/backchannel-logout": {} }),
         sid: &participant.sid,
     };

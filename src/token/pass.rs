@@ -73,7 +73,7 @@ async fn make(
     application: &str,
 ) -> Result<Option<Pass>> {
     let now = issuer.now();
-    let life = issuer.lifetimes.access_token;
+    let life = issuer.services.lifetimes.access_token;
     let expires_at = now + life;
     let grant = Grant {
         client_id: application.to_owned(),
@@ -94,7 +94,7 @@ async fn make(
         current: None,
         revoked: false,
     };
-    let grant_id = issuer.random.identifier();
+    let grant_id = issuer.services.random.identifier();
     let in_session = Session::require(cookie, issuer.store.batch());
     if !grant.create(&grant_id, in_session)?.commit().await? {
         return Ok(None);

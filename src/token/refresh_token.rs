@@ -75,7 +75,7 @@ pub fn first<'s>(
 /// The value of a new token. It begins with the id of its grant, which its clients know anyhow, so that both records
 /// can be asked for at once, and lie side by side.
 fn fresh(issuer: &Issuer, grant_id: &str) -> String {
-    format!("{grant_id}.{}", issuer.random.token())
+    format!("{grant_id}.{}", issuer.services.random.token())
 }
 
 /// The record of a token and that of its grant.
@@ -99,7 +99,7 @@ async fn load(issuer: &Issuer, value: &str) -> Result<Option<(RefreshToken, Load
 
 /// Counts a token that was stored.
 pub fn count_stored(issuer: &Issuer) {
-    issuer.metrics.token_stored.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.services.metrics.token_stored.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
 }
 
 /// A refresh token that was presented and may be used, with its grant; nothing is stored yet.

@@ -99,7 +99,7 @@ impl Cookies {
         match &self.browser {
             Some(value) => (value.clone(), None),
             None => {
-                let value = issuer.random.token();
+                let value = issuer.services.random.token();
                 let cookie = self.build(browser_name(self.secure), value.clone(), None, None);
                 (value, Some(cookie))
             }

@@ -48,7 +48,7 @@ impl FromRequestParts<App> for Issuer {
         addressee.0.map_err(|nobody| match nobody {
             Nobody::Named => bad_host(),
             Nobody::Has(host) => {
-                app.turned_away.tell(app.clock.now(), UNKNOWN_HOST, &host);
+                app.turned_away.tell(app.services.clock.now(), UNKNOWN_HOST, &host);
                 unknown_host()
             }
         })

@@ -49,7 +49,7 @@ impl PageContext {
             accept_language,
             request_id: parts.extensions.get::<RequestId>().cloned(),
             https: origin.is_some_and(|origin| origin.scheme == "https"),
-            nonce: app.random.identifier(),
+            nonce: app.services.random.identifier(),
         }
     }
 

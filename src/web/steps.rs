@@ -44,7 +44,7 @@ pub fn fields<'a>(id: &'a str, ui_locales: Option<&'a str>) -> Vec<(&'a str, &'a
 
 /// Stores a step and gives its id.
 pub async fn store(issuer: &Issuer, interaction: &Interaction) -> Result<String> {
-    let id = issuer.random.token();
+    let id = issuer.services.random.token();
     issuer.store.put(&id, interaction, &[], issuer.now() + LIFETIME).await?;
     Ok(id)
 }

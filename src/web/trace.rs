@@ -54,7 +54,7 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
         let (status, took) = (response.status(), started.elapsed());
         telemetry::answered(&Span::current(), status);
         tracing::debug!(status = status.as_u16(), milliseconds = whole_milliseconds(took), "answered");
-        asked.answered(&app.metrics, took, response)
+        asked.answered(&app.services.metrics, took, response)
     }
     .instrument(span)
     .await
@@ -71,7 +71,7 @@ pub async fn count(State(app): State<App>, mut request: Request, next: Next) -> 
     let took = started.elapsed();
     let (status, milliseconds) = (response.status().as_u16(), whole_milliseconds(took));
     tracing::debug!(request_id = &*id, method = asked.method, path = asked.route, status, milliseconds, "answered");
-    asked.answered(&app.metrics, took, response)
+    asked.answered(&app.services.metrics, took, response)
 }
 
 /// The span of a request below [`count`], for those that have something to tell.

@@ -175,7 +175,7 @@ async fn a_logout_is_written_down_once_something_ended_and_says_how_much() {
     let events = events();
     assert_eq!(events.len(), 1, "{events:#?}");
     assert_eq!((&events[0]["event"], &events[0]["extent"]), (&"logout".into(), &"everywhere".into()));
-    let metrics = server.app.metrics.encode().expect("metrics");
+    let metrics = server.app.services.metrics.encode().expect("metrics");
     assert!(metrics.contains("uitsmijter_logout_total{tenant=\"acme\"} 1"), "{metrics}");
 }
 
@@ -186,8 +186,8 @@ async fn a_rotation_is_written_down_with_its_reason() {
     server.get("/.well-known/jwks.json").await.expect(200);
     for _ in 0..95 {
         server.clock.advance(Duration::from_secs(24 * 60 * 60));
-        server.app.keys.follow_news().await.expect("the news");
-        server.app.keys.tick().await.expect("a tick");
+        server.app.services.keys.follow_news().await.expect("the news");
+        server.app.services.keys.tick().await.expect("a tick");
     }
     let text = text();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));

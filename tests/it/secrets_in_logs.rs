@@ -213,7 +213,7 @@ async fn journey(algorithm: &str) -> Secrets {
     browser.get(&format!("/logout?id_token_hint={hint}&state={STATE}")).await;
     // Keys: new ones by rotation.
     server.clock.advance(std::time::Duration::from_secs(200 * 24 * 60 * 60));
-    server.app.keys.tick().await.expect("a tick");
+    server.app.services.keys.tick().await.expect("a tick");
     for path in ["/health/ready", "/.well-known/openid-configuration", "/.well-known/jwks.json"] {
         server.get(path).await;
     }

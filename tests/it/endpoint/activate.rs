@@ -124,7 +124,7 @@ async fn when_all_people_together_have_tried_too_many_codes_each_still_has_a_few
     let user_code = started(&server).await.member("user_code");
     // As many as fifty accounts may try.
     let limit = Limit { attempts: 1000, window: Duration::from_secs(600) };
-    let (store, now) = (server.app.store.within("acme"), server.app.clock.now());
+    let (store, now) = (server.app.store.within("acme"), server.app.services.clock.now());
     while limit.take(&store, "activate", now).await.expect("the store") {}
     let mut browser = Browser::new(&server);
     let interaction = asked(&mut browser).await.hidden("interaction");

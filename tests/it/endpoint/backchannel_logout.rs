@@ -256,10 +256,10 @@ async fn nobody_who_signs_out_waits_for_a_client_that_never_answers() {
 async fn a_client_is_told_by_another_replica_when_the_first_one_has_ended() {
     let application = Application::start("").await;
     let server = server(&application, &[]).await;
-    let now = || server.app.clock.now();
+    let now = || server.app.services.clock.now();
     let resume = || {
         let issuer_of = |delivery: &Delivery| server.app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
-        sign_out::resume(&server.app.store, server.app.clock.now(), issuer_of)
+        sign_out::resume(&server.app.store, server.app.services.clock.now(), issuer_of)
     };
     // What a sign-out keeps until its client has been told.
     let participant = Participant {

@@ -64,7 +64,7 @@ async fn a_key_row_of_one_tenant_that_cannot_be_read_keeps_no_other_from_being_s
     let snapshot = server.app.registry.current();
     let first = server.app.store.within(snapshot.tenants().next().expect("a tenant").name.clone());
     first
-        .put("set", &Foreign { theirs: true }, &[], server.app.clock.now() + Duration::from_secs(60))
+        .put("set", &Foreign { theirs: true }, &[], server.app.services.clock.now() + Duration::from_secs(60))
         .await
         .expect("a store");
     let answer = server.get("/health/ready").await.expect(200).json();
@@ -76,7 +76,7 @@ async fn a_key_row_of_one_tenant_that_cannot_be_read_keeps_no_other_from_being_s
 #[tokio::test]
 async fn readiness_looks_at_the_keys_that_are_there_and_makes_none_beside_them() {
     let server = TestServer::start().await;
-    let has_keys = async |tenant: &str| server.app.keys.has_keys(tenant).await.expect("a store");
+    let has_keys = async |tenant: &str| server.app.services.keys.has_keys(tenant).await.expect("a store");
     server.get_at(GLOBEX, "/.well-known/jwks.json").await.expect(200);
     assert_eq!(server.get("/health/ready").await.expect(200).json()["keys"], true);
     assert!(has_keys("globex").await && !has_keys("acme").await);

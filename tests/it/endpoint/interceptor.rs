@@ -75,7 +75,7 @@ async fn a_page_with_a_hundred_images_costs_one_signature() {
     proxy.enter(&mut browser, SHOP).await.expect(303);
     let asked = futures_util::future::join_all((0..100).map(|_| proxy.ask(&browser, SHOP))).await;
     assert!(asked.iter().all(|answer| token(answer) == token(&asked[0])));
-    assert!(server.app.metrics.encode().expect("metrics").contains("uitsmijter_tokens_signed_total"));
+    assert!(server.app.services.metrics.encode().expect("metrics").contains("uitsmijter_tokens_signed_total"));
     let signed = signatures(&server);
     assert_eq!(signed, 1, "one key, one signature");
     // Another application gets a token of its own, which is good nowhere else.
@@ -84,11 +84,11 @@ async fn a_page_with_a_hundred_images_costs_one_signature() {
     server.clock.advance(Duration::from_secs(2 * 3600 - 60));
     let renewed = proxy.ask(&browser, SHOP).await.expect(200);
     assert_ne!(token(&renewed), token(&asked[0]));
-    assert_eq!(Proxy::claims(&renewed)["exp"].as_i64().expect("exp") - server.app.clock.now().0, 7200);
+    assert_eq!(Proxy::claims(&renewed)["exp"].as_i64().expect("exp") - server.app.services.clock.now().0, 7200);
 }
 
 fn signatures(server: &TestServer) -> u64 {
-    let text = server.app.metrics.encode().expect("metrics");
+    let text = server.app.services.metrics.encode().expect("metrics");
     let lines = text.lines().filter(|line| line.starts_with("uitsmijter_tokens_signed_total{"));
     lines.map(|line| line.rsplit(' ').next().expect("a number").parse::<u64>().expect("a number")).sum()
 }

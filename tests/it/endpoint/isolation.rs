@@ -154,7 +154,7 @@ async fn no_proof_of_one_tenants_client_is_one_at_the_other() {
     };
     let documents = [fixtures::documents(), signer("acme", "signer"), signer("globex", "globex-signer")];
     let server = TestServer::start_with(&documents.join("\n---\n"), &[]).await;
-    let now = server.app.clock.now().0;
+    let now = server.app.services.clock.now().0;
     let (acme, globex) = ("https://login.acme.example", "https://login.globex.example");
     for (number, (host, client_id, audience, status)) in [
         (GLOBEX, "globex-signer", globex, 200),

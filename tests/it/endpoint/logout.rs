@@ -161,7 +161,7 @@ async fn a_hint_whose_key_is_gone_proves_nothing_and_the_person_is_asked() {
     let (store, settings) = (server.app.store.clone(), server.app.settings.signing_settings());
     let commands = KeyCommands::new(store, settings, Arc::new(server.clock.clone()), Arc::new(SystemRandom)).unwrap();
     commands.revoke(&TenantSigning { name: "acme", algorithm: None, overrides: None }, &kid).await.unwrap();
-    server.app.keys.follow_news().await.unwrap();
+    server.app.services.keys.follow_news().await.unwrap();
     let fields = [("id_token_hint", hint.as_str()), ("client_id", "spa"), ("post_logout_redirect_uri", BYE)];
     let question = browser.get(&path(&fields)).await.expect_page(200);
     assert!(browser.session().is_some(), "nothing has happened yet");

@@ -85,7 +85,7 @@ async fn an_access_token_says_when_the_person_signed_in_and_is_like_no_other() {
     let server = TestServer::start().await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
-    let signed_in_at = server.app.clock.now().0;
+    let signed_in_at = server.app.services.clock.now().0;
     let first = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).access_claims();
     server.clock.advance(std::time::Duration::from_secs(90));
     let second = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).access_claims();

@@ -26,7 +26,7 @@ async fn a_key_that_leaked_takes_the_sessions_along_when_the_operator_says_so() 
     let commands = KeyCommands::new(store, settings, Arc::new(operators), Arc::new(SystemRandom)).unwrap();
     let acme = TenantSigning { name: "acme", algorithm: None, overrides: None };
     commands.end_sessions(&acme).await.unwrap();
-    server.app.keys.follow_news().await.unwrap();
+    server.app.services.keys.follow_news().await.unwrap();
     server.get_with_token("/userinfo", &tokens.member("access_token")).await.expect_error(401, "invalid_token");
     spa.refresh(&tokens.member("refresh_token")).await.expect_error(400, "invalid_grant");
     spa.redeem(&pending).await.expect_error(400, "invalid_grant");

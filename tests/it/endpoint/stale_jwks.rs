@@ -14,6 +14,6 @@ async fn a_key_set_that_may_be_out_of_date_is_served_and_kept_by_no_cache() {
     // As after SIGSTOP, or with the store away, for longer than the others wait for a replica.
     server.clock.advance(Duration::from_secs(121));
     assert_eq!(caching().await, "public, max-age=0");
-    server.app.keys.follow_news().await.expect("the news");
+    server.app.services.keys.follow_news().await.expect("the news");
     assert_eq!(caching().await, "public, max-age=3600");
 }

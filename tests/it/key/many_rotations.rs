@@ -70,7 +70,7 @@ async fn rotations_under_load_never_cost_a_verifier_that_caches_for_an_hour_a_va
         for replica in &replicas {
             // News are read every second by a server that lives; ticks may be lost.
             replica.follow_news().await;
-            if chance(2) == 0 && replica.app.keys.tick().await.is_err() {
+            if chance(2) == 0 && replica.app.services.keys.tick().await.is_err() {
                 lost_ticks += 1;
             }
         }
@@ -124,7 +124,7 @@ impl Replica {
     /// Until Redis answers, which takes longer on a busy machine than the store waits.
     async fn follow_news(&self) {
         for _ in 0..100 {
-            if self.app.keys.follow_news().await.is_ok() {
+            if self.app.services.keys.follow_news().await.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -143,7 +143,7 @@ impl Replica {
         request.headers_mut().insert(header::AUTHORIZATION, credentials);
         let answer = self.send(request).await.expect(200);
         let lifetime = answer.json()["expires_in"].as_i64().expect("a lifetime");
-        Issued { token: answer.member("access_token"), expires_at: self.app.clock.now().0 + lifetime }
+        Issued { token: answer.member("access_token"), expires_at: self.app.services.clock.now().0 + lifetime }
     }
 }
 

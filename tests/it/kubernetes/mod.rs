@@ -119,7 +119,7 @@ impl World {
             status_every: TICK,
         };
         let cluster = Cluster::connect(&settings).await.unwrap();
-        self.tasks.spawn(cluster.clone().follow(loader, registry.clone(), app.metrics.clone()));
+        self.tasks.spawn(cluster.clone().follow(loader, registry.clone(), app.services.metrics.clone()));
         let status = Arc::new(ResourceStatus::new(app));
         self.statuses.push(status.clone());
         self.tasks.spawn(cluster.publish(registry, status));
