@@ -6,17 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::device_code::{self, Waiting};
-use crate::issuer::Issuer;
 use crate::login::attempts::Limit;
 use crate::page::{ActivateError, Page};
 use crate::protocol::error::{OAuthError, Result};
-use crate::session::Session;
+use crate::session::SignedIn;
 use crate::session::interaction::{Interaction, Resume};
-use crate::store::Loaded;
-use crate::web::cookies::Cookies;
 use crate::web::form::Form;
-use crate::web::page_context::PageContext;
 use crate::web::steps;
+use crate::web::visit::Visit;
 
 /// §5.1: how many codes one person may try; each form that is sent counts, the right ones too.
 const PER_PERSON: Limit = Limit { attempts: 20, window: Duration::from_secs(10 * 60) };
@@ -29,83 +26,73 @@ const PER_PERSON_THEN: Limit = Limit { attempts: 3, ..PER_PERSON };
 const EVERYBODY: &str = "activate";
 
 /// A person in front of the page: signed in, and in the browser in which the step began.
-struct Visit<'a> {
-    issuer: &'a Issuer,
-    page: PageContext,
-    cookie: String,
-    session: Session,
+struct Activation<'a> {
+    visit: Visit,
+    signed_in: SignedIn,
     /// What every form carries.
     fields: Vec<(&'a str, &'a str)>,
 }
 
 /// The page; with `user_code` in the address (`verification_uri_complete`), the question itself.
-pub async fn get(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
         let user_code = parameters.owned("user_code")?;
         let ui_locales = parameters.owned("ui_locales")?;
-        return steps::begin(&issuer, &cookies, "/activate", Resume::Activate { user_code }, ui_locales).await;
+        return steps::begin(&visit, "/activate", Interaction::new(Resume::Activate { user_code }, ui_locales)).await;
     };
-    let Some((step, user_code)) = find(&issuer, &cookies, id).await? else {
-        return steps::begin(&issuer, &cookies, "/activate", Resume::Activate { user_code: None }, None).await;
+    let Some((step, user_code)) = find(&visit, id).await? else {
+        return steps::begin(&visit, "/activate", fresh()).await;
     };
-    let Some(session) = session(&issuer, &cookies, &step).await? else { return Ok(to_login(id)) };
-    let visit = Visit::new(&issuer, page, &step.record, id, session);
+    let Some(signed_in) = signed_in(&visit, &step).await? else { return Ok(to_login(id)) };
+    let activation = Activation::new(visit, &step, id, signed_in);
     match user_code {
-        None => Ok(visit.ask(None, None)),
-        Some(typed) => match visit.look_up(&typed).await? {
-            Ok(waiting) => Ok(visit.confirm(&waiting)),
-            Err(error) => Ok(visit.ask(Some(&typed), Some(error))),
+        None => Ok(activation.ask(None, None)),
+        Some(typed) => match activation.look_up(&typed).await? {
+            Ok(waiting) => Ok(activation.confirm(&waiting)),
+            Err(error) => Ok(activation.ask(Some(&typed), Some(error))),
         },
     }
 }
 
 /// A code that was typed, or the decision.
-pub async fn post(issuer: Issuer, cookies: Cookies, page: PageContext, Form(parameters): Form) -> Result<Response> {
+pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
     let typed = parameters.one("user_code")?.unwrap_or_default();
-    let page = page.with_ui_locales(parameters.one("ui_locales")?);
-    let Some((step, _)) = find(&issuer, &cookies, id).await? else {
-        return expired(&issuer, &cookies, &page).await;
-    };
-    let Some(session) = session(&issuer, &cookies, &step).await? else { return Ok(to_login(id)) };
-    let visit = Visit::new(&issuer, page, &step.record, id, session);
-    let waiting = match visit.look_up(typed).await? {
+    let visit = visit.with_ui_locales(parameters.one("ui_locales")?);
+    let Some((step, _)) = find(&visit, id).await? else { return expired(&visit).await };
+    let Some(signed_in) = signed_in(&visit, &step).await? else { return Ok(to_login(id)) };
+    let activation = Activation::new(visit, &step, id, signed_in);
+    let waiting = match activation.look_up(typed).await? {
         Ok(waiting) => waiting,
-        Err(error) => return Ok(visit.ask(Some(typed), Some(error))),
+        Err(error) => return Ok(activation.ask(Some(typed), Some(error))),
     };
     let allowed = match parameters.one("decision")? {
-        None => return Ok(visit.confirm(&waiting)),
+        None => return Ok(activation.confirm(&waiting)),
         Some("allow") => true,
         Some("deny") => false,
         Some(_) => return Err(OAuthError::invalid_request("decision must be allow or deny")),
     };
-    if steps::take(&issuer, &cookies, id).await?.is_none() {
-        return expired(&issuer, &cookies, &visit.page).await;
+    if steps::take(&activation.visit, id).await?.is_none() {
+        return expired(&activation.visit).await;
     }
-    visit.decide(waiting, allowed).await
+    activation.decide(waiting, allowed).await
 }
 
-impl<'a> Visit<'a> {
-    fn new(
-        issuer: &'a Issuer,
-        page: PageContext,
-        step: &'a Interaction,
-        id: &'a str,
-        (cookie, session): (String, Session),
-    ) -> Self {
+impl<'a> Activation<'a> {
+    fn new(visit: Visit, step: &'a Interaction, id: &'a str, signed_in: SignedIn) -> Self {
         let ui_locales = step.ui_locales();
-        Self { issuer, page: page.with_ui_locales(ui_locales), cookie, session, fields: steps::fields(id, ui_locales) }
+        Self { visit: visit.with_ui_locales(ui_locales), signed_in, fields: steps::fields(id, ui_locales) }
     }
 
     /// The device of a code, as long as this person and everybody together have attempts left.
     async fn look_up(&self, typed: &str) -> Result<std::result::Result<Waiting, ActivateError>> {
-        let (store, now) = (&self.issuer.store, self.issuer.now());
-        let own = format!("{EVERYBODY}\n{}", self.session.identity.subject);
+        let (store, now) = (&self.visit.issuer.store, self.visit.issuer.now());
+        let own = format!("{EVERYBODY}\n{}", self.signed_in.session.identity.subject);
         let limit = if OVERALL.permits(store, EVERYBODY).await? { PER_PERSON } else { PER_PERSON_THEN };
         if !limit.take(store, &own, now).await? {
             return Ok(Err(ActivateError::TooManyAttempts));
         }
-        if let Some(waiting) = device_code::find(self.issuer, typed).await? {
+        if let Some(waiting) = device_code::find(&self.visit.issuer, typed).await? {
             return Ok(Ok(waiting));
         }
         OVERALL.take(store, EVERYBODY, now).await?;
@@ -118,7 +105,7 @@ impl<'a> Visit<'a> {
             Some(ActivateError::TooManyAttempts) => StatusCode::TOO_MANY_REQUESTS,
             Some(ActivateError::UnknownCode | ActivateError::Expired) => StatusCode::BAD_REQUEST,
         };
-        self.page.respond(status, &Page::Activate { code, error, fields: &self.fields })
+        self.visit.page.respond(status, &Page::Activate { code, error, fields: &self.fields })
     }
 
     fn confirm(&self, waiting: &Waiting) -> Response {
@@ -127,38 +114,37 @@ impl<'a> Visit<'a> {
             code: &waiting.user_code(),
             client: &waiting.client.name,
             scopes: &scopes,
-            name: Some(self.session.identity.display_name()),
+            name: Some(self.signed_in.session.identity.display_name()),
             fields: &self.fields,
         };
-        self.page.respond(StatusCode::OK, &question)
+        self.visit.page.respond(StatusCode::OK, &question)
     }
 
     async fn decide(&self, waiting: Waiting, allowed: bool) -> Result<Response> {
-        let (client, subject) = (waiting.client.ident.clone(), &self.session.identity.subject);
-        let decided = match allowed {
-            true => waiting.allow(self.issuer, &self.cookie, &self.session).await?,
-            false => waiting.deny(self.issuer).await?,
-        };
+        let (issuer, subject) = (&self.visit.issuer, &self.signed_in.session.identity.subject);
+        let client = waiting.client.ident.clone();
+        let decided =
+            if allowed { waiting.allow(issuer, &self.signed_in).await? } else { waiting.deny(issuer).await? };
         if !decided {
             return Err(OAuthError::invalid_request("this code was decided on already or is too old"));
         }
-        tracing::info!(tenant = &*self.issuer.tenant.name, client = &*client, subject, allowed, "device decided on");
-        Ok(self.page.respond(StatusCode::OK, &Page::ActivateDone { allowed }))
+        tracing::info!(tenant = &*issuer.tenant.name, client = &*client, subject, allowed, "device decided on");
+        Ok(self.visit.page.respond(StatusCode::OK, &Page::ActivateDone { allowed }))
     }
 }
 
 /// The step, if it is one of this page and of this browser, and the code that it began with.
-async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<(Loaded<Interaction>, Option<String>)>> {
-    let Some(step) = steps::find(issuer, cookies, id).await? else { return Ok(None) };
+async fn find(visit: &Visit, id: &str) -> Result<Option<(Interaction, Option<String>)>> {
+    let Some(step) = steps::find(visit, id).await? else { return Ok(None) };
     let Resume::Activate { user_code } = step.record.resume.clone() else { return Ok(None) };
-    Ok(Some((step, user_code)))
+    Ok(Some((step.record, user_code)))
 }
 
 /// Who is signed in; nobody where the tenant wants to see the password at every application and has not seen it.
-async fn session(issuer: &Issuer, cookies: &Cookies, step: &Loaded<Interaction>) -> Result<Option<(String, Session)>> {
-    let session = cookies.session(issuer).await?;
-    let proven = |session: &Session| step.record.signed_in.as_ref() == Some(&session.sid);
-    Ok(session.filter(|(_, session)| proven(session) || issuer.tenant.silent_login))
+async fn signed_in(visit: &Visit, step: &Interaction) -> Result<Option<SignedIn>> {
+    let signed_in = visit.cookies.signed_in(&visit.issuer).await?;
+    let silent = visit.issuer.tenant.silent_login;
+    Ok(signed_in.filter(|signed_in| silent || step.proofs.has_signed_in(&signed_in.session)))
 }
 
 fn to_login(id: &str) -> Response {
@@ -166,10 +152,13 @@ fn to_login(id: &str) -> Response {
 }
 
 /// The form was too old or came from another browser: a new one.
-async fn expired(issuer: &Issuer, cookies: &Cookies, page: &PageContext) -> Result<Response> {
-    let (browser, set_cookie) = cookies.browser(issuer);
-    let resume = Resume::Activate { user_code: None };
-    let id = steps::store(issuer, &Interaction::new(browser, resume, None)).await?;
+async fn expired(visit: &Visit) -> Result<Response> {
+    let (id, set_cookie) = steps::store(visit, fresh()).await?;
     let again = Page::Activate { code: None, error: Some(ActivateError::Expired), fields: &[("interaction", &id)] };
-    Ok((set_cookie, page.respond(StatusCode::BAD_REQUEST, &again)).into_response())
+    Ok((set_cookie, visit.page.respond(StatusCode::BAD_REQUEST, &again)).into_response())
+}
+
+/// A step that begins without a code.
+fn fresh() -> Interaction {
+    Interaction::new(Resume::Activate { user_code: None }, None)
 }

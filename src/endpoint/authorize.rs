@@ -4,117 +4,41 @@ use axum::Extension;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::grant::authorization_code;
-use crate::issuer::Issuer;
+use crate::grant::authorization_code::{self, Approved};
+use crate::grant::authorize::{Known, Permitted, Step, decide};
 use crate::metrics::OfTenant;
-use crate::protocol::authorization::{AuthorizationRequest, Prompt};
-use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::authorization::AuthorizationRequest;
+use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::session::Session;
 use crate::session::consent::Consent;
-use crate::session::interaction::{Interaction, PendingAuthorization, Resume};
+use crate::session::interaction::{Interaction, PendingAuthorization, Proofs, Resume};
 use crate::store::Batch;
 use crate::token::id_token;
 use crate::web::callback::Callback;
-use crate::web::cookies::Cookies;
 use crate::web::error::UiLocales;
 use crate::web::form::Form;
-use crate::web::page_context::PageContext;
 use crate::web::steps;
+use crate::web::visit::Visit;
 
 /// The longest query, in bytes, that every proxy lets through, as a `Location` and as a URL.
 const MAX_QUERY: usize = 2048;
 
-/// What has happened on the pages of this very request, and in which session.
-#[derive(Default)]
-struct Done {
-    signed_in: Option<String>,
-    consented: Option<String>,
-}
-
-impl Done {
-    fn has_signed_in(&self, session: &Session) -> bool {
-        self.signed_in.as_ref() == Some(&session.sid)
-    }
-
-    fn has_consented(&self, session: &Session) -> bool {
-        self.consented.as_ref() == Some(&session.sid)
-    }
-}
-
-/// What comes next.
-enum Step {
-    Login,
-    Consent,
-    /// By this cookie, in this session.
-    Code(String, Box<Session>),
-}
-
 /// A request from a client, or the return from a page.
-pub async fn get(
-    issuer: Issuer,
-    cookies: Cookies,
-    page: PageContext,
-    headers: HeaderMap,
-    Form(parameters): Form,
-) -> Result<Response> {
+pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Result<Response> {
+    let issuer = &visit.issuer;
     issuer.services.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     // A client may call a parameter of its own by that name.
     let own = parameters.one("client_id")?.is_none();
     if let Some(id) = parameters.one("interaction")?.filter(|_| own) {
-        let (pending, done, taken) = resume(&issuer, &cookies, id).await?;
-        let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = pending;
-        let callback = Callback::prove(&issuer, &client_id, redirect_uri, state, response_mode)?;
-        let page = page.with_ui_locales(request.ui_locales.as_deref());
-        return answer(&issuer, &cookies, &page, callback, request, done, taken).await;
+        return resume(visit, id).await;
     }
-    let mut callback = Callback::from_parameters(&issuer, &parameters)?;
+    // §3.1.2.1: the request, and first of all who is answered.
+    let mut callback = Callback::from_parameters(issuer, &parameters)?;
     check_referrer(&callback, &headers)?;
     match read(&mut callback, &parameters) {
-        Ok(request) => {
-            let nothing = issuer.store.batch();
-            answer(&issuer, &cookies, &page, callback, request, Done::default(), nothing).await
-        }
-        Err(error) => Ok(callback.error(&page, error)),
+        Ok(request) => answer(&visit, callback, request, Proofs::default(), issuer.store.batch()).await,
+        Err(error) => Ok(callback.error(&visit.page, error)),
     }
-}
-
-/// OIDC Core §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is sent
-/// round once by GET before anything is decided; nothing is stored, and no cookie replaced, for a browser that is known.
-/// What does not fit into a URL is stored all the same: that is what forms are for.
-pub async fn post(
-    issuer: Issuer,
-    cookies: Cookies,
-    page: PageContext,
-    headers: HeaderMap,
-    Form(parameters): Form,
-) -> Response {
-    let wished = parameters.owned("ui_locales").ok().flatten();
-    let page = page.with_ui_locales(wished.as_deref());
-    (Extension(UiLocales(wished)), round(&issuer, &cookies, &page, &headers, &parameters).await).into_response()
-}
-
-async fn round(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    page: &PageContext,
-    headers: &HeaderMap,
-    parameters: &Parameters,
-) -> Result<Response> {
-    let mut callback = Callback::from_parameters(issuer, parameters)?;
-    check_referrer(&callback, headers)?;
-    let checked = read(&mut callback, parameters)
-        .and_then(|request| authorization_code::check_request(&callback.client, &request).map(|_| request));
-    let request = match checked {
-        Ok(request) => request,
-        Err(error) => return Ok(callback.error(page, error)),
-    };
-    let query = parameters.to_query();
-    if query.len() <= MAX_QUERY {
-        return Ok(Redirect::to(&format!("/authorize?{query}")).into_response());
-    }
-    let wished = request.ui_locales.clone();
-    steps::begin(issuer, cookies, "/authorize", pending(callback, request), wished).await
 }
 
 /// What is asked, and how the client wants to be answered; whatever is wrong from here on, it is told.
@@ -123,143 +47,100 @@ fn read(callback: &mut Callback, parameters: &Parameters) -> Result<Authorizatio
     AuthorizationRequest::from_parameters(parameters)
 }
 
-/// What waits for this browser, what has been done about it, and that it is taken, so that it gives one code at most.
-async fn resume<'i>(
-    issuer: &'i Issuer,
-    cookies: &Cookies,
-    id: &str,
-) -> Result<(PendingAuthorization, Done, Batch<'i>)> {
-    let found = steps::find(issuer, cookies, id).await?.ok_or_else(gone)?;
-    let taken = issuer.store.batch().take(id, &found);
-    match found.record {
-        Interaction { resume: Resume::Authorize(pending), signed_in, consented, .. } => {
-            Ok((*pending, Done { signed_in, consented }, taken))
-        }
-        _ => Err(gone()),
-    }
+/// Goes on with what waited for this browser. It is taken with the answer, so that it gives one code at most.
+async fn resume(visit: Visit, id: &str) -> Result<Response> {
+    let found = steps::find(&visit, id).await?.ok_or_else(gone)?;
+    let store = visit.issuer.store.clone();
+    let taken = store.batch().take(id, &found);
+    let Interaction { resume: Resume::Authorize(pending), proofs, .. } = found.record else { return Err(gone()) };
+    let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = *pending;
+    let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode)?;
+    let visit = visit.with_ui_locales(request.ui_locales.as_deref());
+    answer(&visit, callback, request, proofs, taken).await
 }
 
 fn gone() -> OAuthError {
     OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
 }
 
-/// Answers in one step with what `using` holds.
+/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between; in one step with what `using` holds.
 async fn answer(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    page: &PageContext,
+    visit: &Visit,
     callback: Callback,
     request: AuthorizationRequest,
-    done: Done,
+    proofs: Proofs,
     using: Batch<'_>,
 ) -> Result<Response> {
-    match decide(issuer, cookies, &callback, &request, &done).await {
-        Ok(Step::Login) => {
-            spend(using).await?;
-            steps::begin(issuer, cookies, "/login", pending(callback, request), None).await
-        }
-        Ok(Step::Consent) => {
-            spend(using).await?;
-            steps::go_on(issuer, cookies, "/consent", pending(callback, request), done.signed_in).await
-        }
-        Ok(Step::Code(cookie, session)) => {
-            let (client, redirect_uri) = (&callback.client, &callback.redirect_uri);
-            let is_resumed = !using.is_empty();
-            let session = (cookie.as_str(), &*session);
-            match authorization_code::issue(issuer, client, redirect_uri, &request, session, using).await {
-                Ok(Some(code)) => Ok(callback.success(page, &code)),
-                Ok(None) if is_resumed => Err(gone()),
-                Ok(None) => Ok(callback.error(page, OAuthError::login_required("the person has just signed out"))),
-                Err(error) => Ok(callback.error(page, error)),
-            }
-        }
+    let (permitted, step) = match next(visit, &callback, &request, proofs.clone()).await {
+        Ok(next) => next,
         Err(error) => {
             spend(using).await?;
-            Ok(callback.error(page, error))
+            return Ok(callback.error(&visit.page, error));
         }
+    };
+    let signed_in = match step {
+        Step::Login => {
+            spend(using).await?;
+            return steps::begin(visit, "/login", pending(callback, request)).await;
+        }
+        Step::Consent => {
+            spend(using).await?;
+            let proofs = Proofs { consented: None, ..proofs };
+            return steps::begin(visit, "/consent", pending(callback, request).with_proofs(proofs)).await;
+        }
+        Step::Code(signed_in) => signed_in,
+    };
+    let is_resumed = !using.is_empty();
+    let (client, redirect_uri) = (&*callback.client, &*callback.redirect_uri);
+    let approved = Approved { client, redirect_uri, request: &request, permitted, signed_in: &signed_in };
+    match authorization_code::issue(&visit.issuer, approved, using).await {
+        Ok(Some(code)) => Ok(callback.success(&visit.page, &code)),
+        Ok(None) if is_resumed => Err(gone()),
+        Ok(None) => Ok(callback.error(&visit.page, OAuthError::login_required("the person has just signed out"))),
+        Err(error) => Ok(callback.error(&visit.page, error)),
     }
+}
+
+/// §3.1.2.2 to §3.1.2.4: checks the request, looks who is there and what they agreed to, and decides.
+async fn next(
+    visit: &Visit,
+    callback: &Callback,
+    request: &AuthorizationRequest,
+    proofs: Proofs,
+) -> Result<(Permitted, Step)> {
+    let (issuer, client) = (&visit.issuer, &callback.client);
+    let permitted = Permitted::of(client, request)?;
+    let wanted_subject = match &request.id_token_hint {
+        Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
+        // §5.5.1: a wish for a certain sub means that person and no other.
+        None => request.claims.wanted_subject().map(str::to_owned),
+    };
+    let signed_in = visit.cookies.signed_in(issuer).await?;
+    let has_agreed = match &signed_in {
+        Some(signed_in) if client.consent_required => {
+            let subject = &signed_in.session.identity.subject;
+            Consent::covers(&issuer.store, subject, &client.ident, &permitted.asked_scope()).await?
+        }
+        _ => false,
+    };
+    let known = Known { signed_in, wanted_subject, proofs, has_agreed };
+    let step = decide(&issuer.tenant, client, request, known, issuer.now())?;
+    Ok((permitted, step))
 }
 
 async fn spend(using: Batch<'_>) -> Result<()> {
-    match using.commit().await? {
-        true => Ok(()),
-        false => Err(gone()),
-    }
+    if using.commit().await? { Ok(()) } else { Err(gone()) }
 }
 
-/// The checks, in order. Every error from here on goes back to the client.
-async fn decide(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    callback: &Callback,
-    request: &AuthorizationRequest,
-    done: &Done,
-) -> Result<Step> {
-    authorization_code::check_request(&callback.client, request)?;
-    let silent = request.prompts(Prompt::None);
-    let hint = match &request.id_token_hint {
-        Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
-        // OIDC Core §5.5.1: a wish for a certain sub means that person and no other.
-        None => request.claims.wanted_subject().map(str::to_owned),
-    };
-    let session = cookies.session(issuer).await?;
-    let good_enough =
-        |(_, session): &(String, Session)| done.has_signed_in(session) || !needs_credentials(issuer, request, session);
-    let is_hinted = |session: &Session| hint.as_ref().is_none_or(|subject| *subject == session.identity.subject);
-    match session.filter(good_enough) {
-        Some((cookie, session)) if is_hinted(&session) => {
-            match needs_consent(issuer, callback, request, done, &session).await? {
-                true => Ok(Step::Consent),
-                false => Ok(Step::Code(cookie, Box::new(session))),
-            }
-        }
-        // OIDC Core §3.1.2.1: somebody signed in, but it is somebody else.
-        Some((_, session)) if done.has_signed_in(&session) => {
-            Err(OAuthError::login_required("another person than the one that the client asked for signed in"))
-        }
-        _ if silent => Err(OAuthError::login_required("nobody is signed in and prompt is none")),
-        _ => Ok(Step::Login),
-    }
-}
-
-/// OIDC Core §3.1.2.1: `prompt` and `max_age`; and tenants that want to see the password at every application.
-fn needs_credentials(issuer: &Issuer, request: &AuthorizationRequest, session: &Session) -> bool {
-    let asked = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
-    // Both moments are whole seconds: what looks like exactly `max_age` may be a part of a second more.
-    let too_old = request.max_age.is_some_and(|max_age| session.age(issuer.now()).as_secs() >= max_age);
-    asked || too_old || !(issuer.tenant.silent_login || request.prompts(Prompt::None))
-}
-
-async fn needs_consent(
-    issuer: &Issuer,
-    callback: &Callback,
-    request: &AuthorizationRequest,
-    done: &Done,
-    session: &Session,
-) -> Result<bool> {
-    let asked_again = request.prompts(Prompt::Consent);
-    if done.has_consented(session) || !(callback.client.consent_required || asked_again) {
-        return Ok(false);
-    }
-    let subject = &session.identity.subject;
-    let scope = authorization_code::asked_scope(&callback.client, request)?;
-    if !asked_again && Consent::covers(&issuer.store, subject, &callback.client.ident, &scope).await? {
-        return Ok(false);
-    }
-    if request.prompts(Prompt::None) {
-        return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));
-    }
-    Ok(true)
-}
-
-fn pending(callback: Callback, request: AuthorizationRequest) -> Resume {
-    Resume::Authorize(Box::new(PendingAuthorization {
+fn pending(callback: Callback, request: AuthorizationRequest) -> Interaction {
+    let pending = PendingAuthorization {
         client_id: callback.client.ident.to_string(),
         redirect_uri: callback.redirect_uri,
         state: callback.state,
         response_mode: callback.response_mode,
         request,
-    }))
+    };
+    Interaction::new(Resume::Authorize(Box::new(pending)), None)
 }
 
 /// A client with `referrers` must be entered from one of them. An error is a page: the way back is not in doubt, but
@@ -273,4 +154,29 @@ fn check_referrer(callback: &Callback, headers: &HeaderMap) -> Result<()> {
     } else {
         Err(OAuthError::invalid_request("this client must be entered from one of its registered pages"))
     }
+}
+
+/// §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is sent round once by
+/// GET before anything is decided; nothing is stored, and no cookie replaced, for a browser that is known. What does not
+/// fit into a URL is stored all the same: that is what forms are for.
+pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Response {
+    let wished = parameters.owned("ui_locales").ok().flatten();
+    let visit = visit.with_ui_locales(wished.as_deref());
+    (Extension(UiLocales(wished)), round(&visit, &headers, &parameters).await).into_response()
+}
+
+async fn round(visit: &Visit, headers: &HeaderMap, parameters: &Parameters) -> Result<Response> {
+    let mut callback = Callback::from_parameters(&visit.issuer, parameters)?;
+    check_referrer(&callback, headers)?;
+    let checked =
+        read(&mut callback, parameters).and_then(|request| Permitted::of(&callback.client, &request).map(|_| request));
+    let request = match checked {
+        Ok(request) => request,
+        Err(error) => return Ok(callback.error(&visit.page, error)),
+    };
+    let query = parameters.to_query();
+    if query.len() <= MAX_QUERY {
+        return Ok(Redirect::to(&format!("/authorize?{query}")).into_response());
+    }
+    steps::begin(visit, "/authorize", pending(callback, request)).await
 }

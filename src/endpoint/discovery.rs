@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::document;
-use crate::grant::authorization_code;
 use crate::issuer::Issuer;
 use crate::page::locale::Locale;
 use crate::protocol::client_keys;
@@ -16,6 +15,7 @@ use crate::protocol::error::Result;
 use crate::protocol::jwk::Algorithm;
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::token::GrantType;
+use crate::session::authentication::LEVELS;
 use crate::token::claims;
 use crate::web::cors;
 use crate::web::trace::span_of;
@@ -57,7 +57,7 @@ fn metadata(issuer: &Issuer, algorithms: &[Algorithm]) -> ServerMetadata {
         response_types_supported: vec!["code"],
         response_modes_supported: vec!["query", "form_post"],
         grant_types_supported: grant_types(issuer),
-        acr_values_supported: authorization_code::LEVELS.to_vec(),
+        acr_values_supported: LEVELS.to_vec(),
         subject_types_supported: vec!["public"],
         id_token_signing_alg_values_supported: algorithms
             .iter()

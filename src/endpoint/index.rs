@@ -1,7 +1,7 @@
 //! `GET POST /`: the front door, with a person's sessions. In development it shows the demo.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app::App;
@@ -11,24 +11,25 @@ use crate::metrics::OfTenant;
 use crate::page::{Demo, OpenSession, Page, Person};
 use crate::protocol::error::{OAuthError, Result};
 use crate::registry::demo;
-use crate::session::Session;
+use crate::session::{Session, SignedIn};
 use crate::sso::sign_out;
 use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
-use crate::web::page_context::PageContext;
+use crate::web::visit::Visit;
 
 /// How many sessions are listed; somebody with more signs out everywhere.
 const LISTED: usize = 20;
 
 /// Who is signed in here and where else, and how to sign out.
-pub async fn get(State(app): State<App>, issuer: Issuer, cookies: Cookies, page: PageContext) -> Result<Response> {
-    let found = cookies.session(&issuer).await?;
+pub async fn get(State(app): State<App>, visit: Visit) -> Result<Response> {
+    let Visit { issuer, cookies, page } = visit;
+    let found = cookies.signed_in(&issuer).await?;
     let open = match &found {
-        Some((_, session)) => newest_first(Session::of(&issuer.store, &session.identity.subject).await?),
+        Some(SignedIn { session, .. }) => newest_first(Session::of(&issuer.store, &session.identity.subject).await?),
         None => Vec::new(),
     };
-    let times: Vec<String> = open.iter().map(|session| session.auth_time.to_string()).collect();
-    let own = found.as_ref().map(|(_, session)| &*session.sid);
+    let times: Vec<String> = open.iter().map(|session| session.authentication.time.to_string()).collect();
+    let own = found.as_ref().map(|found| &*found.session.sid);
     let sessions: Vec<OpenSession<'_>> = open
         .iter()
         .zip(&times)
@@ -39,8 +40,8 @@ pub async fn get(State(app): State<App>, issuer: Issuer, cookies: Cookies, page:
             this: own == Some(&session.sid),
         })
         .collect();
-    let token = found.as_ref().map(|(cookie, _)| cookies.form_token(cookie)).unwrap_or_default();
-    let person = found.as_ref().map(|(_, session)| Person {
+    let token = found.as_ref().map(|found| cookies.form_token(&found.cookie)).unwrap_or_default();
+    let person = found.as_ref().map(|SignedIn { session, .. }| Person {
         name: session.identity.display_name(),
         email: session.identity.profile.get("email").and_then(|email| email.as_str()),
     });
@@ -53,7 +54,9 @@ pub async fn get(State(app): State<App>, issuer: Issuer, cookies: Cookies, page:
 
 /// Signs out: one session (`session`), or all of them (`everywhere`).
 pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> Result<Response> {
-    let Some((cookie, session)) = cookies.session(&issuer).await? else { return Ok(Redirect::to("/").into_response()) };
+    let Some(SignedIn { cookie, session }) = cookies.signed_in(&issuer).await? else {
+        return Ok(Redirect::to("/").into_response());
+    };
     let token = parameters.one("token")?.unwrap_or_default();
     if !cookies.is_form_token(&cookie, token) {
         return Err(OAuthError::invalid_request("this page is too old, open it again"));
@@ -78,11 +81,11 @@ pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> R
     issuer.services.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
     audit::logout(&issuer.tenant.name, subject, "person", extent);
     let removal = SetCookies(if own { cookies.end_session() } else { Vec::new() });
-    Ok((removal, [("cache-control", "no-store")], Redirect::to("/")).into_response())
+    Ok((removal, [(header::CACHE_CONTROL, "no-store")], Redirect::to("/")).into_response())
 }
 
 fn newest_first(mut sessions: Vec<Session>) -> Vec<Session> {
-    sessions.sort_by_key(|session| std::cmp::Reverse(session.auth_time));
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.authentication.time));
     sessions.truncate(LISTED);
     sessions
 }

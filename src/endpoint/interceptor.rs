@@ -1,28 +1,20 @@
 //! `/interceptor`: forward-auth. A proxy asks whether a request may pass to the application behind it, and as whom.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
 use crate::metrics::OfTenant;
 use crate::origin::Origin;
 use crate::protocol::error::Result;
-use crate::session::Session;
-use crate::session::participant::Participant;
-use crate::sso::sign_out;
-use crate::store::Loaded;
-use crate::web::cookies::{Cookies, SetCookie};
+use crate::session::{Session, SignedIn};
+use crate::sso::stay::{Stay, stay};
+use crate::web::cookies::Cookies;
 use crate::web::error::{UNKNOWN_HOST, said};
 use crate::web::original_url::OriginalUrl;
-
-/// How often the login provider is asked whether a person may stay; in between a session is not prolonged either.
-const CONFIRM_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Who the person is, for the application behind the proxy.
 const USER_HEADER: &str = "x-user-ident";
@@ -39,20 +31,22 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     let host = original.url.host_str().unwrap_or_default();
     let secure = app.settings.secure || original.url.scheme() == "https";
     let cookies = Cookies::of(&app, &parts.headers, secure, Some(host));
-    let session = cookies.loaded_session(&issuer).await?;
     let entered = |session: &Session| issuer.tenant.silent_login || session.hosts.iter().any(|own| own == host);
-    let session = session.filter(|(_, session)| entered(&session.record));
-    let passed = match session {
-        Some((cookie, session)) => stay(&issuer, &cookies, &cookie, session).await?.map(|stays| (cookie, stays)),
+    let stays = match cookies.signed_in(&issuer).await?.filter(|signed_in| entered(&signed_in.session)) {
+        Some(signed_in) => stay(&issuer, signed_in).await?,
         None => None,
     };
-    let token = match &passed {
-        Some((cookie, (session, _))) => app.passes.of(&issuer, cookie, session, &original.origin()).await?,
+    let token = match &stays {
+        Some(Stay { signed_in, .. }) => app.passes.of(&issuer, signed_in, &original.origin()).await?,
         None => None,
     };
     count(&issuer, token.is_some());
-    match passed.zip(token) {
-        Some(((_, (session, prolonged)), token)) => Ok((prolonged, pass(&session, &token)?).into_response()),
+    match stays.zip(token) {
+        Some((Stay { signed_in: SignedIn { cookie, session }, is_prolonged }, token)) => {
+            let life = issuer.services.lifetimes.session;
+            let prolonged = is_prolonged.then(|| cookies.keep_session(cookie, life));
+            Ok((prolonged, pass(&session, &token)?).into_response())
+        }
         None => {
             // Whoever comes from there is turned away at the login page; only the operator can mend it.
             if !Cookies::of(&app, &parts.headers, false, Some(login.host())).reaches(host) {
@@ -103,53 +97,6 @@ fn pass(session: &Session, token: &str) -> Result<Response> {
     headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))?);
     headers.insert(USER_HEADER, HeaderValue::from_bytes(session.identity.subject.as_bytes())?);
     Ok(response)
-}
-
-/// Prolongs the session now and then, if the login provider agrees; `None` when it does not.
-async fn stay(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    cookie: &str,
-    session: Loaded<Session>,
-) -> Result<Option<(Session, Option<SetCookie>)>> {
-    let now = issuer.now();
-    let confirmed_at = session.record.confirmed_at.unwrap_or(session.record.auth_time);
-    if now.since(confirmed_at) < CONFIRM_EVERY {
-        return Ok(Some((session.record, None)));
-    }
-    // Taken first, so that of all the requests for a page one asks, and a backend that is away is not asked by all.
-    let claimed = Session { confirmed_at: Some(now), ..session.record.clone() };
-    if !claimed.change(&issuer.store, cookie, &session).await? {
-        return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
-    }
-    match issuer.services.login.is_valid(&issuer.tenant, &claimed.identity.username).await {
-        Ok(true) => prolong(issuer, cookies, cookie, claimed).await,
-        Ok(false) => {
-            sign_out::session(issuer, cookie, &claimed).await?;
-            audit::logout(&issuer.tenant.name, &claimed.identity.subject, "login provider", Extent::Session);
-            Ok(None)
-        }
-        Err(error) => {
-            tracing::warn!(cause = format!("{error:#}"), "nobody could say whether a person may stay; not prolonged");
-            Ok(Some((claimed, None)))
-        }
-    }
-}
-
-async fn prolong(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    cookie: &str,
-    claimed: Session,
-) -> Result<Option<(Session, Option<SetCookie>)>> {
-    let Some(current) = Session::load(&issuer.store, cookie).await? else { return Ok(None) };
-    let life = issuer.services.lifetimes.session;
-    let prolonged = Session { expires_at: issuer.now() + life, ..claimed };
-    if !prolonged.change(&issuer.store, cookie, &current).await? {
-        return Ok(Session::find(&issuer.store, cookie).await?.map(|session| (session, None)));
-    }
-    Participant::prolong(&issuer.store, &prolonged.sid, prolonged.expires_at).await?;
-    Ok(Some((prolonged, Some(cookies.keep_session(cookie.to_owned(), life)))))
 }
 
 /// The way to the login page, for whoever can show one. A page that a script asks for helps nobody.

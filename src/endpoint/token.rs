@@ -4,11 +4,12 @@ use axum::Json;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::grant;
 use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::token::TokenRequest;
+use crate::token::issue::issue;
 use crate::web::client_request::ClientRequest;
-use crate::{grant, token};
 
 /// Redeems a grant and answers with tokens (§5.1).
 pub async fn post(
@@ -16,7 +17,7 @@ pub async fn post(
 ) -> Result<impl IntoResponse + use<>> {
     let ident = client.ident.clone();
     let redeemed = match grant::redeem(&issuer, client, form).await {
-        Ok(authorization) => token::issue(&issuer, authorization).await,
+        Ok(authorization) => issue(&issuer, authorization).await,
         Err(error) => Err(error),
     };
     let counter =

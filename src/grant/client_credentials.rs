@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{check_targets, impersonal, permitted_scope};
+use super::permission::{check_targets, impersonal, permitted_scope};
 use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
-use crate::token::Authorization;
+use crate::token::authorization::{Authorization, Confirmation, Holder};
 
 /// Authorizes a confidential client to act for itself; `openid` means a person and is not granted.
 pub fn redeem(
@@ -22,5 +22,13 @@ pub fn redeem(
     }
     let scope = impersonal(permitted_scope(&client, &scope.unwrap_or_default())?)?;
     check_targets(&client, &audience)?;
-    Ok(Authorization { client, issuer_url: issuer.url.clone(), scope, audience, person: None, exchanged: None })
+    Ok(Authorization {
+        holder: Holder::Client(client),
+        confirmation: Confirmation::Bearer,
+        issuer_url: issuer.url.clone(),
+        scope,
+        audience,
+        person: None,
+        exchanged: None,
+    })
 }

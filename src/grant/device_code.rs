@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{begin, check_grant, check_targets, narrowed_audience, permitted_scope, user_code, with_provider_scopes};
+use super::begin::begin;
+use super::permission::{check_grant, check_targets, narrowed_audience, permitted_scope, with_provider_scopes};
+use super::user_code;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
-use crate::session::record::{Session, everything_of};
+use crate::session::record::everything_of;
+use crate::session::{Person, Session, SignedIn};
 use crate::store::{Batch, Loaded, Record, digest};
-use crate::token::{Authorization, Grant, Person};
+use crate::token::{Authorization, Grant};
 
 /// §3.5: what each `slow_down` adds to the interval.
 const SLOWER: Duration = Duration::from_secs(5);
@@ -124,19 +126,14 @@ impl Waiting {
         &self.code.record.scope
     }
 
-    /// Lets the device have what it asked for, on behalf of the person of `session`, whose cookie is `cookie`. Gives
-    /// `false` when somebody decided, or the person signed out, meanwhile.
-    pub async fn allow(self, issuer: &Issuer, cookie: &str, session: &Session) -> Result<bool> {
-        let person = Person {
-            identity: session.identity.clone(),
-            auth_time: session.auth_time,
-            // The device signs in for itself: it stays when the person signs out of this browser.
-            sid: None,
-            acr: "1".into(),
-            amr: vec!["pwd".into()],
-        };
-        let groups = [everything_of(&session.identity.subject)];
-        let in_session = || Session::require(cookie, issuer.store.batch());
+    /// Lets the device have what it asked for, on behalf of whoever is signed in. Gives `false` when somebody decided, or
+    /// the person signed out, meanwhile.
+    pub async fn allow(self, issuer: &Issuer, signed_in: &SignedIn) -> Result<bool> {
+        let person = signed_in.person(&signed_in.session.authentication.acr);
+        let groups = [everything_of(&person.identity.subject)];
+        // The device signs in for itself: it stays when the person signs out of this browser.
+        let person = Person { sid: None, ..person };
+        let in_session = || Session::require(&signed_in.cookie, issuer.store.batch());
         self.decide(issuer, Decision::Allowed(Box::new(person)), &groups, in_session).await
     }
 
@@ -241,18 +238,12 @@ impl DeviceCode {
             return Err(OAuthError::invalid_grant("the device code is not valid"));
         };
         let now = issuer.now();
+        let scope = with_provider_scopes(&client, self.scope, &person.identity.scopes);
+        let expires_at = now + issuer.access_token_lifetime(&client);
         let grant = Grant {
-            client_id: self.client_id,
-            issuer: self.issuer,
-            scope: with_provider_scopes(&client, self.scope, &person.identity.scopes),
-            person: *person,
-            claims: ClaimsRequest::default(),
             audience: self.audience,
-            expires_at: now + issuer.access_token_lifetime(&client),
             absolute_expiry: now + issuer.services.lifetimes.refresh_absolute,
-            generation: 0,
-            current: None,
-            revoked: false,
+            ..Grant::new(&self.client_id, &self.issuer, *person, scope, expires_at)
         };
         let using = issuer.store.batch().use_first::<DeviceCode>(device);
         let begun = begin(issuer, client, issuer.services.random.identifier(), grant, None, using).await?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::narrowed_audience;
+use super::permission::narrowed_audience;
 use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
+use crate::sso::stay::may_stay;
 use crate::token::{Authorization, refresh_token};
 
 /// Redeems a refresh token. The scope may be narrowed for the new access token, never widened; the tenant's login
@@ -26,7 +27,7 @@ pub async fn redeem(
         Some(_) => return Err(OAuthError::invalid_scope("the scope exceeds what was granted")),
     };
     let audience = narrowed_audience(&client, &presented.grant().audience, resource)?;
-    if !issuer.services.login.is_valid(&issuer.tenant, &presented.grant().person.identity.username).await? {
+    if !may_stay(issuer, &presented.grant().person.identity).await? {
         return Err(OAuthError::invalid_grant("the person may not sign in any more"));
     }
     presented.redeem(issuer, client, scope, audience).await

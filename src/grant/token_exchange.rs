@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{check_targets, impersonal, is_listed, is_personal, permitted_scope};
+use super::permission::{check_targets, impersonal, is_listed, is_personal, permitted_scope};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
@@ -11,8 +11,9 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token_exchange::{TokenExchange, TokenKind};
 use crate::registry::client::Client;
 use crate::session::Session;
-use crate::token::access_token::{self, Actor, Living};
-use crate::token::{Authorization, Exchanged, Grant, PersonalAuthorization, id_token};
+use crate::token::access_token::{self, Living};
+use crate::token::authorization::{Actor, Authorization, Exchanged, Holder, PersonalAuthorization};
+use crate::token::{Grant, id_token};
 
 /// What the subject token stands for.
 struct Subject {
@@ -45,18 +46,13 @@ pub async fn redeem(
     let audience = [resource, request.audience].concat();
     check_targets(&client, &audience)?;
     let actor = match request.actor_token {
-        Some(token) => Some(Actor::of(&actor(issuer, &client, &token).await?.claims, subject.actor)),
+        Some(token) => Some(actor(issuer, &client, &token).await?.claims.as_actor(subject.actor)),
         None => subject.actor,
     };
     let Subject { grant_id, grant, expires_at, .. } = subject;
-    Ok(Authorization {
-        client,
-        issuer_url: grant.issuer.as_str().into(),
-        scope,
-        audience,
-        person: Some(PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None }),
-        exchanged: Some(Exchanged { actor, expires_at }),
-    })
+    let person = PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None };
+    let exchanged = Some(Exchanged { actor, expires_at });
+    Ok(Authorization { scope, audience, exchanged, ..Authorization::of_person(Holder::Client(client), person) })
 }
 
 /// §2.2.2: a token that is not good is an `invalid_request`.
@@ -112,9 +108,10 @@ async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Sub
 /// would let it say that somebody acts who never asked for it.
 async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<Living> {
     let living = access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))?;
-    match living.claims.client_id() == &*client.ident {
-        true => Ok(living),
-        false => Err(OAuthError::invalid_request("actor_token was not issued to this client")),
+    if living.claims.client_id() == &*client.ident {
+        Ok(living)
+    } else {
+        Err(OAuthError::invalid_request("actor_token was not issued to this client"))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ResponseMode};
 use crate::store::Record;
 
@@ -17,23 +18,47 @@ pub struct Interaction {
     pub browser: String,
     /// Where to go on.
     pub resume: Resume,
-    /// The session (`sid`) in which credentials were entered for this very step, which is what `prompt=login` asks
-    /// for. Kept here, where nobody can edit it, and with the session: another one that the browser puts in its place
-    /// has not proved anything.
-    #[serde(default)]
-    pub signed_in: Option<String>,
-    /// The session whose person agreed on the consent page to this very request.
-    #[serde(default)]
-    pub consented: Option<String>,
+    /// What has happened on our pages for it. Kept here, where nobody can edit it.
+    #[serde(flatten)]
+    pub proofs: Proofs,
     /// The languages that were wished for where the step began, if no authorization request carries them.
     #[serde(default)]
     pub ui_locales: Option<String>,
 }
 
+/// What a person has proved for a pending step: each by the `sid` of the session in which it was, as another session that
+/// the browser puts in its place has proved nothing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Proofs {
+    /// Credentials were entered, which is what `prompt=login` asks for.
+    #[serde(default)]
+    pub signed_in: Option<String>,
+    /// The person agreed on the consent page.
+    #[serde(default)]
+    pub consented: Option<String>,
+}
+
+impl Proofs {
+    /// Whether credentials were entered in `session`.
+    pub fn has_signed_in(&self, session: &Session) -> bool {
+        self.signed_in.as_ref() == Some(&session.sid)
+    }
+
+    /// Whether the person of `session` agreed.
+    pub fn has_consented(&self, session: &Session) -> bool {
+        self.consented.as_ref() == Some(&session.sid)
+    }
+}
+
 impl Interaction {
-    /// A step that begins.
-    pub fn new(browser: String, resume: Resume, ui_locales: Option<String>) -> Self {
-        Self { browser, resume, signed_in: None, consented: None, ui_locales }
+    /// A step that begins, of no browser yet.
+    pub fn new(resume: Resume, ui_locales: Option<String>) -> Self {
+        Self { browser: String::new(), resume, proofs: Proofs::default(), ui_locales }
+    }
+
+    /// The same with what a person has proved by now.
+    pub fn with_proofs(self, proofs: Proofs) -> Self {
+        Self { proofs, ..self }
     }
 
     /// The languages that its pages should speak (OIDC Core §3.1.2.1).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Identity;
+use super::{Authentication, Identity};
 use crate::clock::Timestamp;
 use crate::store::{Batch, Loaded, Record, Store, group};
 
@@ -16,8 +16,9 @@ pub struct Session {
     pub sid: String,
     /// What the login provider said about the person.
     pub identity: Identity,
-    /// When credentials were last entered (`auth_time`).
-    pub auth_time: Timestamp,
+    /// When and how the person authenticated last.
+    #[serde(flatten)]
+    pub authentication: Authentication,
     /// When the session ends.
     pub expires_at: Timestamp,
     /// When the login provider last said that the person may stay; `None`: at the sign-in.
@@ -98,9 +99,14 @@ impl Session {
         [person, session, sessions_of(subject), cookies_of_session(sid), all_sessions()]
     }
 
+    /// When the login provider last said that the person may stay.
+    pub fn confirmed_at(&self) -> Timestamp {
+        self.confirmed_at.unwrap_or(self.authentication.time)
+    }
+
     /// How long ago credentials were entered.
     pub fn age(&self, now: Timestamp) -> Duration {
-        now.since(self.auth_time)
+        now.since(self.authentication.time)
     }
 }
 

@@ -1,4 +1,6 @@
 //! Single sign-on: how a session begins, how long it may stay, and how it ends for everyone who took part.
 
+pub mod begin;
 pub mod sign_in;
 pub mod sign_out;
+pub mod stay;

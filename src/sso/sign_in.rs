@@ -10,13 +10,20 @@ use crate::login::Credentials;
 use crate::login::throttle::{self, Admission, Attempt};
 use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
-use crate::session::Identity;
+use crate::session::{Authentication, Identity};
 use crate::store::Batch;
 
 /// How it went.
 pub enum SignIn<'i> {
-    /// This is who it is, and what the store has to learn with whatever the sign-in begins.
-    Proven(Identity, Batch<'i>),
+    /// They proved who they are.
+    Proven {
+        /// Who it is.
+        identity: Identity,
+        /// When and how they proved it.
+        authentication: Authentication,
+        /// What the store has to learn with whatever the sign-in begins.
+        batch: Batch<'i>,
+    },
     /// Unknown name or wrong password; nobody says which.
     Refused,
     /// Too many attempts; the password was not looked at.
@@ -44,16 +51,18 @@ pub async fn sign_in<'i>(
             return Ok(SignIn::Wait(wait));
         }
     };
-    let answer = match username.is_empty() || credentials.password.is_empty() {
-        true => Ok(None),
-        false => issuer.services.login.login(&issuer.tenant, credentials).await,
+    let answer = if username.is_empty() || credentials.password.is_empty() {
+        Ok(None)
+    } else {
+        issuer.services.login.login(&issuer.tenant, credentials).await
     };
     match answer {
         Ok(Some(identity)) => {
-            let batch = ticket.succeeded(&identity.subject, issuer.now(), issuer.store.batch())?;
+            let now = issuer.now();
+            let batch = ticket.succeeded(&identity.subject, now, issuer.store.batch())?;
             count(issuer, |issuer| &issuer.services.metrics.login_success);
             audit::login(tenant, &identity.subject, way);
-            Ok(SignIn::Proven(identity, batch))
+            Ok(SignIn::Proven { identity, authentication: Authentication::by_password(now), batch })
         }
         Ok(None) => {
             ticket.failed(&issuer.store, issuer.now()).await?;

@@ -9,9 +9,9 @@ use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::registry::client::Client;
-use crate::session::Session;
 use crate::session::delivery::Delivery;
 use crate::session::participant::Participant;
+use crate::session::{Session, SignedIn};
 use crate::store::Store;
 use crate::telemetry;
 use crate::token::logout_token;
@@ -26,31 +26,39 @@ const RETRIES: [Duration; 5] = [
 ];
 
 /// Ends a session with what was granted in it, and tells the clients that took part. Waits for none of them.
-pub async fn session(issuer: &Issuer, cookie: &str, session: &Session) -> Result<()> {
-    let known = Participant::of_session(&issuer.store, &session.sid).await?;
-    Session::end(&issuer.store, cookie, session).await?;
-    tell(issuer, Participant::of_session(&issuer.store, &session.sid).await.unwrap_or(known)).await;
-    Ok(())
+pub async fn of_browser(issuer: &Issuer, SignedIn { cookie, session }: &SignedIn) -> Result<()> {
+    let store = &issuer.store;
+    end(issuer, || Participant::of_session(store, &session.sid), Session::end(store, cookie, session)).await
 }
 
 /// Ends the session called `sid`, whose cookie only its own browser knows, and tells the clients that took part.
 pub async fn named(issuer: &Issuer, sid: &str) -> Result<()> {
-    let known = Participant::of_session(&issuer.store, sid).await?;
-    Session::end_named(&issuer.store, sid).await?;
-    tell(issuer, Participant::of_session(&issuer.store, sid).await.unwrap_or(known)).await;
-    Ok(())
+    let store = &issuer.store;
+    end(issuer, || Participant::of_session(store, sid), Session::end_named(store, sid)).await
 }
 
 /// Ends everything of a person, and tells every client of any of their sessions.
 pub async fn everywhere(issuer: &Issuer, subject: &str) -> Result<()> {
-    let known = Participant::of_person(&issuer.store, subject).await?;
-    Session::end_everywhere(&issuer.store, subject).await?;
-    tell(issuer, Participant::of_person(&issuer.store, subject).await.unwrap_or(known)).await;
+    let store = &issuer.store;
+    end(issuer, || Participant::of_person(store, subject), Session::end_everywhere(store, subject)).await
+}
+
+/// Looks the participants up before the end, because the store may fail right after it, and again afterwards, because
+/// somebody may have joined in between.
+async fn end<Found>(
+    issuer: &Issuer,
+    participants: impl Fn() -> Found,
+    ending: impl Future<Output = anyhow::Result<()>>,
+) -> Result<()>
+where
+    Found: Future<Output = anyhow::Result<Vec<Participant>>>,
+{
+    let known = participants().await?;
+    ending.await?;
+    tell(issuer, participants().await.unwrap_or(known)).await;
     Ok(())
 }
 
-/// The participants were looked up before the end, because the store may fail right after it, and again afterwards,
-/// because somebody may have joined in between.
 async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
     for participant in participants {
         // Of two who end a session at once, one tells its clients; where the store cannot say which, both do.

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Authorization, Grant};
+use super::authorization::{Actor, Authorization};
+use super::grant_record::Grant;
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::key::TokenType;
-use crate::key::{Expired, TenantSigner};
+use crate::key::{Expired, TenantSigner, TokenType};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::store::Record;
@@ -42,22 +42,6 @@ pub struct Claims {
     grant_id: Option<String>,
 }
 
-/// RFC 8693 §4.1: who acts, and inside it who acted before.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Actor {
-    sub: String,
-    client_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    act: Option<Box<Actor>>,
-}
-
-impl Actor {
-    /// Whoever `token` speaks of, after `before`.
-    pub fn of(token: &Claims, before: Option<Actor>) -> Self {
-        Self { sub: token.sub.clone(), client_id: token.client_id.clone(), act: before.map(Box::new) }
-    }
-}
-
 /// RFC 7519 §4.1.3: one string or several.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -85,44 +69,22 @@ impl Claims {
             iss: authorization.issuer_url.to_string(),
             sub: authorization.subject().to_owned(),
             aud: match authorization.audience.as_slice() {
-                [] => Audience::One(authorization.client.ident.to_string()),
+                [] => Audience::One(authorization.holder.id().to_owned()),
                 [one] => Audience::One(one.clone()),
                 several => Audience::Several(several.to_vec()),
             },
             exp: expires_at,
             iat: now,
             jti: issuer.services.random.identifier(),
-            client_id: authorization.client.ident.to_string(),
+            client_id: authorization.holder.id().to_owned(),
             scope: authorization.scope.clone(),
             tenant: issuer.tenant.name.to_string(),
-            auth_time: person.map(|person| person.grant.person.auth_time),
+            auth_time: person.map(|person| person.grant.person.authentication.time),
             role: identity.map(|identity| identity.role.clone()),
             user: identity.map(|identity| identity.username.clone()),
             profile: identity.map(|identity| identity.profile.clone()).filter(|profile| !profile.is_empty()),
             act: authorization.exchanged.as_ref().and_then(|exchanged| exchanged.actor.clone()),
             grant_id: person.map(|person| person.grant_id.clone()),
-        }
-    }
-
-    /// The claims for an application behind a proxy. It has no `client_id`, so it goes by its origin.
-    pub fn for_application(issuer: &Issuer, grant_id: &str, grant: &Grant, now: Timestamp) -> Self {
-        let person = &grant.person;
-        Self {
-            iss: grant.issuer.clone(),
-            sub: person.identity.subject.clone(),
-            aud: Audience::One(grant.client_id.clone()),
-            exp: grant.expires_at,
-            iat: now,
-            jti: issuer.services.random.identifier(),
-            client_id: grant.client_id.clone(),
-            scope: grant.scope.clone(),
-            tenant: issuer.tenant.name.to_string(),
-            auth_time: Some(person.auth_time),
-            role: Some(person.identity.role.clone()),
-            user: Some(person.identity.username.clone()),
-            profile: Some(person.identity.profile.clone()).filter(|profile| !profile.is_empty()),
-            act: None,
-            grant_id: Some(grant_id.to_owned()),
         }
     }
 
@@ -162,6 +124,11 @@ impl Claims {
     /// Who acts on behalf of whom it speaks of.
     pub fn actor(&self) -> Option<&Actor> {
         self.act.as_ref()
+    }
+
+    /// Whoever it speaks of, as the actor after `before`.
+    pub fn as_actor(&self, before: Option<Actor>) -> Actor {
+        Actor { sub: self.sub.clone(), client_id: self.client_id.clone(), act: before.map(Box::new) }
     }
 
     /// The grant it names.

@@ -5,12 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Authorization;
 use crate::clock::Timestamp;
 use crate::issuer::{Issuer, signer};
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
-use crate::session::Identity;
+use crate::session::Person;
 use crate::session::record::{everything_of, grants_of_session};
 use crate::store::{Batch, Loaded, Record, group};
 
@@ -50,22 +49,25 @@ impl Record for Grant {
     const KIND: &'static str = "grant";
 }
 
-/// The person behind a grant, as the sign-in left it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Person {
-    /// What the login provider said.
-    pub identity: Identity,
-    /// When credentials were entered.
-    pub auth_time: Timestamp,
-    /// The session in which it was granted, where there was one.
-    pub sid: Option<String>,
-    /// How strongly the person was authenticated (OIDC Core §2, `acr`).
-    pub acr: String,
-    /// By which means (RFC 8176).
-    pub amr: Vec<String>,
-}
-
 impl Grant {
+    /// What `person` grants to `client_id` under `issuer`, until `expires_at`: no claims by name, no resources, no refresh
+    /// tokens.
+    pub fn new(client_id: &str, issuer: &str, person: Person, scope: Scope, expires_at: Timestamp) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            issuer: issuer.to_owned(),
+            person,
+            scope,
+            claims: ClaimsRequest::default(),
+            audience: Vec::new(),
+            expires_at,
+            absolute_expiry: expires_at,
+            generation: 0,
+            current: None,
+            revoked: false,
+        }
+    }
+
     /// Stores a new grant along with what `batch` holds, unless something is already there under its id.
     pub fn create<'s>(&self, id: &str, batch: Batch<'s>) -> Result<Batch<'s>> {
         batch.replace(id, None, self, &self.groups(), Some(self.expires_at))
@@ -79,7 +81,7 @@ impl Grant {
     /// The living grant under `id`.
     pub async fn find(issuer: &Issuer, id: &str) -> Result<Option<Loaded<Grant>>> {
         let signer = signer(&issuer.services.keys, &issuer.tenant).await?;
-        let lives = |grant: &Grant| !grant.revoked && !signer.has_ended(grant.person.auth_time);
+        let lives = |grant: &Grant| !grant.revoked && !signer.has_ended(grant.person.authentication.time);
         Ok(issuer.store.load::<Grant>(id).await?.filter(|loaded| lives(&loaded.record)))
     }
 
@@ -116,14 +118,4 @@ pub fn ends_with(person: &Person, scope: &Scope) -> Vec<String> {
 /// The session with which something ends that `person` granted; none where it was given for offline use (OIDC Core §11).
 fn session_of<'p>(person: &'p Person, scope: &Scope) -> Option<&'p str> {
     person.sid.as_deref().filter(|_| !scope.contains("offline_access"))
-}
-
-impl Authorization {
-    /// `sub` of the tokens: the person, or the client that acts for itself.
-    pub fn subject(&self) -> &str {
-        match &self.person {
-            Some(person) => &person.grant.person.identity.subject,
-            None => &self.client.ident,
-        }
-    }
 }

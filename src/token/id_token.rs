@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Authorization, PersonalAuthorization};
+use super::PersonalAuthorization;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::TokenType;
@@ -42,30 +42,31 @@ struct Claims<'a> {
 /// Signs the ID token that goes with `access_token`; no I/O.
 pub fn sign(
     signer: &TenantSigner,
-    authorization: &Authorization,
+    client: &Client,
+    issuer_url: &str,
     personal: &PersonalAuthorization,
     access_token: &str,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<String> {
     let grant = &personal.grant;
-    let algorithm = algorithm(signer, &authorization.client);
+    let algorithm = algorithm(signer, client);
     let at_hash = at_hash(access_token, algorithm);
     let claims = Claims {
-        iss: &authorization.issuer_url,
+        iss: issuer_url,
         sub: &grant.person.identity.subject,
-        aud: &authorization.client.ident,
-        azp: &authorization.client.ident,
+        aud: &client.ident,
+        azp: &client.ident,
         exp: expires_at,
         iat: now,
-        auth_time: grant.person.auth_time,
+        auth_time: grant.person.authentication.time,
         nonce: personal.nonce.as_deref(),
         // No other ID token comes with this access token.
         jti: format!("{}.{at_hash}", personal.grant_id),
         at_hash,
         sid: grant.person.sid.as_deref(),
-        acr: &grant.person.acr,
-        amr: &grant.person.amr,
+        acr: &grant.person.authentication.acr,
+        amr: &grant.person.authentication.amr,
         // §5.5: members of the profile appear here only when the client asked for them by name.
         requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
     };

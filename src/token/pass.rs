@@ -5,17 +5,14 @@
 
 use std::sync::Arc;
 
-use super::access_token::{self, Claims};
-use super::{Grant, Person};
-use crate::audit;
+use super::issue::issue;
+use super::{Authorization, Grant, Holder, PersonalAuthorization};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::key::TenantSigner;
-use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::error::Result;
 use crate::protocol::scope::Scope;
 use crate::recent::Recent;
-use crate::session::Session;
+use crate::session::{Session, SignedIn};
 use crate::store::digest;
 
 /// How many passes are kept per generation; a pass is about a kilobyte.
@@ -42,65 +39,34 @@ impl Default for Passes {
 }
 
 impl Passes {
-    /// The access token for the person of `session` at the application called `application` (its origin).
-    /// `cookie` is the session's cookie. `None`: the session has just ended.
-    pub async fn of(
-        &self,
-        issuer: &Issuer,
-        cookie: &str,
-        session: &Session,
-        application: &str,
-    ) -> Result<Option<Arc<str>>> {
-        let signer = issuer.signer().await?;
-        let algorithm = signer.algorithm();
+    /// The access token for whoever is signed in, at the application called `application` (its origin). `None`: the session
+    /// has just ended.
+    pub async fn of(&self, issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Result<Option<Arc<str>>> {
+        let (cookie, algorithm) = (&signed_in.cookie, issuer.signer().await?.algorithm());
         // A tenant whose algorithm or issuer is changed gets other passes at once.
         let place = self.0.get_or_default(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
         let mut place = place.lock().await;
         if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
             return Ok(Some(pass.token.clone()));
         }
-        let pass = make(issuer, &signer, cookie, session, application).await?;
+        let pass = make(issuer, signed_in, application).await?;
         Ok(pass.map(|pass| place.insert(pass).token.clone()))
     }
 }
 
 /// Stores the grant that the token names, so that it ends with the session, and signs.
-async fn make(
-    issuer: &Issuer,
-    signer: &TenantSigner,
-    cookie: &str,
-    session: &Session,
-    application: &str,
-) -> Result<Option<Pass>> {
+async fn make(issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Result<Option<Pass>> {
     let now = issuer.now();
     let life = issuer.services.lifetimes.access_token;
-    let expires_at = now + life;
-    let grant = Grant {
-        client_id: application.to_owned(),
-        issuer: issuer.url.to_string(),
-        scope: Scope::from(SCOPE.to_owned()),
-        person: Person {
-            identity: session.identity.clone(),
-            auth_time: session.auth_time,
-            sid: Some(session.sid.clone()),
-            acr: "1".into(),
-            amr: vec!["pwd".into()],
-        },
-        claims: ClaimsRequest::default(),
-        audience: Vec::new(),
-        expires_at,
-        absolute_expiry: expires_at,
-        generation: 0,
-        current: None,
-        revoked: false,
-    };
+    let person = signed_in.person(&signed_in.session.authentication.acr);
+    let grant = Grant::new(application, &issuer.url, person, Scope::from(SCOPE.to_owned()), now + life);
     let grant_id = issuer.services.random.identifier();
-    let in_session = Session::require(cookie, issuer.store.batch());
+    let in_session = Session::require(&signed_in.cookie, issuer.store.batch());
     if !grant.create(&grant_id, in_session)?.commit().await? {
         return Ok(None);
     }
-    let claims = Claims::for_application(issuer, &grant_id, &grant, now);
-    let token = access_token::sign(signer, &claims)?;
-    audit::token_issued(&issuer.tenant.name, application, claims.sub(), claims.jti());
+    let person = PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None };
+    let authorization = Authorization::of_person(Holder::Application(application.to_owned()), person);
+    let token = issue(issuer, authorization).await?.access_token;
     Ok(Some(Pass { token: token.into(), renew_at: now + life - life / 5 }))
 }

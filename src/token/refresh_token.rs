@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Authorization, Grant, PersonalAuthorization, earlier};
+use super::{Authorization, Grant, Holder, PersonalAuthorization};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
@@ -66,7 +66,7 @@ pub fn first<'s>(
     let value = fresh(issuer, grant_id);
     let expires_at = issuer.now() + issuer.refresh_token_lifetime(client);
     grant.current = Some(digest(&value));
-    grant.expires_at = earlier(expires_at, grant.absolute_expiry);
+    grant.expires_at = expires_at.min(grant.absolute_expiry);
     let token = RefreshToken { grant_id: grant_id.to_owned(), generation: 0, parent: None };
     let batch = batch.put(&value, &token, &[], grant.expires_at)?;
     Ok((value, batch))
@@ -154,7 +154,7 @@ impl Presented {
         };
         let grant = loop {
             let mut grant = self.grant.record.clone();
-            let expires_at = earlier(now + issuer.refresh_token_lifetime(&client), grant.absolute_expiry);
+            let expires_at = (now + issuer.refresh_token_lifetime(&client)).min(grant.absolute_expiry);
             let advances = match self.token.standing(&own, &grant) {
                 Standing::Superseded => return Err(self.reused(issuer).await?),
                 Standing::Current => grant.expires_at < expires_at,
@@ -178,19 +178,9 @@ impl Presented {
                 .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
         };
         count_stored(issuer);
-        Ok(Authorization {
-            client,
-            issuer_url: grant.issuer.as_str().into(),
-            scope,
-            audience,
-            person: Some(PersonalAuthorization {
-                grant_id: self.token.grant_id,
-                grant,
-                nonce: None,
-                refresh_token: Some(next),
-            }),
-            exchanged: None,
-        })
+        let person =
+            PersonalAuthorization { grant_id: self.token.grant_id, grant, nonce: None, refresh_token: Some(next) };
+        Ok(Authorization { scope, audience, ..Authorization::of_person(Holder::Client(client), person) })
     }
 
     /// RFC 9700 §4.14.2: somebody holds a copy, so nobody keeps it.

@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::issuer::Issuer;
 use crate::origin::{Origin, covers};
 use crate::protocol::error::Result;
-use crate::session::Session;
-use crate::store::{Loaded, digest};
+use crate::session::{Session, SignedIn};
+use crate::store::digest;
 
 /// The session's cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
@@ -68,17 +68,12 @@ impl Cookies {
         }
     }
 
-    /// The living session of this browser at this tenant, with the value of its cookie.
-    pub async fn session(&self, issuer: &Issuer) -> Result<Option<(String, Session)>> {
-        Ok(self.loaded_session(issuer).await?.map(|(value, session)| (value, session.record)))
-    }
-
-    /// Like [`Cookies::session`], with what [`Session::change`] needs.
-    pub async fn loaded_session(&self, issuer: &Issuer) -> Result<Option<(String, Loaded<Session>)>> {
-        for value in &self.sessions {
-            let Some(session) = Session::load(&issuer.store, value).await? else { continue };
-            if !issuer.signer().await?.has_ended(session.record.auth_time) {
-                return Ok(Some((value.clone(), session)));
+    /// Who is signed in in this browser at this tenant.
+    pub async fn signed_in(&self, issuer: &Issuer) -> Result<Option<SignedIn>> {
+        for cookie in &self.sessions {
+            let Some(session) = Session::find(&issuer.store, cookie).await? else { continue };
+            if !issuer.signer().await?.has_ended(session.authentication.time) {
+                return Ok(Some(SignedIn { cookie: cookie.clone(), session }));
             }
         }
         Ok(None)

@@ -14,3 +14,4 @@ pub mod original_url;
 pub mod page_context;
 pub mod steps;
 pub mod trace;
+pub mod visit;

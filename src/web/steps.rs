@@ -2,39 +2,26 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::cookies::Cookies;
+use super::cookies::SetCookie;
+use super::visit::Visit;
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::session::interaction::{Interaction, LIFETIME, Resume};
 use crate::store::{Batch, Loaded};
 
-/// Stores what is interrupted, with the languages that were wished for, and sends the browser to
-/// `path?interaction=<id>`.
-pub async fn begin(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    path: &str,
-    resume: Resume,
-    ui_locales: Option<String>,
-) -> Result<Response> {
-    let (browser, set_cookie) = cookies.browser(issuer);
-    let id = store(issuer, &Interaction::new(browser, resume, ui_locales)).await?;
+/// Stores what is interrupted and sends the browser to `path?interaction=<id>`.
+pub async fn begin(visit: &Visit, path: &str, interaction: Interaction) -> Result<Response> {
+    let (id, set_cookie) = store(visit, interaction).await?;
     Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
 }
 
-/// Like [`begin`], for a step that follows another one in which credentials may have been entered (in the session
-/// `signed_in`).
-pub async fn go_on(
-    issuer: &Issuer,
-    cookies: &Cookies,
-    path: &str,
-    resume: Resume,
-    signed_in: Option<String>,
-) -> Result<Response> {
-    let (browser, set_cookie) = cookies.browser(issuer);
-    let interaction = Interaction { signed_in, ..Interaction::new(browser, resume, None) };
-    let id = store(issuer, &interaction).await?;
-    Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
+/// Stores a step of this browser: its id, and the cookie that tells the browser apart where it has none.
+pub async fn store(visit: &Visit, interaction: Interaction) -> Result<(String, Option<SetCookie>)> {
+    let issuer = &visit.issuer;
+    let (browser, set_cookie) = visit.cookies.browser(issuer);
+    let id = issuer.services.random.token();
+    issuer.store.put(&id, &Interaction { browser, ..interaction }, &[], issuer.now() + LIFETIME).await?;
+    Ok((id, set_cookie))
 }
 
 /// What the form of a step carries: its id, and the wish for languages, which is all that is known when it is too old.
@@ -42,17 +29,10 @@ pub fn fields<'a>(id: &'a str, ui_locales: Option<&'a str>) -> Vec<(&'a str, &'a
     [("interaction", id)].into_iter().chain(ui_locales.map(|wish| ("ui_locales", wish))).collect()
 }
 
-/// Stores a step and gives its id.
-pub async fn store(issuer: &Issuer, interaction: &Interaction) -> Result<String> {
-    let id = issuer.services.random.token();
-    issuer.store.put(&id, interaction, &[], issuer.now() + LIFETIME).await?;
-    Ok(id)
-}
-
 /// The pending step, if it was begun in this browser.
-pub async fn find(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<Loaded<Interaction>>> {
-    let interaction = issuer.store.load::<Interaction>(id).await?;
-    Ok(interaction.filter(|interaction| cookies.is_browser(&interaction.record.browser)))
+pub async fn find(visit: &Visit, id: &str) -> Result<Option<Loaded<Interaction>>> {
+    let interaction = visit.issuer.store.load::<Interaction>(id).await?;
+    Ok(interaction.filter(|interaction| visit.cookies.is_browser(&interaction.record.browser)))
 }
 
 /// Changes a step that goes on under the same id along with what `batch` holds, unless it is taken or changed meanwhile.
@@ -67,10 +47,10 @@ pub fn update<'s>(
 }
 
 /// Takes the step away, if it was begun in this browser: of many who try, one gets it.
-pub async fn take(issuer: &Issuer, cookies: &Cookies, id: &str) -> Result<Option<Interaction>> {
+pub async fn take(visit: &Visit, id: &str) -> Result<Option<Interaction>> {
     // Looked at before it is taken, so that another browser cannot take it.
-    let Some(found) = find(issuer, cookies, id).await? else { return Ok(None) };
-    Ok(issuer.store.remove::<Interaction>(id).await?.then_some(found.record))
+    let Some(found) = find(visit, id).await? else { return Ok(None) };
+    Ok(visit.issuer.store.remove::<Interaction>(id).await?.then_some(found.record))
 }
 
 /// Where a browser goes on after a page.

@@ -1,0 +1,158 @@
+//! What becomes of an authorization request: OIDC Core §3.1.2.2 to §3.1.2.4. Knows what was asked and who is there, and
+//! neither browsers nor the store.
+
+use super::permission::{check_grant, check_targets, is_listed, permitted_scope};
+use crate::clock::Timestamp;
+use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest, Prompt};
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::pkce::ChallengeMethod;
+use crate::protocol::scope::Scope;
+use crate::protocol::token::GrantType;
+use crate::registry::client::Client;
+use crate::registry::tenant::Tenant;
+use crate::session::authentication::LEVELS;
+use crate::session::interaction::Proofs;
+use crate::session::{Session, SignedIn};
+use crate::token::claims;
+
+/// What a client may have of what it asked for. Holding this means that the request was checked.
+pub struct Permitted {
+    /// The scope.
+    pub scope: Scope,
+    /// What the sign-in will be called (`acr`).
+    pub acr: String,
+    /// The claims that were asked for by name.
+    pub claims: ClaimsRequest,
+    /// The resources (RFC 8707).
+    pub audience: Vec<String>,
+}
+
+impl Permitted {
+    /// Checks what a client asks, before anybody signs in: grant, PKCE, `acr`, resources and scope.
+    ///
+    /// Errors: for the client (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
+    pub fn of(client: &Client, request: &AuthorizationRequest) -> Result<Self> {
+        check_grant(client, GrantType::AuthorizationCode)?;
+        check_pkce(client, request)?;
+        let acr = acr(request)?;
+        check_targets(client, &request.resource)?;
+        Ok(Self {
+            scope: permitted_scope(client, &request.scope)?,
+            acr,
+            // §5.5: a claim that belongs to a scope is for clients that may ask for the scope.
+            claims: claims::narrowed(&request.claims, |scope| is_listed(client, scope)),
+            audience: request.resource.clone(),
+        })
+    }
+
+    /// What a person is asked to agree to: the scope, and the scopes of the claims that are asked for by name.
+    pub fn asked_scope(&self) -> Scope {
+        let mut scope = self.scope.clone();
+        claims::scopes_of(&self.claims).for_each(|token| scope.add(token));
+        scope
+    }
+}
+
+/// RFC 9700 §2.1.1: public clients must use PKCE, and others may be told to.
+fn check_pkce(client: &Client, request: &AuthorizationRequest) -> Result<()> {
+    match &request.code_challenge {
+        None if client.needs_pkce() => {
+            Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE with S256"))
+        }
+        Some(challenge) if challenge.method == ChallengeMethod::Plain && !client.allow_plain_pkce => {
+            Err(OAuthError::invalid_request("code_challenge_method must be S256"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// OIDC Core §2: the first of the client's wishes that can be met.
+///
+/// Errors: `unmet_authentication_requirements` when the client accepts nothing of it (§5.5.1.1).
+fn acr(request: &AuthorizationRequest) -> Result<String> {
+    let (wanted, essential) = request.claims.wanted_acr();
+    let known = |wish: &&str| LEVELS.contains(wish);
+    match wanted.into_iter().find(known) {
+        Some(acr) => Ok(acr.to_owned()),
+        None if essential => Err(OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "nobody can sign in here by any of the demanded acr values",
+        )),
+        None => Ok(request.acr_values.iter().map(String::as_str).find(known).unwrap_or("1").to_owned()),
+    }
+}
+
+/// What is known when a request is decided on.
+pub struct Known {
+    /// Who is signed in in this browser.
+    pub signed_in: Option<SignedIn>,
+    /// Whom the client wants, by `id_token_hint` or by the claim `sub` (§5.5.1).
+    pub wanted_subject: Option<String>,
+    /// What has happened on our pages for this very request.
+    pub proofs: Proofs,
+    /// Whether the person agreed to all that is asked on an earlier occasion.
+    pub has_agreed: bool,
+}
+
+/// What comes next.
+pub enum Step {
+    /// The person enters credentials.
+    Login,
+    /// The person is asked.
+    Consent,
+    /// The client gets a code, in this session.
+    Code(Box<SignedIn>),
+}
+
+/// Decides what comes next for a request that was checked.
+///
+/// Errors: for the client (§3.1.2.6), where a page is needed that may not be shown or would not help.
+pub fn decide(
+    tenant: &Tenant,
+    client: &Client,
+    request: &AuthorizationRequest,
+    known: Known,
+    now: Timestamp,
+) -> Result<Step> {
+    let Known { signed_in, wanted_subject, proofs, has_agreed } = known;
+    // §3.1.2.3: somebody must be signed in, and recently enough for the client and the tenant.
+    let is_enough =
+        |session: &Session| proofs.has_signed_in(session) || !needs_credentials(tenant, request, session, now);
+    let Some(signed_in) = signed_in.filter(|signed_in| is_enough(&signed_in.session)) else { return login(request) };
+    // §3.1.2.1: it must be the person whom the client means.
+    if wanted_subject.is_some_and(|wanted| wanted != signed_in.session.identity.subject) {
+        if !proofs.has_signed_in(&signed_in.session) {
+            return login(request);
+        }
+        return Err(OAuthError::login_required("another person than the one that the client asked for signed in"));
+    }
+    // §3.1.2.4: the person must have agreed, once or to this very request.
+    let asked_again = request.prompts(Prompt::Consent);
+    let needs_consent = asked_again || (client.consent_required && !has_agreed);
+    if needs_consent && !proofs.has_consented(&signed_in.session) {
+        return consent(request);
+    }
+    Ok(Step::Code(Box::new(signed_in)))
+}
+
+/// §3.1.2.1: `prompt` and `max_age`; and tenants that want to see the password at every application.
+fn needs_credentials(tenant: &Tenant, request: &AuthorizationRequest, session: &Session, now: Timestamp) -> bool {
+    let asked = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
+    // Both moments are whole seconds: what looks like exactly `max_age` may be a part of a second more.
+    let too_old = request.max_age.is_some_and(|max_age| session.age(now).as_secs() >= max_age);
+    asked || too_old || !(tenant.silent_login || request.prompts(Prompt::None))
+}
+
+fn login(request: &AuthorizationRequest) -> Result<Step> {
+    if request.prompts(Prompt::None) {
+        return Err(OAuthError::login_required("nobody is signed in and prompt is none"));
+    }
+    Ok(Step::Login)
+}
+
+fn consent(request: &AuthorizationRequest) -> Result<Step> {
+    if request.prompts(Prompt::None) {
+        return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));
+    }
+    Ok(Step::Consent)
+}

@@ -1,0 +1,85 @@
+//! What a client may have: its grants (RFC 6749 §5.2), scopes (§3.3) and resources (RFC 8707).
+
+use crate::protocol::error::{ErrorCode, OAuthError, Result};
+use crate::protocol::scope::Scope;
+use crate::protocol::token::GrantType;
+use crate::registry::client::Client;
+
+/// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.
+pub fn check_grant(client: &Client, grant: GrantType) -> Result<()> {
+    if client.grant_types.contains(&grant) {
+        Ok(())
+    } else {
+        Err(OAuthError::unauthorized_client("the client is not allowed to use this grant_type"))
+    }
+}
+
+/// RFC 6749 §3.3: narrows what was asked to what the client may ask for.
+///
+/// `openid` needs no listing: it asks for nothing but the fact of the sign-in, and without it there is no OpenID
+/// Connect. Errors: `invalid_scope` when something was asked and nothing is left.
+pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
+    let granted = asked.narrowed(|token| token == "openid" || is_listed(client, token));
+    if granted.is_empty() && !asked.is_empty() {
+        return Err(OAuthError::invalid_scope("nothing of the scope may be granted to this client"));
+    }
+    Ok(granted)
+}
+
+/// The scope of a token with which no person signs in: without what only means something at a sign-in.
+///
+/// Errors: `invalid_scope` when something was there and nothing is left.
+pub(super) fn impersonal(scope: Scope) -> Result<Scope> {
+    let left = scope.narrowed(|token| !is_personal(token));
+    if left.is_empty() && !scope.is_empty() {
+        return Err(OAuthError::invalid_scope("nothing of the scope can be granted without a sign-in"));
+    }
+    Ok(left)
+}
+
+/// Whether a scope asks for an ID token or for its renewal.
+pub(super) fn is_personal(token: &str) -> bool {
+    matches!(token, "openid" | "offline_access")
+}
+
+/// Whether the client lists a scope.
+pub(super) fn is_listed(client: &Client, token: &str) -> bool {
+    client.scopes.iter().any(|pattern| pattern.matches(token))
+}
+
+/// RFC 8707 §2, RFC 8693 §2.2.2: whether the client may have tokens for these resources. Each becomes `aud`, which is
+/// what a resource server believes, so it must be registered for the client; the client itself always may be named.
+///
+/// Errors: `invalid_target`.
+pub fn check_targets(client: &Client, targets: &[String]) -> Result<()> {
+    let permitted =
+        |target: &String| **target == *client.ident || client.resources.iter().any(|pattern| pattern.matches(target));
+    if targets.iter().all(permitted) {
+        Ok(())
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not have tokens for this resource"))
+    }
+}
+
+/// RFC 8707 §2.2: for which of the granted resources the token is to be.
+///
+/// Errors: `invalid_target` for one that was not granted; where none was named before, any that the client may have
+/// tokens for may be named now.
+pub(super) fn narrowed_audience(client: &Client, granted: &[String], asked: &[String]) -> Result<Vec<String>> {
+    let audience = match (granted, asked) {
+        (granted, []) => granted,
+        ([], asked) => asked,
+        (granted, asked) if asked.iter().all(|resource| granted.contains(resource)) => asked,
+        _ => return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not one of those that were granted")),
+    };
+    check_targets(client, audience)?;
+    Ok(audience.to_vec())
+}
+
+/// Adds the scopes that the login provider gave to the person, as far as the client accepts them.
+pub fn with_provider_scopes(client: &Client, mut granted: Scope, provided: &[String]) -> Scope {
+    let acceptable = Scope::from(provided.join(" "))
+        .narrowed(|token| client.provider_scopes.iter().any(|pattern| pattern.matches(token)));
+    acceptable.iter().for_each(|token| granted.add(token));
+    granted
+}
