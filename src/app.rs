@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::client::declared::DeclaredClients;
 use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
@@ -97,6 +98,7 @@ impl App {
         let request_ids = Arc::new(Series::new(random.as_ref()));
         let services = Services {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
+            clients: Arc::new(DeclaredClients),
             keys,
             metrics,
             client_keys: PublishedClientKeys::new(outgoing.clone()),

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
@@ -11,7 +13,7 @@ use crate::login::provider::LoginProvider;
 use crate::login::throttle::ThrottlePolicy;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
-use crate::protocol::error::{OAuthError, Result};
+use crate::protocol::error::Result;
 use crate::random::Random;
 use crate::registry::Snapshot;
 use crate::registry::client::Client;
@@ -33,11 +35,22 @@ pub struct Lifetimes {
     pub documents: Duration,
 }
 
+/// Who knows the clients of a tenant.
+#[async_trait]
+pub trait Clients: Send + Sync {
+    /// The client of the issuer's tenant with this id.
+    ///
+    /// Errors: [`crate::protocol::error::Unavailable`] when nobody can say so now.
+    async fn find(&self, issuer: &Issuer, client_id: &str) -> anyhow::Result<Option<Arc<Client>>>;
+}
+
 /// What the issuers of all tenants share. A request takes hold of all of it at once.
 #[derive(Clone)]
 pub struct Services {
     /// Who knows the people.
     pub login: LoginProvider,
+    /// Who knows the clients.
+    pub clients: Arc<dyn Clients>,
     /// Who signs.
     pub keys: SignerManager,
     /// What is counted.
@@ -103,19 +116,14 @@ impl Issuer {
     }
 
     /// The client with this id, if it is one of this tenant's.
-    pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
-        self.snapshot.client(&self.tenant.name, client_id).cloned()
+    pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>> {
+        Ok(self.services.clients.find(self, client_id).await?)
     }
 
-    /// Whether both ids are those of one client: the registry decides how ids are compared.
+    /// Whether both ids are those of one client: the registry decides how ids of declared clients are compared.
     pub fn is_same_client(&self, one: &str, other: &str) -> bool {
-        let ident = |id| self.client(id).map(|client| client.ident.clone());
+        let ident = |id| self.snapshot.client(&self.tenant.name, id).map(|client| &client.ident);
         one == other || ident(one).is_some_and(|known| ident(other) == Some(known))
-    }
-
-    /// The client with this id, or `invalid_client`.
-    pub fn known_client(&self, client_id: &str) -> Result<Arc<Client>> {
-        self.client(client_id).ok_or_else(|| OAuthError::invalid_client("client_id is not known here"))
     }
 
     /// How long an access token of this client is good.

@@ -30,23 +30,27 @@ pub enum Proof {
 ///
 /// Errors: `invalid_client`.
 pub async fn authenticate(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
-    let named = presented.client_id.clone();
-    prove(issuer, presented).await.inspect_err(|error| {
+    let Presented { client_id, proof } = presented;
+    let client = issuer.client(&client_id).await?;
+    let proven = match client.clone() {
+        Some(client) => prove(issuer, client, proof).await,
+        None => Err(OAuthError::invalid_client("client_id is not known here")),
+    };
+    proven.inspect_err(|error| {
         if error.code == ErrorCode::InvalidClient {
-            audit::client_refused(&issuer.tenant.name, &named, &error.description);
-            if let Ok(client) = issuer.known_client(&named) {
+            audit::client_refused(&issuer.tenant.name, &client_id, &error.description);
+            if let Some(client) = &client {
                 issuer.services.metrics.denied.add(&issuer.tenant.name, &client.ident);
             }
         }
     })
 }
 
-async fn prove(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
-    let client = issuer.known_client(&presented.client_id)?;
+async fn prove(issuer: &Issuer, client: Arc<Client>, proof: Proof) -> Result<Arc<Client>> {
     tracing::Span::current().record("client", &*client.ident);
     let refused = || OAuthError::invalid_client("client authentication failed");
     let other_method = || OAuthError::invalid_client("the client must use its registered authentication method");
-    match (client.auth_method, presented.proof) {
+    match (client.auth_method, proof) {
         (AuthMethod::None, Proof::Nothing) => Ok(client),
         (AuthMethod::PrivateKeyJwt, Proof::Assertion(jwt)) => {
             assertion::verify(issuer, &client, &jwt).await?;

@@ -2,3 +2,4 @@
 
 pub mod assertion;
 pub mod authentication;
+pub mod declared;

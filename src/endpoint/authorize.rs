@@ -33,7 +33,7 @@ pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Re
         return resume(visit, id).await;
     }
     // §3.1.2.1: the request, and first of all who is answered.
-    let mut callback = Callback::from_parameters(issuer, &parameters)?;
+    let mut callback = Callback::from_parameters(issuer, &parameters).await?;
     check_referrer(&callback, &headers)?;
     match read(&mut callback, &parameters) {
         Ok(request) => answer(&visit, callback, request, Proofs::default(), issuer.store.batch()).await,
@@ -54,7 +54,7 @@ async fn resume(visit: Visit, id: &str) -> Result<Response> {
     let taken = store.batch().take(id, &found);
     let Interaction { resume: Resume::Authorize(pending), proofs, .. } = found.record else { return Err(gone()) };
     let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = *pending;
-    let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode)?;
+    let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode).await?;
     let visit = visit.with_ui_locales(request.ui_locales.as_deref());
     answer(&visit, callback, request, proofs, taken).await
 }
@@ -166,7 +166,7 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
 }
 
 async fn round(visit: &Visit, headers: &HeaderMap, parameters: &Parameters) -> Result<Response> {
-    let mut callback = Callback::from_parameters(&visit.issuer, parameters)?;
+    let mut callback = Callback::from_parameters(&visit.issuer, parameters).await?;
     check_referrer(&callback, headers)?;
     let checked =
         read(&mut callback, parameters).and_then(|request| Permitted::of(&callback.client, &request).map(|_| request));

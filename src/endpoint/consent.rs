@@ -55,7 +55,7 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
             steps::take(&visit, id).await?.ok_or_else(gone)?;
             let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = question.pending;
             let visit = visit.with_ui_locales(request.ui_locales.as_deref());
-            let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode)?;
+            let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode).await?;
             Ok(callback.error(&visit.page, OAuthError::access_denied("the person did not consent")))
         }
         _ => Err(OAuthError::invalid_request("decision must be allow or deny")),
@@ -81,7 +81,7 @@ fn gone() -> OAuthError {
 async fn find(visit: &Visit, id: &str) -> Result<Question> {
     let interaction = steps::find(visit, id).await?.ok_or_else(gone)?;
     let Resume::Authorize(pending) = interaction.record.resume.clone() else { return Err(gone()) };
-    let client = visit.issuer.client(&pending.client_id).ok_or_else(gone)?;
+    let client = visit.issuer.client(&pending.client_id).await?.ok_or_else(gone)?;
     let SignedIn { session, .. } = visit.cookies.signed_in(&visit.issuer).await?.ok_or_else(gone)?;
     let scope = Permitted::of(&client, &pending.request)?.asked_scope();
     Ok(Question { interaction, pending: *pending, client, scope, session })

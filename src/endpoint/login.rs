@@ -27,7 +27,7 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     match steps::find(&visit, id).await? {
         Some(interaction) => {
             let asked = Asked { id, interaction: &interaction.record, username: None, error: None };
-            Ok(show(&visit, StatusCode::OK, asked))
+            show(&visit, StatusCode::OK, asked).await
         }
         None => expired(&visit, None).await,
     }
@@ -47,11 +47,8 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
     let grant_type = found.record.resume.grant_type();
     let credentials = Credentials { username: username.to_owned(), password, grant_type };
     let attempt = sign_in(issuer, credentials, issuer.caller, cookies.own_browser()).await;
-    let again = |status, error| {
-        let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
-        show(&visit, status, asked)
-    };
-    match attempt {
+    let mut retry_after = None;
+    let (status, error) = match attempt {
         Ok(SignIn::Proven { identity, authentication, batch }) => {
             let previous = cookies.signed_in(issuer).await?;
             let sid = begin::sid(issuer, previous.as_ref(), &identity);
@@ -64,19 +61,21 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
                 return expired(&visit, ui_locales).await;
             };
             let cookies = cookies.begin_session(cookie, issuer.services.lifetimes.session);
-            Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response())
+            return Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response());
         }
-        Ok(SignIn::Refused) => Ok(again(StatusCode::FORBIDDEN, LoginError::InvalidCredentials)),
+        Ok(SignIn::Refused) => (StatusCode::FORBIDDEN, LoginError::InvalidCredentials),
         Ok(SignIn::Wait(wait)) => {
-            let told = [(header::RETRY_AFTER, wait.as_secs().to_string())];
-            Ok((told, again(StatusCode::TOO_MANY_REQUESTS, LoginError::TooManyAttempts)).into_response())
+            retry_after = Some([(header::RETRY_AFTER, wait.as_secs().to_string())]);
+            (StatusCode::TOO_MANY_REQUESTS, LoginError::TooManyAttempts)
         }
         Err(error) => {
             let cause = error.cause.as_ref().map(|cause| format!("{cause:#}"));
             tracing::error!(cause, "the login provider gave no answer");
-            Ok(again(StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable))
+            (StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable)
         }
-    }
+    };
+    let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
+    Ok((retry_after, show(&visit, status, asked).await?).into_response())
 }
 
 /// What the page is told.
@@ -87,12 +86,15 @@ struct Asked<'a> {
     error: Option<LoginError>,
 }
 
-fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Response {
+async fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Result<Response> {
     let pending = match &asked.interaction.resume {
         Resume::Authorize(pending) => Some(pending),
         _ => None,
     };
-    let client = pending.and_then(|pending| visit.issuer.client(&pending.client_id));
+    let client = match pending {
+        Some(pending) => visit.issuer.client(&pending.client_id).await?,
+        None => None,
+    };
     let hint = pending.and_then(|pending| pending.request.login_hint.as_deref());
     let ui_locales = asked.interaction.ui_locales();
     let host = application(&asked.interaction.resume);
@@ -107,7 +109,7 @@ fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Response {
         client: client.as_ref().map(|client| client.name.as_str()).or(host.as_deref()),
         fields: &steps::fields(asked.id, ui_locales),
     };
-    visit.page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target)
+    Ok(visit.page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target))
 }
 
 /// The form was too old or came from another browser: a new one that leads to the index page.
@@ -115,7 +117,7 @@ async fn expired(visit: &Visit, ui_locales: Option<&str>) -> Result<Response> {
     let interaction = Interaction::new(Resume::Home, ui_locales.map(str::to_owned));
     let (id, set_cookie) = steps::store(visit, interaction.clone()).await?;
     let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
-    Ok((set_cookie, show(visit, StatusCode::BAD_REQUEST, asked)).into_response())
+    Ok((set_cookie, show(visit, StatusCode::BAD_REQUEST, asked).await?).into_response())
 }
 
 /// Without an application that asked: a person from behind the interceptor who is signed in already goes back at once.

@@ -83,7 +83,7 @@ async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest>
     let Some(client_id) = client_id else {
         return Ok(LogoutRequest { hint, end: End { post_logout_redirect_uri: None, state } });
     };
-    let client = issuer.client(&client_id);
+    let client = issuer.client(&client_id).await?;
     if let Some(client) = &client {
         tracing::Span::current().record("client", &*client.ident);
     }

@@ -172,7 +172,7 @@ pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
     let Some(UserCode { device }) = issuer.store.get::<UserCode>(&user_code).await? else { return Ok(None) };
     let code = issuer.store.load::<DeviceCode>(&device).await?;
     let Some(code) = code.filter(|code| code.record.is_pending(issuer.now())) else { return Ok(None) };
-    let Some(client) = issuer.client(&code.record.client_id) else { return Ok(None) };
+    let Some(client) = issuer.client(&code.record.client_id).await? else { return Ok(None) };
     Ok(Some(Waiting { user_code, device, code, client }))
 }
 

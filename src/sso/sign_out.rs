@@ -66,7 +66,7 @@ async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
             continue;
         }
         // It may have been removed, or may not want to hear of it any more.
-        let Some(client) = issuer.client(&participant.client_id) else { continue };
+        let Some(client) = client_of(issuer, &participant).await else { continue };
         if client.backchannel_logout_uri.is_some() {
             // Of its own: the request does not last until the last try.
             let span = tracing::info_span!(
@@ -91,13 +91,24 @@ pub async fn resume(
 ) -> anyhow::Result<()> {
     for delivery in Delivery::take_over(store, now).await? {
         let issuer = issuer_of(&delivery);
-        let client = issuer.as_ref().and_then(|issuer| issuer.client(&delivery.participant.client_id));
+        let client = match &issuer {
+            Some(issuer) => client_of(issuer, &delivery.participant).await,
+            None => None,
+        };
         // It may be that they are not read yet; what stays away is forgotten with the end of the record.
         if let Some((issuer, client)) = issuer.zip(client) {
             tokio::spawn(deliver(issuer, client, delivery));
         }
     }
     Ok(())
+}
+
+async fn client_of(issuer: &Issuer, participant: &Participant) -> Option<Arc<Client>> {
+    issuer.client(&participant.client_id).await.unwrap_or_else(|error| {
+        let cause = error.cause.map(|cause| format!("{cause:#}"));
+        tracing::warn!(cause, client = participant.client_id, "a client could not be told that a session ended");
+        None
+    })
 }
 
 /// A delivery that cannot be kept is tried all the same.

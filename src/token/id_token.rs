@@ -153,7 +153,7 @@ pub async fn read_hint(issuer: &Issuer, token: &str) -> Result<Option<Hint>> {
         Err(reason) => return Err(no_hint().because(anyhow::anyhow!("{reason}"))),
     };
     // With keys shared by all tenants the issuer and the client say whose it is.
-    if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).is_some() { Ok(Some(hint)) } else { Err(no_hint()) }
+    if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).await?.is_some() { Ok(Some(hint)) } else { Err(no_hint()) }
 }
 
 /// What a token says about itself, unverified.

@@ -35,10 +35,10 @@ impl Callback {
     /// known.
     ///
     /// Errors: to be shown to the person, never redirected (RFC 6749 §4.1.2.1).
-    pub fn from_parameters(issuer: &Issuer, parameters: &Parameters) -> Result<Self> {
+    pub async fn from_parameters(issuer: &Issuer, parameters: &Parameters) -> Result<Self> {
         let client_id = parameters.required("client_id")?;
         let redirect_uri = parameters.required("redirect_uri")?;
-        Self::prove(issuer, client_id, redirect_uri.to_owned(), None, ResponseMode::default())
+        Self::prove(issuer, client_id, redirect_uri.to_owned(), None, ResponseMode::default()).await
     }
 
     /// Reads `state` and `response_mode`, each for itself: whichever is right holds for the answer.
@@ -53,7 +53,7 @@ impl Callback {
     }
 
     /// Proves a way back that was stored: the client may have changed since.
-    pub fn prove(
+    pub async fn prove(
         issuer: &Issuer,
         client_id: &str,
         redirect_uri: String,
@@ -65,7 +65,7 @@ impl Callback {
             audit::client_refused(&issuer.tenant.name, client_id, reason);
             Err(OAuthError::invalid_request(reason))
         };
-        let Some(client) = issuer.client(client_id) else { return refuse("client_id is not known here") };
+        let Some(client) = issuer.client(client_id).await? else { return refuse("client_id is not known here") };
         tracing::Span::current().record("client", &*client.ident);
         if !client.redirect_uris.iter().any(|registered| registered.matches(&redirect_uri)) {
             return refuse("redirect_uri is not registered for this client");

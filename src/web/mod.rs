@@ -12,6 +12,7 @@ pub mod form;
 mod host;
 pub mod original_url;
 pub mod page_context;
+pub mod request_id;
 pub mod steps;
 pub mod trace;
 pub mod visit;

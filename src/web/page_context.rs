@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::trace::RequestId;
+use super::request_id::RequestId;
 use crate::app::App;
 use crate::origin::Origin;
 use crate::page::locale::Locale;

@@ -1,26 +1,20 @@
 //! One span and one line per request. Neither has the query, a body or a header: they carry codes and tokens.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, Span};
 
 use super::host::Addressee;
+use super::request_id::{REQUEST_ID, RequestId};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, Route, Timed};
 use crate::origin::client_address;
 use crate::telemetry;
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What the log calls a request: the id that the proxy gave, or one of ours.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub Arc<str>);
 
 /// What is told about a request, whatever becomes of it.
 struct Asked {
@@ -83,7 +77,7 @@ pub fn span_of(request: &Request, issuer: &Issuer) -> Span {
 
 impl Asked {
     fn of(request: &Request, app: &App) -> Self {
-        let id = RequestId(sent_id(request.headers()).unwrap_or_else(|| app.request_ids.name()).into());
+        let id = RequestId::sent(request.headers()).unwrap_or_else(|| RequestId(app.request_ids.name().into()));
         Self { id, method: usual(request.method()), route: route(request).to_owned() }
     }
 
@@ -95,7 +89,7 @@ impl Asked {
         metrics.http_request_duration.get_or_create(&timed).observe(took.as_secs_f64());
         metrics.http_requests.get_or_create(&Route { method, path: timed.path, status }).inc();
         if let Ok(value) = HeaderValue::from_str(&id.0) {
-            response.headers_mut().insert(REQUEST_ID.clone(), value);
+            response.headers_mut().insert(REQUEST_ID, value);
         }
         response
     }
@@ -119,10 +113,4 @@ fn usual(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
-}
-
-fn sent_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get(&REQUEST_ID)?.to_str().ok()?;
-    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    ((8..=64).contains(&id.len()) && id.bytes().all(harmless)).then(|| id.to_owned())
 }

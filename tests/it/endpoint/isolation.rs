@@ -39,6 +39,7 @@ async fn artefacts(server: &TestServer) -> Artefacts {
         sid: "s".into(),
     };
     let issuer = server.app.issuer(&origin).expect("a tenant");
+    let client = issuer.client("spa").await.expect("the registry").expect("a client");
     Artefacts {
         code,
         access_token: tokens.member("access_token"),
@@ -46,9 +47,7 @@ async fn artefacts(server: &TestServer) -> Artefacts {
         id_token: tokens.member("id_token"),
         device_code: device.member("device_code"),
         user_code: device.member("user_code"),
-        logout_token: logout_token::sign(&issuer, &issuer.client("spa").expect("a client"), &participant)
-            .await
-            .expect("a token"),
+        logout_token: logout_token::sign(&issuer, &client, &participant).await.expect("a token"),
         interaction: pending.query()["interaction"].clone(),
         browser: browser.cookies.into_iter().collect(),
     }
