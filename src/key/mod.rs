@@ -41,7 +41,6 @@ pub mod private_key;
 pub mod record;
 pub mod rotation;
 pub mod seal;
-pub mod secret;
 pub mod settings;
 pub mod signer;
 pub mod signer_manager;
@@ -56,7 +55,6 @@ pub use adopt::{OlderKey, OlderKeys, OlderLayout};
 pub use commands::KeyCommands;
 
 pub use policy::{PolicyOverrides, RotationPolicy};
-pub use secret::Secret;
 pub use settings::SigningSettings;
 pub use signer::{TenantSigner, TokenType};
 pub use signer_manager::{SignerManager, TenantSigning};

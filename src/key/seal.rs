@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::key::secret::Secret;
 use crate::random::Random;
+use crate::secret::Secret;
 
 /// A private half as it is stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl Sealer {
     pub fn new(secrets: &[Secret]) -> Result<Self> {
         let failed = |_| anyhow!("a sealing key could not be derived");
         let derive = |secret: &Secret| -> Result<Derived> {
-            let prk: Prk = Salt::new(HKDF_SHA256, SALT).extract(secret.expose());
+            let prk: Prk = Salt::new(HKDF_SHA256, SALT).extract(secret.expose().as_bytes());
             let key = UnboundKey::from(prk.expand(ENCRYPTION, &AES_256_GCM).map_err(failed)?);
             let mut name = [0; 32];
             prk.expand(NAME, HKDF_SHA256).and_then(|okm| okm.fill(&mut name)).map_err(failed)?;

@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::key::policy::{RotationPolicy, optional_period};
-use crate::key::secret::Secret;
 use crate::protocol::jwk::Algorithm;
+use crate::secret::Secret;
 
 /// How tokens are signed.
 #[derive(Clone, Debug, Deserialize)]

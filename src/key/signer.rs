@@ -15,10 +15,10 @@ use tracing::debug;
 use crate::clock::Timestamp;
 use crate::key::key_ring::KeyRing;
 use crate::key::policy::PolicyOverrides;
-use crate::key::secret::Secret;
 use crate::key::signer_manager::Shared;
 use crate::key::snapshot::{PublishedKeys, Snapshot};
 use crate::protocol::jwk::Algorithm;
+use crate::secret::Secret;
 
 /// What a token is for; it says so in its `typ` (RFC 7515 §4.1.9), so that one is never taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,8 +200,8 @@ impl Hs256 {
     /// HS256 with `secret`.
     pub fn new(secret: &Secret) -> Self {
         Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose()),
-            verifying: DecodingKey::from_secret(secret.expose()),
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()),
+            verifying: DecodingKey::from_secret(secret.expose().as_bytes()),
             // Never a kid: there is nothing to look up.
             headers: TokenType::ALL.map(|token_type| header(Algorithm::HS256, token_type, None)),
         }

@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 
 use super::Environment;
 use super::resolve::{endpoint, network};
-use super::secret::Secret;
 use super::written::{LogFormat, LogLevel, Written};
 use crate::protocol::duration::{self, Span};
 use crate::protocol::jwk::Algorithm;
+use crate::secret::Secret;
 
 type Set = fn(&mut Written, &str) -> Result<(), String>;
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::bare_host;
+use crate::secret::Secret;
 use crate::telemetry::Collectors;
 
 mod advice;
@@ -21,11 +22,9 @@ mod environment;
 mod parts;
 pub mod report;
 mod resolve;
-pub mod secret;
 mod written;
 
 pub use environment::variables;
-use secret::Secret;
 pub use written::{KeyScope, Kubernetes, Log, LogFormat, LogLevel, Redis, Sentinel, Written};
 
 /// Everything the process is told, checked.

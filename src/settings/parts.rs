@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{KeyScope, Redis, Sentinel, Settings, secret};
-use crate::key::{RotationPolicy, Secret, SigningSettings};
+use super::{KeyScope, Redis, Sentinel, Settings};
+use crate::key::{RotationPolicy, SigningSettings};
 use crate::login::script::ScriptLimits;
 use crate::registry::resources::ResourceSettings;
+use crate::secret::Secret;
 use crate::store::StoreSettings;
 use crate::store::settings::{RedisSettings, SentinelSettings};
 
@@ -23,7 +24,6 @@ impl Settings {
     /// How tokens are signed, for the keys.
     pub fn signing_settings(&self) -> SigningSettings {
         let signing = &self.signing;
-        let secret = |secret: &secret::Secret| Secret::new(secret.expose());
         SigningSettings {
             algorithm: signing.algorithm,
             policy: RotationPolicy {
@@ -32,8 +32,8 @@ impl Settings {
                 grace: signing.grace,
                 jwks_max_age: signing.jwks_max_age,
             },
-            hs256_secret: signing.hs256_secret.as_ref().map(secret),
-            seal_secrets: signing.seal_secrets.iter().map(secret).collect(),
+            hs256_secret: signing.hs256_secret.clone(),
+            seal_secrets: signing.seal_secrets.clone(),
             shared: signing.scope == KeyScope::Shared,
             rsa_bits: signing.rsa_bits,
         }
@@ -83,6 +83,6 @@ fn sentinel(written: &Sentinel) -> SentinelSettings {
     }
 }
 
-fn exposed(secret: Option<&secret::Secret>) -> Option<String> {
+fn exposed(secret: Option<&Secret>) -> Option<String> {
     secret.map(|secret| secret.expose().to_owned())
 }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Environment;
-use super::secret::Secret;
 use crate::protocol::duration::Span;
+use crate::secret::Secret;
 
 /// The keys of the configuration file. What is `None` by default depends on other settings; see `config.example.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uitsmijter::clock::{Clock, Timestamp};
-use uitsmijter::key::secret::Secret;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::key::signer::{TenantSigner, TokenType};
 use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
 use uitsmijter::key::verify::{Expired, VerifyError};
 use uitsmijter::protocol::jwk::{Algorithm, JwkSet};
 use uitsmijter::random::SystemRandom;
+use uitsmijter::secret::Secret;
 use uitsmijter::store::Store;
 
 use super::memory::Memory;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use uitsmijter::key::policy::PolicyOverrides;
 use uitsmijter::key::seal::{PrivateHalf, Sealer};
-use uitsmijter::key::secret::Secret;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
 use uitsmijter::key::verify::VerifyError;
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
+use uitsmijter::secret::Secret;
 
 use super::harness::*;
 

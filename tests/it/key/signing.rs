@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Value, json};
-use uitsmijter::key::secret::Secret;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::key::signer::TokenType;
 use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
@@ -13,6 +12,7 @@ use uitsmijter::key::verify::{Expired, VerifyError};
 use uitsmijter::protocol::error::{ErrorCode, OAuthError};
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
+use uitsmijter::secret::Secret;
 
 use super::harness::*;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use uitsmijter::key::commands::{KeyCommands, Start};
 use uitsmijter::key::key_store::KeyStore;
 use uitsmijter::key::seal::Sealer;
-use uitsmijter::key::secret::Secret;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::metrics::Metrics;
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
+use uitsmijter::secret::Secret;
 
 use super::harness::*;
 use crate::harness::lines::{self, Lines};

@@ -1,11 +1,11 @@
-//! Text that must never be shown.
+//! A text that is never printed: a password or key from the settings.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret as an operator wrote it: wiped from memory when dropped, never printed.
+/// A secret as an operator wrote it; wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -15,7 +15,7 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, for what needs it.
+    /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
