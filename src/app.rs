@@ -12,7 +12,7 @@ use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
 use crate::issuer::{Issuer, Lifetimes, Services};
-use crate::key::older_redis::OlderRedis;
+use crate::key::older::layout::OlderRedis;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;

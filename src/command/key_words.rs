@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::json;
-use uitsmijter::key::adopt::OlderKeys;
 use uitsmijter::key::commands::{KeyCommands, Rotated, Start};
+use uitsmijter::key::older::adopt::OlderKeys;
 use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::registry::tenant::Tenant;
 

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::key::TenantSigning;
 use uitsmijter::key::commands::{KeyCommands, Start};
-use uitsmijter::key::older_redis::OlderRedis;
+use uitsmijter::key::older::layout::OlderRedis;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
 use uitsmijter::registry::tenant::Tenant;

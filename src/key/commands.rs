@@ -6,15 +6,15 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::clock::{Clock, Timestamp};
-use crate::key::heartbeat::Heartbeat;
+use crate::key::custody::seal::Sealer;
 use crate::key::key_ring::{Plan, SHARED};
 use crate::key::key_store::KeyStore;
 use crate::key::listing::ListedKey;
-use crate::key::news;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KeySet, SKEW, StoredKey};
+use crate::key::replicas::heartbeat::Heartbeat;
+use crate::key::replicas::news;
 use crate::key::rotation::Replicas;
-use crate::key::seal::Sealer;
 use crate::key::settings::SigningSettings;
 use crate::key::signer_manager::TenantSigning;
 use crate::metrics::Metrics;

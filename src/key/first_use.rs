@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 use tracing::{info, warn};
 
-use crate::key::adopt::adopt;
-use crate::key::heartbeat::Heartbeat;
 use crate::key::key_ring::KeyRing;
-use crate::key::news;
+use crate::key::older::adopt::adopt;
 use crate::key::record::KeySet;
+use crate::key::replicas::heartbeat::Heartbeat;
+use crate::key::replicas::news;
 use crate::key::signer_manager::Shared;
 use crate::metrics::Rotation;
 

@@ -15,11 +15,11 @@ use tokio::sync::Mutex;
 use tracing::{error, warn};
 
 use crate::clock::Timestamp;
-use crate::key::heartbeat::{HEARTBEAT_LIFE, Heartbeat};
 use crate::key::key_ring::KeyRing;
-use crate::key::news::{self, Since};
 use crate::key::policy::{RotationPolicy, period_text};
 use crate::key::record::{KeySet, SKEW, StoredKey};
+use crate::key::replicas::heartbeat::{HEARTBEAT_LIFE, Heartbeat};
+use crate::key::replicas::news::{self, Since};
 use crate::key::signer_manager::Shared;
 use crate::protocol::error::Unavailable;
 

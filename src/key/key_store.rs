@@ -5,10 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use crate::clock::{Clock, Timestamp};
-use crate::key::generate::{NewKey, generate};
-use crate::key::private_key::PrivateKey;
+use crate::key::custody::generate::{NewKey, generate};
+use crate::key::custody::private_key::PrivateKey;
+use crate::key::custody::seal::Sealer;
 use crate::key::record::{KeySet, StoredKey};
-use crate::key::seal::Sealer;
 use crate::metrics::Metrics;
 use crate::protocol::jwk::Algorithm;
 use crate::random::Random;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::key::custody::seal::Sealer;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KeySet, State, StoredKey};
 use crate::key::rotation::Replicas;
-use crate::key::seal::Sealer;
 use crate::protocol::jwk::Algorithm;
 
 /// One line of `keys list`.

@@ -22,25 +22,20 @@
 //! `grace` is written into the key when it is made and never shrinks, so an operator who shortens it in the settings
 //! shortens it for keys to come. Replicas raise `last_expiry` to what they really signed, for people to read.
 
-pub mod adopt;
 pub mod change;
 pub mod commands;
+pub mod custody;
 pub mod first_use;
 pub mod follow;
-pub mod generate;
-pub mod heartbeat;
-pub mod import;
 pub mod key_metrics;
 pub mod key_ring;
 pub mod key_store;
 pub mod listing;
-pub mod news;
-pub mod older_redis;
+pub mod older;
 pub mod policy;
-pub mod private_key;
 pub mod record;
+pub mod replicas;
 pub mod rotation;
-pub mod seal;
 pub mod settings;
 pub mod signer;
 pub mod signer_manager;
@@ -49,10 +44,9 @@ pub mod tenant_map;
 pub mod tick;
 pub mod upkeep;
 pub mod verify;
-pub mod withdrawn;
 
-pub use adopt::{OlderKey, OlderKeys, OlderLayout};
 pub use commands::KeyCommands;
+pub use older::adopt::{OlderKey, OlderKeys, OlderLayout};
 
 pub use policy::{PolicyOverrides, RotationPolicy};
 pub use settings::SigningSettings;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::key::seal::PrivateHalf;
+use crate::key::custody::seal::PrivateHalf;
 use crate::protocol::jwk::{Algorithm, Jwk};
 use crate::store::Record;
 

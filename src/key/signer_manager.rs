@@ -8,13 +8,13 @@ use prometheus_client::metrics::counter::Counter;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-use crate::key::adopt::OlderKeys;
+use crate::key::custody::seal::Sealer;
 use crate::key::follow::Presence;
 use crate::key::key_metrics::KeyMetrics;
 use crate::key::key_ring::{KeyRing, Plan, SHARED};
 use crate::key::key_store::KeyStore;
+use crate::key::older::adopt::OlderKeys;
 use crate::key::policy::PolicyOverrides;
-use crate::key::seal::Sealer;
 use crate::key::settings::SigningSettings;
 use crate::key::signer::{Hs256, TenantSigner};
 use crate::key::tenant_map::TenantMap;

@@ -15,8 +15,8 @@ use prometheus_client::metrics::counter::Counter;
 use tracing::error;
 
 use crate::clock::Timestamp;
+use crate::key::custody::private_key::PrivateKey;
 use crate::key::key_store::KeyStore;
-use crate::key::private_key::PrivateKey;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::signer::{TokenType, header};
 use crate::metrics::SignedWith;

@@ -6,9 +6,9 @@ use anyhow::Result;
 use tracing::info;
 
 use crate::audit;
-use crate::key::heartbeat::Heartbeat;
 use crate::key::key_ring::KeyRing;
 use crate::key::record::{KeySet, StoredKey};
+use crate::key::replicas::heartbeat::Heartbeat;
 use crate::key::signer_manager::Shared;
 use crate::key::snapshot::Snapshot;
 use crate::metrics::Rotation;

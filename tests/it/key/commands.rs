@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::json;
 use uitsmijter::key::commands::{KeyCommands, Start};
-use uitsmijter::key::generate::generate;
+use uitsmijter::key::custody::generate::generate;
 use uitsmijter::key::record::State;
 use uitsmijter::key::signer_manager::{Extras, SignerManager};
 use uitsmijter::key::verify::VerifyError;

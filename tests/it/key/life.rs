@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use uitsmijter::key::custody::seal::{PrivateHalf, Sealer};
 use uitsmijter::key::policy::PolicyOverrides;
-use uitsmijter::key::seal::{PrivateHalf, Sealer};
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
 use uitsmijter::key::verify::VerifyError;

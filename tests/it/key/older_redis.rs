@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use uitsmijter::key::adopt::OlderKeys;
-use uitsmijter::key::older_redis::OlderRedis;
+use uitsmijter::key::older::adopt::OlderKeys;
+use uitsmijter::key::older::layout::OlderRedis;
 
 use crate::harness::redis::RedisServer;
 use crate::harness::response::decoded;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use uitsmijter::key::commands::{KeyCommands, Start};
+use uitsmijter::key::custody::seal::Sealer;
 use uitsmijter::key::key_store::KeyStore;
-use uitsmijter::key::seal::Sealer;
 use uitsmijter::key::settings::SigningSettings;
 use uitsmijter::metrics::Metrics;
 use uitsmijter::protocol::jwk::Algorithm;

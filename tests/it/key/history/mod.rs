@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uitsmijter::clock::Timestamp;
-use uitsmijter::key::heartbeat::HEARTBEAT_LIFE;
-use uitsmijter::key::news::{KeyNews, Since};
+use uitsmijter::key::custody::seal::Sealer;
 use uitsmijter::key::policy::RotationPolicy;
 use uitsmijter::key::record::{KeySet, SKEW, StoredKey};
+use uitsmijter::key::replicas::heartbeat::HEARTBEAT_LIFE;
+use uitsmijter::key::replicas::news::{KeyNews, Since};
 use uitsmijter::key::rotation::{Living, Replicas, Step};
-use uitsmijter::key::seal::Sealer;
 use uitsmijter::protocol::jwk::{Algorithm, Jwk, KeyMaterial};
 use uitsmijter::random::SystemRandom;
 

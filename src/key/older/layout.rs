@@ -4,7 +4,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use crate::key::adopt::{OlderKey, OlderKeys, OlderLayout};
+use crate::key::older::adopt::{OlderKey, OlderKeys, OlderLayout};
 use crate::store::Store;
 
 const ACTIVE: &str = "uitsmijter:jwks:active";

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 
-use crate::key::adopt::{OlderKeys, adopt};
 use crate::key::commands::KeyCommands;
-use crate::key::news;
+use crate::key::older::adopt::{OlderKeys, adopt};
+use crate::key::older::withdrawn;
+use crate::key::replicas::news;
 use crate::key::signer_manager::TenantSigning;
-use crate::key::withdrawn;
 
 impl KeyCommands {
     /// Adopts the older layout for `tenant`; answers the names of the adopted keys, or nothing where it has keys already.

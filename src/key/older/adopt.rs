@@ -17,11 +17,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock::Timestamp;
-use crate::key::generate::{NewKey, named};
+use crate::key::custody::generate::{NewKey, named};
+use crate::key::custody::private_key::PrivateKey;
 use crate::key::key_store::KeyStore;
-use crate::key::private_key::PrivateKey;
+use crate::key::older::withdrawn;
 use crate::key::record::KeySet;
-use crate::key::withdrawn;
 use crate::protocol::jwk::{Algorithm, KeyMaterial};
 
 /// Where the older layout is read from. It stays as it is until somebody asks for its removal.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::clock::Timestamp;
-use crate::key::heartbeat::HEARTBEAT_LIFE;
+use crate::key::replicas::heartbeat::HEARTBEAT_LIFE;
 use crate::store::{Loaded, Record, Store};
 
 /// Which tenants' keys changed lately.

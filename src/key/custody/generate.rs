@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::key::private_key::PrivateKey;
+use crate::key::custody::private_key::PrivateKey;
 use crate::protocol::jwk::{Algorithm, Jwk, KeyMaterial};
 
 /// A key that nobody knows yet.
