@@ -12,7 +12,6 @@ use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
 use crate::issuer::{Issuer, Lifetimes, Services};
-use crate::key::older::layout::OlderRedis;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
@@ -84,8 +83,7 @@ impl App {
         let backend = store::open(&settings.store_settings(), clock.clone()).await?;
         let store = Store::new(backend, clock.clone());
         let metrics = Metrics::default();
-        let older_keys = Some(Arc::new(OlderRedis(store.clone())) as _);
-        let extras = Extras { metrics: metrics.clone(), older_keys, host: host() };
+        let extras = Extras { metrics: metrics.clone(), host: host() };
         let signing = settings.signing_settings();
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await

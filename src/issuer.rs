@@ -139,7 +139,7 @@ impl Issuer {
 
 /// The hand that signs for `tenant`; its key is made at its first use.
 pub async fn signer(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Arc<TenantSigner>> {
-    keys.tenant(&signing_of(tenant)).await
+    keys.tenant(&TenantSigning::of(tenant)).await
 }
 
 /// The same, but no key is made: `None` for a tenant that has none yet.
@@ -148,8 +148,4 @@ pub async fn signer_with_keys(keys: &SignerManager, tenant: &Tenant) -> anyhow::
         true => signer(keys, tenant).await.map(Some),
         false => Ok(None),
     }
-}
-
-fn signing_of(tenant: &Tenant) -> TenantSigning<'_> {
-    TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) }
 }

@@ -1,4 +1,4 @@
-//! What each word of `keys` does and prints. One odd tenant does not hold up the others.
+//! What each word of `keys` does and prints. A tenant that fails does not hold up the others.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::json;
+use uitsmijter::key::TenantSigning;
 use uitsmijter::key::commands::{KeyCommands, Rotated, Start};
-use uitsmijter::key::older::adopt::OlderKeys;
 use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::registry::tenant::Tenant;
 
 use super::key_table;
-use super::keys::{Whose, signing};
+use super::whose::Whose;
 
 /// A key that has to go.
 pub(super) struct Leaked {
@@ -25,15 +25,15 @@ pub(super) struct Leaked {
 pub(super) async fn list(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
     let mut keys = Vec::new();
     let listed = for_each(tenants, async |tenant| {
-        keys.extend(commands.list(&signing(tenant)).await?);
+        keys.extend(commands.list(&TenantSigning::of(tenant)).await?);
         Ok(())
     });
     let outcome = listed.await;
     // What can be shown is shown, whatever happened to the rest.
-    match json {
-        true => print_json(&keys)?,
-        false if keys.is_empty() && outcome.is_err() => {}
-        false => write!(std::io::stdout(), "{}", key_table::table(&keys)).context("standard output was closed")?,
+    if json {
+        print_json(&keys)?;
+    } else if !keys.is_empty() || outcome.is_ok() {
+        write!(std::io::stdout(), "{}", key_table::table(&keys)).context("standard output was closed")?;
     }
     outcome
 }
@@ -41,9 +41,10 @@ pub(super) async fn list(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: 
 pub(super) async fn rotate(commands: &KeyCommands, tenants: &[Arc<Tenant>], start: Start, whose: &Whose) -> Result<()> {
     for_each(tenants, async |tenant| {
         // A tenant that was never used has nothing to rotate; it is a mistake only where it was named.
-        let rotated = match whose.tenant.is_some() || commands.has_keys(&signing(tenant)).await? {
-            true => commands.rotate(&signing(tenant), start).await?,
-            false => Vec::new(),
+        let rotated = if whose.tenant.is_some() || commands.has_keys(&TenantSigning::of(tenant)).await? {
+            commands.rotate(&TenantSigning::of(tenant), start).await?
+        } else {
+            Vec::new()
         };
         if whose.json {
             return print_json(&json!({ "tenant": tenant.name.as_ref(), "rotated": rotated }));
@@ -75,25 +76,24 @@ fn what_follows(start: Start, key: &Rotated) -> &'static str {
 /// Revokes a key at every tenant that has it: all that adopted the older layout have the same ones.
 pub(super) async fn revoke(
     commands: &KeyCommands,
-    older: &dyn OlderKeys,
     tenants: &[Arc<Tenant>],
     leaked: &Leaked,
     whose: &Whose,
 ) -> Result<()> {
     let kid = &leaked.kid;
-    // First, so that whoever adopts the layout from now on does so without this key.
-    let mut found = whose.tenant.is_none() && commands.withdraw(kid, older).await?;
+    // First, so that tenants that adopt the layout from now on do so without this key.
+    let mut found = whose.tenant.is_none() && commands.withdraw(kid).await?;
     if found && !whose.json {
         println!("{kid} belongs to the older layout; no tenant adopts it any more");
     }
     let revoked = for_each(tenants, async |tenant| {
-        if !commands.has_key(&signing(tenant), kid).await? {
+        if !commands.has_key(&TenantSigning::of(tenant), kid).await? {
             return Ok(());
         }
         found = true;
-        let successor = commands.revoke(&signing(tenant), kid).await?;
+        let successor = commands.revoke(&TenantSigning::of(tenant), kid).await?;
         if leaked.sessions {
-            commands.end_sessions(&signing(tenant)).await?;
+            commands.end_sessions(&TenantSigning::of(tenant)).await?;
         }
         match (whose.json, successor) {
             (true, next) => {
@@ -111,15 +111,14 @@ pub(super) async fn revoke(
 
 pub(super) async fn import(
     commands: &KeyCommands,
-    older: &dyn OlderKeys,
     tenants: &[Arc<Tenant>],
     all: &[Arc<Tenant>],
     json: bool,
 ) -> Result<()> {
-    // What the servers sealed for other tenants tells with which secret.
-    for_each(all, async |tenant| commands.ensure_trusted(&signing(tenant)).await).await?;
+    // The keys of the other tenants tell which secret the servers have.
+    for_each(all, async |tenant| commands.ensure_trusted(&TenantSigning::of(tenant)).await).await?;
     for_each(tenants, async |tenant| {
-        let kids = commands.import(&signing(tenant), older).await?;
+        let kids = commands.import(&TenantSigning::of(tenant)).await?;
         match (json, kids) {
             (true, kids) => print_json(&json!({ "tenant": tenant.name.as_ref(), "imported": kids }))?,
             (false, Some(kids)) => println!("{}: imported {}", tenant.name, kids.join(", ")),
@@ -130,11 +129,11 @@ pub(super) async fn import(
     .await
 }
 
-/// Removes the older layout, which all tenants share, once nobody needs it.
-pub(super) async fn delete(commands: &KeyCommands, older: &dyn OlderKeys, all: &[Arc<Tenant>]) -> Result<()> {
+/// Removes the older layout, which all tenants share, once every tenant has keys of its own.
+pub(super) async fn delete(commands: &KeyCommands, all: &[Arc<Tenant>]) -> Result<()> {
     let mut waiting = Vec::new();
     for tenant in all {
-        if !commands.has_keys(&signing(tenant)).await? {
+        if !commands.has_keys(&TenantSigning::of(tenant)).await? {
             waiting.push(tenant.name.to_string());
         }
     }
@@ -143,15 +142,15 @@ pub(super) async fn delete(commands: &KeyCommands, older: &dyn OlderKeys, all: &
         "the older keys stay, because these tenants have none of their own yet: {}; import without --tenant first",
         waiting.join(", ")
     );
-    older.remove().await
+    commands.remove_older().await
 }
 
 pub(super) async fn export(commands: &KeyCommands, tenants: &[Arc<Tenant>]) -> Result<()> {
     ensure!(tenants.len() == 1, "a key set belongs to one tenant: name it with --tenant");
-    print_json(&commands.export(&signing(&tenants[0])).await?)
+    print_json(&commands.export(&TenantSigning::of(&tenants[0])).await?)
 }
 
-/// Does `work` for each tenant. What fails at one is told, and the others get their turn, unless the store is away.
+/// Does `work` for each tenant. A failure at one is printed, and the others get their turn, unless the store is away.
 async fn for_each(tenants: &[Arc<Tenant>], mut work: impl AsyncFnMut(&Tenant) -> Result<()>) -> Result<()> {
     let mut failed = Vec::new();
     for tenant in tenants {

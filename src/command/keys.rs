@@ -1,4 +1,4 @@
-//! `keys`: an operator's hand on the signing keys, on the same store and while servers run.
+//! `keys`: what operators do with signing keys, on the same store and while servers run.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use clap::Subcommand;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::key::TenantSigning;
 use uitsmijter::key::commands::{KeyCommands, Start};
-use uitsmijter::key::older::layout::OlderRedis;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
 use uitsmijter::registry::tenant::Tenant;
@@ -16,6 +15,7 @@ use uitsmijter::settings::Settings;
 use uitsmijter::store::{self, Store};
 
 use super::key_words::{Leaked, delete, export, import, list, revoke, rotate};
+use super::whose::Whose;
 
 /// What to do with the keys.
 #[derive(Subcommand)]
@@ -38,8 +38,8 @@ pub(crate) enum KeyWord {
     Revoke {
         /// The key, as `keys list` names it.
         kid: String,
-        /// End the sessions and grants of its tenant, too: everybody signs in again. Clocks may differ, so whoever signs
-        /// in within the next minute signs in twice.
+        /// End the sessions and grants of its tenant, too: everybody signs in again. Clocks may differ, so people who
+        /// sign in within the next minute sign in twice.
         #[arg(long)]
         sessions: bool,
         #[command(flatten)]
@@ -61,17 +61,6 @@ pub(crate) enum KeyWord {
         #[arg(long, required = true)]
         public: bool,
     },
-}
-
-/// For which tenants, and for whom to read.
-#[derive(clap::Args)]
-pub(crate) struct Whose {
-    /// Only this tenant; without it, all.
-    #[arg(long)]
-    pub(super) tenant: Option<String>,
-    /// As JSON, for scripts.
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Carries it out.
@@ -96,9 +85,8 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
     }
     let clock = Arc::new(SystemClock);
     let store = Store::new(store::open(&store_settings, clock.clone()).await?, clock.clone());
-    let older = OlderRedis(store.clone());
     let commands = KeyCommands::new(store, settings.signing_settings(), clock, Arc::new(SystemRandom))?
-        .knowing(declared.current().tenants().map(|tenant| signing(tenant)))?;
+        .knowing(declared.current().tenants().map(|tenant| TenantSigning::of(tenant)))?;
     let meant = |whose: &Whose| tenants(settings, declared, whose.tenant.as_deref());
     match word {
         KeyWord::List { whose } => list(&commands, &meant(&whose)?, whose.json).await,
@@ -107,12 +95,12 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
             rotate(&commands, &meant(&whose)?, start, &whose).await
         }
         KeyWord::Revoke { kid, sessions, whose } => {
-            revoke(&commands, &older, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
+            revoke(&commands, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
         }
         KeyWord::Import { whose, delete_source } => {
             let all = tenants(settings, declared, None)?;
-            import(&commands, &older, &meant(&whose)?, &all, whose.json).await?;
-            if delete_source { delete(&commands, &older, &all).await } else { Ok(()) }
+            import(&commands, &meant(&whose)?, &all, whose.json).await?;
+            if delete_source { delete(&commands, &all).await } else { Ok(()) }
         }
         KeyWord::Export { whose, .. } => export(&commands, &meant(&whose)?).await,
     }
@@ -134,9 +122,4 @@ fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Res
         tenants.truncate(1);
     }
     Ok(tenants)
-}
-
-/// How a tenant wants its tokens signed.
-pub(super) fn signing(tenant: &Tenant) -> TenantSigning<'_> {
-    TenantSigning { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) }
 }

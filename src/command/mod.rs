@@ -25,6 +25,7 @@ mod keys;
 mod log;
 mod provider;
 mod serve;
+mod whose;
 
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use keys::{KeyWord, keys};

@@ -6,17 +6,16 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::clock::{Clock, Timestamp};
-use crate::key::custody::seal::Sealer;
-use crate::key::key_ring::{Plan, SHARED};
+use crate::key::custody::Custody;
 use crate::key::key_store::KeyStore;
 use crate::key::listing::ListedKey;
+use crate::key::plan::Plan;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KeySet, SKEW, StoredKey};
 use crate::key::replicas::heartbeat::Heartbeat;
 use crate::key::replicas::news;
-use crate::key::rotation::Replicas;
-use crate::key::settings::SigningSettings;
-use crate::key::signer_manager::TenantSigning;
+use crate::key::replicas::progress::Replicas;
+use crate::key::settings::{SigningSettings, TenantSigning};
 use crate::metrics::Metrics;
 use crate::protocol::jwk::{Algorithm, Jwk, JwkSet};
 use crate::random::Random;
@@ -33,7 +32,7 @@ pub struct KeyCommands {
 /// What became of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rotated {
-    /// Of which keys.
+    /// What the new key signs with.
     pub algorithm: Algorithm,
     /// The new key.
     pub kid: String,
@@ -60,12 +59,12 @@ impl KeyCommands {
         random: Arc<dyn Random>,
     ) -> Result<Self> {
         settings.check()?;
-        let sealer = Sealer::new(&settings.sealing())?;
-        let keys = KeyStore { store, sealer, clock, random, rsa_bits: settings.rsa_bits, metrics: Metrics::default() };
+        let custody = Custody::new(&settings, random)?;
+        let keys = KeyStore { store, custody, clock, metrics: Metrics::default() };
         Ok(Self { keys, settings, shared: None })
     }
 
-    /// With what these tenants ask for, all that there are; they matter where they share one set.
+    /// Takes in what all tenants ask for, which matters where they share one set.
     pub fn knowing<'a>(mut self, tenants: impl Iterator<Item = TenantSigning<'a>>) -> Result<Self> {
         for tenant in tenants.filter(|_| self.settings.shared) {
             self.shared = Some(self.plan(&tenant)?);
@@ -78,15 +77,15 @@ impl KeyCommands {
         let (name, policy, now) = (self.set_name(tenant), self.policy(tenant)?, self.keys.clock.now());
         let Some(loaded) = self.keys.load(name).await? else { return Ok(Vec::new()) };
         let replicas = Replicas::of(&Heartbeat::all(&self.keys.store).await?, name);
-        let (set, sealer) = (&loaded.record, &self.keys.sealer);
+        let (set, sealer) = (&loaded.record, &self.keys.custody.sealer);
         let mut keys: Vec<ListedKey> =
             set.keys.iter().map(|key| ListedKey::of(name, set, key, &policy, &replicas, sealer, now)).collect();
         keys.sort_by(|a, b| a.state.cmp(&b.state).then(b.created_at.cmp(&a.created_at)).then(a.kid.cmp(&b.kid)));
         Ok(keys)
     }
 
-    /// Brings a new key on its way for each algorithm of `tenant`, or lets it sign at once. A key that is already
-    /// announced is taken.
+    /// Announces a new key for each algorithm of `tenant`, or lets it sign at once. Where a key is announced already, it
+    /// is that one.
     pub async fn rotate(&self, tenant: &TenantSigning<'_>, start: Start) -> Result<Vec<Rotated>> {
         let name = self.set_name(tenant);
         let mut rotated = Vec::new();
@@ -134,7 +133,7 @@ impl KeyCommands {
 
     /// Ends every session and grant that `tenant` has until now: for a key that leaked, with which anybody could have
     /// begun them. Every replica knows within two seconds, and asks no store for it. A replica's clock may be ahead of
-    /// this one, so whoever signs in within [`SKEW`] has to do so again.
+    /// this one, so people who sign in within [`SKEW`] have to do so again.
     pub async fn end_sessions(&self, tenant: &TenantSigning<'_>) -> Result<()> {
         let until = self.keys.clock.now() + SKEW;
         self.change(self.set_name(tenant), |set| {
@@ -157,10 +156,10 @@ impl KeyCommands {
         Ok(JwkSet { keys: published })
     }
 
-    /// Refuses to go on when `tenant` has keys that this process could not open: see [`KeyStore::ensure_trusted`].
+    /// Refuses to go on when `tenant` has keys that this process could not open: see [`Custody::ensure_trusted`].
     pub async fn ensure_trusted(&self, tenant: &TenantSigning<'_>) -> Result<()> {
         let name = self.set_name(tenant);
-        self.keys.load(name).await?.map_or(Ok(()), |loaded| self.keys.ensure_trusted(name, &loaded.record))
+        self.keys.load(name).await?.map_or(Ok(()), |loaded| self.keys.custody.ensure_trusted(name, &loaded.record))
     }
 
     /// Whether `tenant` has keys; it has none before its first use.
@@ -174,7 +173,7 @@ impl KeyCommands {
         Ok(loaded.is_some_and(|loaded| loaded.record.key(kid).is_some()))
     }
 
-    /// A key to take, unless one is announced already.
+    /// A new key for [`next_key`], unless one is announced already.
     async fn spare(
         &self,
         tenant: &TenantSigning<'_>,
@@ -186,20 +185,20 @@ impl KeyCommands {
         if loaded.record.coming(algorithm, now).is_some() {
             return Ok(None);
         }
-        self.keys.ensure_trusted(name, &loaded.record)?;
+        self.keys.custody.ensure_trusted(name, &loaded.record)?;
         Ok(Some(self.keys.make(name, algorithm, policy.grace.as_secs()).await?))
     }
 
     async fn change(&self, name: &str, change: impl FnMut(&mut KeySet) -> Result<bool>) -> Result<()> {
         match self.keys.update(name, change).await? {
-            // Also if nothing changed: a first try may have stored it and not have told anybody.
+            // Also if nothing changed: an earlier try may have stored the change and failed to tell the others.
             Some(_) => news::tell(&self.keys.store, name).await.map(drop),
             None => bail!("tenant {name} has no keys yet"),
         }
     }
 
     pub(super) fn set_name<'a>(&self, tenant: &TenantSigning<'a>) -> &'a str {
-        if self.settings.shared { SHARED } else { tenant.name }
+        self.settings.set_name(tenant.name)
     }
 
     fn plan(&self, tenant: &TenantSigning<'_>) -> Result<Plan> {

@@ -1,4 +1,4 @@
-//! What operators watch of signing keys, computed when they ask, so that it is never out of date.
+//! Gauges of the signing keys, computed when they are scraped, so that they are never out of date.
 
 use std::fmt;
 use std::sync::Weak;
@@ -10,12 +10,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::clock::Timestamp;
 use crate::key::key_ring::KeyRing;
+use crate::key::keychain::Keychain;
 use crate::key::record::StoredKey;
-use crate::key::signer_manager::Shared;
 use crate::key::snapshot::Snapshot;
 
 /// The gauges of all sets in use. It does not keep the signers alive.
-pub struct KeyMetrics(pub Weak<Shared>);
+pub struct KeyMetrics(pub Weak<Keychain>);
 
 type Series = (Vec<(&'static str, String)>, i64);
 
@@ -27,10 +27,10 @@ impl fmt::Debug for KeyMetrics {
 
 impl Collector for KeyMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Some(shared) = self.0.upgrade() else { return Ok(()) };
-        let now = shared.keys.clock.now();
+        let Some(keychain) = self.0.upgrade() else { return Ok(()) };
+        let now = keychain.keys.clock.now();
         let rings: Vec<_> =
-            shared.rings.values().into_iter().filter_map(|ring| Some((ring.snapshot()?, ring))).collect();
+            keychain.rings.values().into_iter().filter_map(|ring| Some((ring.snapshot()?, ring))).collect();
         let keys = || rings.iter().flat_map(|(set, ring)| set.set().keys.iter().map(move |key| (&**ring, &**set, key)));
         let mut gauge = |name: &str, help: &str, series: Vec<Series>| -> Result<(), fmt::Error> {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -60,7 +60,7 @@ impl Collector for KeyMetrics {
             rings.iter().map(|(_, ring)| (of_tenant(ring), ring.unconfirmed())).collect(),
         )?;
         let sealed = keys().all(|(_, _, key)| key.private.as_ref().is_none_or(|half| half.is_sealed()));
-        let sealed = i64::from(sealed && shared.keys.sealer.is_sealing());
+        let sealed = i64::from(sealed && keychain.keys.custody.sealer.is_sealing());
         let help = "Whether private keys are sealed in the store";
         let metric = encoder.encode_descriptor("uitsmijter_keys_sealed", help, None, MetricType::Gauge)?;
         ConstGauge::new(sealed).encode(metric)

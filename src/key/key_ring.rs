@@ -1,33 +1,30 @@
 //! One set of keys in the memory of this replica.
 //!
-//! Readers take the present [`Snapshot`] from an atomic swap; nobody waits for anybody. Only those who load or change the
-//! set take turns.
+//! Readers take the present [`Snapshot`] from an atomic swap and never wait. Only tasks that load or change the set take
+//! turns, and only who has a [`Turn`] can install another set.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use anyhow::Result;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock::Timestamp;
 use crate::key::key_store::KeyStore;
-use crate::key::policy::RotationPolicy;
+use crate::key::plan::Plan;
 use crate::key::record::KeySet;
-use crate::key::settings::SigningSettings;
-use crate::key::signer_manager::TenantSigning;
 use crate::key::snapshot::Snapshot;
 use crate::metrics::SignedWith;
 use crate::protocol::jwk::Algorithm;
 use crate::store::Loaded;
 
-/// A set, who may change it, and what is known about it here.
+/// A set, and what this replica knows about it.
 pub struct KeyRing {
-    /// The tenant, or [`SHARED`].
+    /// The tenant, or [`crate::key::settings::SHARED`].
     pub name: Arc<str>,
     /// What is asked of the set.
     pub plan: ArcSwap<Plan>,
-    /// Those who load or change the set take turns; nobody else waits.
-    pub turn: tokio::sync::Mutex<()>,
+    turn: Mutex<()>,
     /// The names of the signing keys that were last written to the log.
     pub logged: std::sync::Mutex<Vec<String>>,
     noted: std::sync::Mutex<Option<Algorithm>>,
@@ -37,42 +34,15 @@ pub struct KeyRing {
     unconfirmed: AtomicI64,
 }
 
-/// The name of the one set of all tenants under `scope: shared`; no tenant can be called so.
-pub const SHARED: &str = "*";
+/// The turn of the one task that loads or changes the set of `ring`.
+pub struct Turn<'a> {
+    /// Whose turn it is.
+    pub ring: &'a KeyRing,
+    _guard: MutexGuard<'a, ()>,
+}
 
 /// After how many seconds a set is read again without news of a change; well below [`crate::key::record::LAG`].
 const READ_AGAIN_AFTER: i64 = 10 * 60;
-
-/// What a set is asked to hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// Its calendar.
-    pub policy: RotationPolicy,
-    /// Of access tokens; of no meaning where tenants share the set.
-    pub access: Algorithm,
-    /// The algorithms that it must be able to sign with, RS256 always among them: ID tokens of a tenant on HS256 need
-    /// it, and OpenID Connect Discovery §3 demands that it is supported.
-    pub algorithms: Vec<Algorithm>,
-}
-
-impl Plan {
-    /// What `tenant` asks for.
-    pub fn of(tenant: &TenantSigning<'_>, settings: &SigningSettings) -> Result<Self> {
-        let access = tenant.algorithm.unwrap_or(settings.algorithm);
-        let other = access.is_asymmetric() && access != Algorithm::RS256;
-        let algorithms = [Some(Algorithm::RS256), other.then_some(access)].into_iter().flatten().collect();
-        Ok(Self { policy: settings.policy.with(tenant.overrides)?, access, algorithms })
-    }
-
-    /// What does for `other` as well: all algorithms, and the longest of each period.
-    pub fn and(mut self, other: &Self) -> Self {
-        self.policy = self.policy.or_longer(&other.policy);
-        self.algorithms.extend(&other.algorithms);
-        self.algorithms.sort_unstable();
-        self.algorithms.dedup();
-        self
-    }
-}
 
 impl KeyRing {
     /// A ring that has not been loaded.
@@ -80,7 +50,7 @@ impl KeyRing {
         Self {
             name: name.into(),
             plan: ArcSwap::from_pointee(plan),
-            turn: tokio::sync::Mutex::default(),
+            turn: Mutex::default(),
             logged: std::sync::Mutex::default(),
             noted: std::sync::Mutex::default(),
             snapshot: ArcSwapOption::empty(),
@@ -90,7 +60,7 @@ impl KeyRing {
         }
     }
 
-    /// Takes over what the tenant is asked for now. A shared set must do for all tenants that were ever asked for.
+    /// Takes over the plan of a tenant. A shared set must serve the plans of all its tenants.
     pub fn follow(&self, plan: Plan, shared: bool) {
         self.plan.rcu(|old| if shared { plan.clone().and(old) } else { plan.clone() });
     }
@@ -100,25 +70,9 @@ impl KeyRing {
         self.snapshot.load_full()
     }
 
-    /// Takes `loaded` over, unless it is older than what is here. Call it in turn.
-    pub fn install(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
-        self.read_at.store(keys.clock.now().0, Ordering::Relaxed);
-        let is_newer = |old: &Arc<Snapshot>| old.set().version > loaded.record.version;
-        if !self.snapshot().as_ref().is_some_and(is_newer) {
-            self.install_anyway(loaded, keys);
-        }
-    }
-
-    /// Takes `loaded` over, whatever is here. Call it in turn.
-    pub fn install_anyway(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
-        self.read_at.store(keys.clock.now().0, Ordering::Relaxed);
-        let old = self.snapshot();
-        let snapshot = Snapshot::take(&self.name, loaded.record, self.plan.load().policy.grace, old.as_deref(), keys);
-        for live in old.iter().flat_map(|old| old.live_keys()).filter(|live| snapshot.live(&live.kid).is_none()) {
-            let (tenant, kid, alg) = (self.name.to_string(), live.kid.clone(), live.algorithm.as_str());
-            keys.metrics.tokens_signed.remove(&SignedWith { tenant, kid, alg });
-        }
-        self.snapshot.store(Some(Arc::new(snapshot)));
+    /// Waits for the turn to load or change the set.
+    pub async fn turn(&self) -> Turn<'_> {
+        Turn { ring: self, _guard: self.turn.lock().await }
     }
 
     /// The algorithm of access tokens that this replica saw written down last.
@@ -141,17 +95,17 @@ impl KeyRing {
         self.unconfirmed.store(i64::try_from(replicas).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    /// Whether the set should be read again although nobody said that it changed: whoever changed it may have died before
-    /// saying so.
+    /// Whether the set should be read again without news of a change: a replica that changed it may have died before it
+    /// told the others.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         let age = now.0.saturating_sub(self.read_at.load(Ordering::Relaxed));
         // A clock that jumped back makes it stale, too.
         !(0..READ_AGAIN_AFTER).contains(&age)
     }
 
-    /// Whether the set was not read for longer than the grace of its keys. Then nothing is left that only this replica
-    /// could know: what was signed meanwhile has expired, and a key that it remembers may have been withdrawn, removed and
-    /// forgotten by the others.
+    /// Whether the set was not read for longer than the grace of its keys. Then this replica knows nothing that the store
+    /// may have lost: all that it signed has expired, and the others may have withdrawn, removed and forgotten a key that
+    /// it remembers.
     pub fn has_slept(&self, now: Timestamp) -> bool {
         let grace = self.plan.load().policy.grace;
         let Some(snapshot) = self.snapshot() else { return false };
@@ -164,5 +118,29 @@ impl KeyRing {
         let last = self.looked_again.load(Ordering::Relaxed);
         // Inequality, so that a clock that jumped back does not forbid it for an hour.
         last != now.0 && self.looked_again.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Turn<'_> {
+    /// Takes `loaded` over, unless it is older than the set in memory.
+    pub fn install(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
+        self.ring.read_at.store(keys.clock.now().0, Ordering::Relaxed);
+        let is_newer = |old: &Arc<Snapshot>| old.set().version > loaded.record.version;
+        if !self.ring.snapshot().as_ref().is_some_and(is_newer) {
+            self.install_anyway(loaded, keys);
+        }
+    }
+
+    /// Takes `loaded` over, even if it is older.
+    pub fn install_anyway(&self, loaded: Loaded<KeySet>, keys: &KeyStore) {
+        let ring = self.ring;
+        ring.read_at.store(keys.clock.now().0, Ordering::Relaxed);
+        let old = ring.snapshot();
+        let snapshot = Snapshot::take(&ring.name, loaded.record, ring.plan.load().policy.grace, old.as_deref(), keys);
+        for live in old.iter().flat_map(|old| old.live_keys()).filter(|live| snapshot.live(&live.kid).is_none()) {
+            let (tenant, kid, alg) = (ring.name.to_string(), live.kid.clone(), live.algorithm.as_str());
+            keys.metrics.tokens_signed.remove(&SignedWith { tenant, kid, alg });
+        }
+        ring.snapshot.store(Some(Arc::new(snapshot)));
     }
 }

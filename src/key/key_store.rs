@@ -1,40 +1,33 @@
-//! The home of the key sets of all replicas: sealed, and changed only by compare-and-set.
+//! The key sets in the store that all replicas share: changed only by compare-and-set.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use crate::clock::{Clock, Timestamp};
-use crate::key::custody::generate::{NewKey, generate};
-use crate::key::custody::private_key::PrivateKey;
-use crate::key::custody::seal::Sealer;
+use crate::clock::Clock;
+use crate::key::custody::Custody;
 use crate::key::record::{KeySet, StoredKey};
 use crate::metrics::Metrics;
 use crate::protocol::jwk::Algorithm;
-use crate::random::Random;
 use crate::store::{Loaded, Store};
 
 /// The record's id within its tenant.
 const ID: &str = "set";
 
-/// How often a change is tried again because others were faster; each time somebody else made progress.
+/// How often a change is tried while others are faster; each time somebody else made progress.
 const ATTEMPTS: usize = 100;
 
-/// Nobody ever gets there by counting.
+/// Counting never gets there; a larger version is damage.
 const LAST_VERSION: u64 = u64::MAX / 4;
 
 /// Reads and changes key sets. Every error names the tenant.
 pub struct KeyStore {
     /// The whole store, of no tenant.
     pub store: Store,
-    /// What seals private halves.
-    pub sealer: Sealer,
+    /// Makes and opens private halves.
+    pub custody: Custody,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Chance, for sealing.
-    pub random: Arc<dyn Random>,
-    /// The size of new RSA keys.
-    pub rsa_bits: u32,
     /// Where signatures and rotations are counted.
     pub metrics: Metrics,
 }
@@ -89,23 +82,9 @@ impl KeyStore {
         Ok(self.load(tenant).await?.is_some_and(|loaded| !loaded.record.keys.is_empty()))
     }
 
-    /// Refuses to make a key beside those of `tenant` that are sealed with a secret this process does not have: nobody who
-    /// serves could open it, or it would lie in the open beside sealed ones.
-    pub fn ensure_trusted(&self, tenant: &str, set: &KeySet) -> Result<()> {
-        let strange = |key: &&StoredKey| key.private.as_ref().is_some_and(|half| !self.sealer.knows(half));
-        let Some(key) = set.keys.iter().find(strange) else { return Ok(()) };
-        let why = match self.sealer.is_sealing() {
-            true => "with a secret that is not in SIGNING_KEY_SECRET",
-            false => "and SIGNING_KEY_SECRET is not set here",
-        };
-        bail!("no signing key is made for tenant {tenant}, because its key {} is sealed {why}", key.kid())
-    }
-
-    /// Makes a key for `tenant` that is announced and nothing more. Takes a while; not to be called under a lock.
+    /// Makes a key for `tenant` that is announced and not scheduled. Takes a while; not to be called under a lock.
     pub async fn make(&self, tenant: &str, algorithm: Algorithm, grace: u64) -> Result<StoredKey> {
-        let now = self.clock.now();
-        let new = generate(algorithm, self.rsa_bits, now).await?;
-        self.seal(tenant, new, now, grace)
+        self.custody.make(tenant, algorithm, grace, self.clock.now()).await
     }
 
     /// Makes a key that signs at once: nobody has cached a set without it for long.
@@ -113,50 +92,5 @@ impl KeyStore {
         let mut key = self.make(tenant, algorithm, grace).await?;
         (key.signs_from, key.at_once) = (Some(key.created_at), true);
         Ok(key)
-    }
-
-    /// The record of a key whose private half is in the open.
-    pub fn seal(&self, tenant: &str, new: NewKey, created_at: Timestamp, grace: u64) -> Result<StoredKey> {
-        let private = self.sealer.seal(tenant, &new.public.kid, &new.pkcs8, self.random.as_ref())?;
-        Ok(StoredKey {
-            public: new.public,
-            private: Some(private),
-            created_at,
-            signs_from: None,
-            at_once: false,
-            retired_at: None,
-            last_expiry: None,
-            revoked_at: None,
-            announced_revision: None,
-            grace,
-        })
-    }
-
-    /// Seals with the first secret what is sealed with another one, or not at all; answers whether there was something.
-    pub fn seal_again(&self, tenant: &str, set: &mut KeySet) -> Result<bool> {
-        let mut changed = false;
-        for key in &mut set.keys {
-            let Some(half) =
-                key.private.as_ref().filter(|half| self.sealer.is_outdated(half) && self.sealer.knows(half))
-            else {
-                continue;
-            };
-            let pkcs8 = self.sealer.open(tenant, &key.public.kid, half)?;
-            key.private = Some(self.sealer.seal(tenant, &key.public.kid, &pkcs8, self.random.as_ref())?);
-            changed = true;
-        }
-        Ok(changed)
-    }
-
-    /// The private half of `key`, ready to sign; the error names tenant and kid.
-    pub fn open(&self, tenant: &str, key: &StoredKey) -> Result<Option<PrivateKey>> {
-        let Some(half) = &key.private else { return Ok(None) };
-        let pkcs8 = self.sealer.open(tenant, key.kid(), half)?;
-        let whose = || format!("signing key {} of tenant {tenant}", key.kid());
-        let private = PrivateKey::from_pkcs8(key.algorithm(), &pkcs8).with_context(whose)?;
-        if private.public() != key.public.material {
-            bail!("the halves of {} do not belong together", whose());
-        }
-        Ok(Some(private))
     }
 }

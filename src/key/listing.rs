@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::key::custody::seal::Sealer;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KeySet, State, StoredKey};
-use crate::key::rotation::Replicas;
+use crate::key::replicas::progress::Replicas;
 use crate::protocol::jwk::Algorithm;
 
 /// One line of `keys list`.

@@ -25,13 +25,14 @@
 pub mod change;
 pub mod commands;
 pub mod custody;
-pub mod first_use;
-pub mod follow;
+pub mod hs256;
 pub mod key_metrics;
 pub mod key_ring;
 pub mod key_store;
+pub mod keychain;
 pub mod listing;
 pub mod older;
+pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod replicas;
@@ -41,16 +42,14 @@ pub mod signer;
 pub mod signer_manager;
 pub mod snapshot;
 pub mod tenant_map;
-pub mod tick;
-pub mod upkeep;
+pub mod token_type;
 pub mod verify;
 
 pub use commands::KeyCommands;
-pub use older::adopt::{OlderKey, OlderKeys, OlderLayout};
-
 pub use policy::{PolicyOverrides, RotationPolicy};
-pub use settings::SigningSettings;
-pub use signer::{TenantSigner, TokenType};
-pub use signer_manager::{SignerManager, TenantSigning};
+pub use settings::{SigningSettings, TenantSigning};
+pub use signer::TenantSigner;
+pub use signer_manager::SignerManager;
 pub use snapshot::PublishedKeys;
+pub use token_type::TokenType;
 pub use verify::{Expired, VerifyError};

@@ -102,6 +102,22 @@ pub enum State {
 }
 
 impl StoredKey {
+    /// A new key: announced at `created_at`, and not scheduled.
+    pub fn announced(public: Jwk, private: PrivateHalf, created_at: Timestamp, grace: u64) -> Self {
+        Self {
+            public,
+            private: Some(private),
+            created_at,
+            signs_from: None,
+            at_once: false,
+            retired_at: None,
+            last_expiry: None,
+            revoked_at: None,
+            announced_revision: None,
+            grace,
+        }
+    }
+
     /// Its name.
     pub fn kid(&self) -> &str {
         &self.public.kid

@@ -1,10 +1,9 @@
 //! What to do next with a set of keys: a pure decision that any replica may take at any time.
 
-use std::collections::BTreeSet;
-
 use crate::clock::Timestamp;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KEEP_PRIVATE, KeySet, State, StoredKey};
+use crate::key::replicas::progress::Replicas;
 use crate::protocol::jwk::Algorithm;
 
 /// The next thing to do. Doing it twice, late, or by several replicas at once does no harm, because each one is done by
@@ -15,7 +14,7 @@ pub enum Step {
     Keep,
     /// Make a key for this algorithm and announce it.
     Generate(Algorithm),
-    /// Tell all replicas of this key through the key news, and write down the news' revision.
+    /// Publish this key to all replicas through the key news, and record the revision of the news.
     Publish(String),
     /// Every replica publishes the key `kid`: it may sign from then on.
     Schedule {
@@ -24,7 +23,7 @@ pub enum Step {
         /// When it starts and its predecessor stops.
         signs_from: Timestamp,
     },
-    /// Write down that this key signs no more.
+    /// Record that this key signs no more.
     Retire(String),
     /// Promise to publish keys longer, because this replica's policy does.
     Promise,
@@ -37,48 +36,9 @@ pub enum Step {
     },
 }
 
-/// How far the living replicas are, as far as one tenant is concerned.
-#[derive(Clone, Debug, Default)]
-pub struct Replicas {
-    /// All that live.
-    pub live: Vec<Living>,
-}
-
-/// How far one replica is.
-#[derive(Clone, Debug)]
-pub struct Living {
-    /// Its name.
-    pub name: String,
-    /// The revision of the key news up to which it has taken over everything; `None` if it could not.
-    pub seen: Option<u64>,
-    /// Names of the secrets that it has; `None` if it does not say.
-    pub opens: Option<BTreeSet<String>>,
-}
-
-impl Replicas {
-    /// The replicas that do not publish `key` yet, as far as it was announced, or could not sign with it.
-    pub fn behind(&self, key: &StoredKey) -> Vec<&str> {
-        let Some(revision) = key.announced_revision else { return Vec::new() };
-        let behind = self.live.iter().filter(|replica| !replica.is_ready_for(key, revision));
-        behind.map(|replica| replica.name.as_str()).collect()
-    }
-
-    fn are_ready_for(&self, key: &StoredKey) -> bool {
-        // The one who asks is alive itself; if it does not find even itself, it knows nothing.
-        !self.live.is_empty() && self.behind(key).is_empty()
-    }
-}
-
-impl Living {
-    fn is_ready_for(&self, key: &StoredKey, revision: u64) -> bool {
-        let opens = |names: &BTreeSet<String>| key.private.as_ref().is_none_or(|half| half.is_opened_by(names));
-        self.seen.is_some_and(|seen| seen >= revision) && self.opens.as_ref().is_none_or(opens)
-    }
-}
-
 impl RotationPolicy {
-    /// The next thing to do with `set`, which must hold a signing key for each of `algorithms`. An empty set is not its
-    /// business: the first keys are made at the first use.
+    /// The next thing to do with `set`, which must hold a signing key for each of `algorithms`. The first keys
+    /// of an empty set are made at its first use, and not here.
     pub fn step(&self, set: &KeySet, algorithms: &[Algorithm], replicas: &Replicas, now: Timestamp) -> Step {
         if set.keys.iter().any(|key| key.is_promising() && key.grace < self.grace.as_secs()) {
             return Step::Promise;
@@ -97,7 +57,7 @@ impl RotationPolicy {
             .unwrap_or(Step::Keep)
     }
 
-    /// What an announced key waits for: to be told, and then to be known, everywhere.
+    /// The next step of an announced key: it is told to all replicas, and scheduled once they know it.
     fn announced(&self, key: &StoredKey, replicas: &Replicas, now: Timestamp) -> Option<Step> {
         if !key.is_unscheduled() {
             return None;
@@ -129,7 +89,7 @@ impl RotationPolicy {
         Some(signing.signs_from? + self.rotate_every)
     }
 
-    /// Whether `key` signs no more, or should not, and nobody has written it down: a newer one took its place, or no
+    /// Whether `key` signs no more, or should not, and the record does not say so: a newer one took its place, or no
     /// tenant asks for its algorithm any more. The latter waits until it would be due, so that replicas that disagree
     /// during a roll-out do not make and retire keys in turns.
     fn is_over(&self, set: &KeySet, key: &StoredKey, algorithms: &[Algorithm], now: Timestamp) -> bool {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::key::policy::{RotationPolicy, optional_period};
+use crate::key::policy::{PolicyOverrides, RotationPolicy, optional_period};
 use crate::protocol::jwk::Algorithm;
+use crate::registry::tenant::Tenant;
 use crate::secret::Secret;
 
 /// How tokens are signed.
@@ -25,6 +26,27 @@ pub struct SigningSettings {
     pub shared: bool,
     /// The size of new RSA keys: 2048, 3072 or 4096.
     pub rsa_bits: u32,
+}
+
+/// The name of the one set of all tenants under `scope: shared`; no tenant can be called so.
+pub const SHARED: &str = "*";
+
+/// How a tenant wants its tokens signed.
+#[derive(Clone, Copy, Debug)]
+pub struct TenantSigning<'a> {
+    /// Its full name.
+    pub name: &'a str,
+    /// The algorithm of its access tokens; `None` for the server's.
+    pub algorithm: Option<Algorithm>,
+    /// Its own calendar.
+    pub overrides: Option<&'a PolicyOverrides>,
+}
+
+impl<'a> TenantSigning<'a> {
+    /// What `tenant` declares.
+    pub fn of(tenant: &'a Tenant) -> Self {
+        Self { name: &tenant.name, algorithm: tenant.algorithm, overrides: Some(&tenant.signing) }
+    }
 }
 
 /// RFC 7518 §3.2: a key of at least the size of the hash output.
@@ -62,6 +84,11 @@ impl SigningSettings {
             "SIGNING_KEY_SECRET is empty; leave it out to store keys unsealed"
         );
         Ok(())
+    }
+
+    /// The name of the set that `tenant` signs with.
+    pub fn set_name<'a>(&self, tenant: &'a str) -> &'a str {
+        if self.shared { SHARED } else { tenant }
     }
 
     /// The secrets that seal and open keys. The one of HS256 is the last of them: it seals where there is no other, and

@@ -4,76 +4,41 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{DecodingKey, Header};
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tracing::debug;
 
 use crate::clock::Timestamp;
 use crate::key::key_ring::KeyRing;
+use crate::key::keychain::Keychain;
 use crate::key::policy::PolicyOverrides;
-use crate::key::signer_manager::Shared;
 use crate::key::snapshot::{PublishedKeys, Snapshot};
+use crate::key::token_type::TokenType;
 use crate::protocol::jwk::Algorithm;
-use crate::secret::Secret;
 
-/// What a token is for; it says so in its `typ` (RFC 7515 §4.1.9), so that one is never taken for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenType {
-    /// RFC 9068 §2.1.
-    Access,
-    /// OIDC Core §2.
-    Id,
-    /// OIDC Back-Channel Logout §2.4.
-    Logout,
-}
-
-/// The hand that signs for one tenant. Take it from [`crate::key::signer_manager::SignerManager::tenant`] for each
-/// request, because it follows the tenant's settings.
+/// The signer of one tenant. Take it from [`crate::key::signer_manager::SignerManager::tenant`] for each request,
+/// because it follows the tenant's settings.
 pub struct TenantSigner {
-    pub(super) shared: Arc<Shared>,
+    pub(super) keychain: Arc<Keychain>,
     pub(super) ring: Arc<KeyRing>,
     pub(super) wanted: Algorithm,
     pub(super) overrides: Option<PolicyOverrides>,
     pub(super) hs256_signed: Counter,
 }
 
-/// HS256, ready to sign and to verify.
-pub struct Hs256 {
-    key: hmac::Key,
-    /// For jsonwebtoken.
-    pub verifying: DecodingKey,
-    headers: [String; TokenType::ALL.len()],
-}
-
-impl TokenType {
-    /// All of them, in the order of the prepared headers.
-    pub const ALL: [Self; 3] = [Self::Access, Self::Id, Self::Logout];
-
-    /// The value of `typ`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Access => "at+jwt",
-            Self::Id => "JWT",
-            Self::Logout => "logout+jwt",
-        }
-    }
-}
-
 impl TenantSigner {
-    /// Of access tokens, at this moment. A tenant that has just been moved to another algorithm goes on with the one
-    /// before, until the new key has been announced for long enough.
+    /// The algorithm of access tokens, at this moment. A tenant that has just been moved to another algorithm goes on
+    /// with the one before, until the new key has been announced for long enough.
     pub fn algorithm(&self) -> Algorithm {
         if self.wanted == Algorithm::HS256 {
             return self.wanted;
         }
         let Some(snapshot) = self.ring.snapshot() else { return self.wanted };
-        let (set, now) = (snapshot.set(), self.shared.keys.clock.now());
+        let (set, now) = (snapshot.set(), self.keychain.keys.clock.now());
         let is_ready = |algorithm: &Algorithm| match algorithm {
-            Algorithm::HS256 => self.shared.hs256.is_some(),
+            Algorithm::HS256 => self.keychain.hs256.is_some(),
             algorithm => set.signing(*algorithm, now).is_some(),
         };
         if is_ready(&self.wanted) {
@@ -82,13 +47,13 @@ impl TenantSigner {
         if let Some(before) = set.access.filter(is_ready) {
             return before;
         }
-        // Nobody wrote it down. RS256 is always there; what came last besides it is what the tenant was on.
+        // It was not recorded. RS256 is always there; the latest other algorithm is what the tenant was on.
         let ready = set.algorithms(now).into_iter().filter(|algorithm| *algorithm != Algorithm::RS256);
         let last = ready.max_by_key(|algorithm| set.signing(*algorithm, now).and_then(|key| key.signs_from));
         last.unwrap_or(Algorithm::RS256)
     }
 
-    /// Of ID tokens: OIDC Core §15.1 demands RS256 of a tenant whose clients have no public key to check HS256 with.
+    /// The algorithm of ID tokens: OIDC Core §15.1 demands RS256 of a tenant whose clients have no public key to check HS256 with.
     pub fn id_token_algorithm(&self) -> Algorithm {
         match self.algorithm() {
             Algorithm::HS256 => Algorithm::RS256,
@@ -96,9 +61,9 @@ impl TenantSigner {
         }
     }
 
-    /// What this tenant can sign with now, RS256 among them.
+    /// The algorithms that this tenant can sign with now, RS256 among them.
     pub fn supported_algorithms(&self) -> Vec<Algorithm> {
-        let now = self.shared.keys.clock.now();
+        let now = self.keychain.keys.clock.now();
         let mut algorithms = self.ring.snapshot().map(|snapshot| snapshot.set().algorithms(now)).unwrap_or_default();
         if self.algorithm() == Algorithm::HS256 {
             algorithms.push(Algorithm::HS256);
@@ -106,30 +71,30 @@ impl TenantSigner {
         algorithms
     }
 
-    /// Whether what began at `then` was ended along with a key that an operator withdrew.
+    /// Whether sessions and grants that began at `then` were ended along with a key that an operator withdrew.
     pub fn has_ended(&self, then: Timestamp) -> bool {
         let ended_at = self.ring.snapshot().and_then(|snapshot| snapshot.set().sessions_ended_at);
         ended_at.is_some_and(|at| then <= at)
     }
 
-    /// Whether this replica can sign here and now: there is a key for ID tokens, and it can be opened.
+    /// Whether this replica can sign now: there is a key for ID tokens, and it can be opened.
     pub fn can_sign(&self) -> bool {
-        let now = self.shared.keys.clock.now();
+        let now = self.keychain.keys.clock.now();
         let snapshot = self.ring.snapshot();
         snapshot.is_some_and(|snapshot| {
             snapshot.signing(self.id_token_algorithm(), now).is_some_and(|(_, live)| live.private.is_some())
         })
     }
 
-    /// Whether the JWKS may be kept by caches: this replica knows what the others do.
+    /// Whether caches may keep the JWKS: this replica knows what the others do.
     pub fn is_in_touch(&self) -> bool {
-        self.shared.presence.is_in_touch(self.shared.keys.clock.now())
+        self.keychain.presence.is_in_touch(self.keychain.keys.clock.now())
     }
 
     /// The JWKS of this tenant, ready to be sent.
     pub fn jwk_set(&self) -> Arc<PublishedKeys> {
         match self.ring.snapshot() {
-            Some(snapshot) => snapshot.published(self.shared.keys.clock.now()),
+            Some(snapshot) => snapshot.published(self.keychain.keys.clock.now()),
             // Cannot happen: a signer is handed out once its ring is loaded.
             None => Arc::new(PublishedKeys { body: r#"{"keys":[]}"#.into(), etag: "\"none\"".into() }),
         }
@@ -154,10 +119,8 @@ impl TenantSigner {
     ) -> Result<String> {
         let claims = serde_json::to_vec(claims).context("the claims of a token")?;
         if algorithm == Algorithm::HS256 {
-            let hs256 = self.shared.hs256.as_ref().context("HS256 needs JWT_SECRET")?;
-            let token = token(&hs256.headers[token_type as usize], &claims, |message| {
-                Ok(hmac::sign(&hs256.key, message).as_ref().to_vec())
-            })?;
+            let hs256 = self.keychain.hs256.as_ref().context("HS256 needs JWT_SECRET")?;
+            let token = token(hs256.headers.of(token_type), &claims, |message| Ok(hs256.sign(message)))?;
             self.hs256_signed.inc();
             debug!("Signed token with HS256");
             return Ok(token);
@@ -174,7 +137,7 @@ impl TenantSigner {
         claims: &[u8],
         expires_at: Timestamp,
     ) -> Result<String> {
-        let (now, tenant) = (self.shared.keys.clock.now(), &self.ring.name);
+        let (now, tenant) = (self.keychain.keys.clock.now(), &self.ring.name);
         let Some((stored, live)) = snapshot.signing(algorithm, now) else {
             bail!("tenant {tenant} has no key that signs with {algorithm} at this time");
         };
@@ -189,22 +152,10 @@ impl TenantSigner {
             );
         }
         live.latest_expiry.fetch_max(expires_at.0, Ordering::Relaxed);
-        let token = token(&live.headers[token_type as usize], claims, |message| private.sign(message))?;
+        let token = token(live.headers.of(token_type), claims, |message| private.sign(message))?;
         live.signed.inc();
         debug!("Signed token with {algorithm} using kid: {}", live.kid);
         Ok(token)
-    }
-}
-
-impl Hs256 {
-    /// HS256 with `secret`.
-    pub fn new(secret: &Secret) -> Self {
-        Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()),
-            verifying: DecodingKey::from_secret(secret.expose().as_bytes()),
-            // Never a kid: there is nothing to look up.
-            headers: TokenType::ALL.map(|token_type| header(Algorithm::HS256, token_type, None)),
-        }
     }
 }
 
@@ -218,24 +169,4 @@ fn token(header: &str, claims: &[u8], sign: impl FnOnce(&[u8]) -> Result<Vec<u8>
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
-}
-
-/// The encoded header of RFC 7515 §4; it is the same for every token of a key and type.
-pub(super) fn header(algorithm: Algorithm, token_type: TokenType, kid: Option<&str>) -> String {
-    let mut header = Header::new(jose(algorithm));
-    header.typ = Some(token_type.as_str().into());
-    header.kid = kid.map(Into::into);
-    // Three short texts: there is nothing in it that could fail to be written.
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
-}
-
-/// The same algorithm, as jsonwebtoken calls it.
-pub(super) fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    match algorithm {
-        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
-        Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
-    }
 }

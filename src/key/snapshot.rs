@@ -1,4 +1,4 @@
-//! A set of keys, parsed and ready: what signatures, verifications and the JWKS are made from.
+//! A set of keys, parsed: signatures, verifications and the JWKS are made from it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::key::custody::private_key::PrivateKey;
 use crate::key::key_store::KeyStore;
 use crate::key::record::{KeySet, StoredKey};
-use crate::key::signer::{TokenType, header};
+use crate::key::token_type::Headers;
 use crate::metrics::SignedWith;
 use crate::protocol::jwk::{Algorithm, JwkSet, KeyMaterial};
 
@@ -32,7 +32,7 @@ pub struct Snapshot {
 
 /// A key in memory.
 pub struct LiveKey {
-    /// Which one.
+    /// Its name.
     pub kid: String,
     /// What it signs with.
     pub algorithm: Algorithm,
@@ -40,8 +40,8 @@ pub struct LiveKey {
     pub private: Option<PrivateKey>,
     /// The public half, unless it is damaged.
     pub public: Option<DecodingKey>,
-    /// The encoded header of each type of token.
-    pub headers: [String; TokenType::ALL.len()],
+    /// The headers of its tokens.
+    pub headers: Headers,
     /// The latest `exp` of what this replica signed with it.
     pub latest_expiry: Arc<AtomicI64>,
     /// Its signatures.
@@ -100,7 +100,7 @@ impl Snapshot {
         self.set().state(stored, self.grace, now).is_published().then(|| self.live(kid)).flatten()
     }
 
-    /// What this replica signed and the record does not know yet: names, and the latest `exp`.
+    /// The keys whose latest `exp` signed by this replica is not in the record yet: names, and that `exp`.
     pub fn unwritten_expiries(&self) -> Vec<(String, Timestamp)> {
         let signed = self.set().keys.iter().filter(|key| key.revoked_at.is_none());
         let latest = signed.filter_map(|key| {
@@ -147,14 +147,14 @@ impl Snapshot {
 impl LiveKey {
     fn parse(tenant: &str, key: &StoredKey, keys: &KeyStore, latest_expiry: Arc<AtomicI64>) -> Self {
         // A key that cannot be opened here is still published, and still verifies; only signing has to fail.
-        let private = keys.open(tenant, key).unwrap_or_else(|error| {
+        let private = keys.custody.open(tenant, key).unwrap_or_else(|error| {
             error!(tenant, kid = key.kid(), "A signing key cannot be used by this replica: {error:#}");
             None
         });
         let public = decoding_key(&key.public.material)
             .inspect_err(|error| error!(tenant, kid = key.kid(), "A public key in the store is damaged: {error:#}"))
             .ok();
-        let headers = TokenType::ALL.map(|token_type| header(key.algorithm(), token_type, Some(key.kid())));
+        let headers = Headers::new(key.algorithm(), Some(key.kid()));
         let (kid, alg) = (key.public.kid.clone(), key.algorithm());
         let labels = SignedWith { tenant: tenant.into(), kid: kid.clone(), alg: alg.as_str() };
         let signed = keys.metrics.tokens_signed.get_or_create_owned(&labels);

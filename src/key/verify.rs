@@ -8,8 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::key::signer::{Hs256, TenantSigner, TokenType, jose};
+use crate::key::hs256::Hs256;
+use crate::key::signer::TenantSigner;
 use crate::key::snapshot::Snapshot;
+use crate::key::token_type::{TokenType, jose};
 use crate::protocol::jwk::Algorithm;
 
 /// Whether a token may be past its `exp`, as an `id_token_hint` may.
@@ -44,22 +46,22 @@ pub enum VerifyError {
 
 impl TenantSigner {
     /// The claims of `token`, if this tenant signed it as a token of this type and it has not expired (no leeway: it is
-    /// our own clock's). An unknown `kid` makes the set be read again, at most once per second. `iss`, `aud` and the
-    /// tenant's claims are for the caller to check.
+    /// our own clock's). For an unknown `kid`, the set is read again, at most once per second. The caller checks `iss`,
+    /// `aud` and the tenant's claims.
     pub async fn verify<C: DeserializeOwned>(
         &self,
         token: &str,
         token_type: TokenType,
         expired: Expired,
     ) -> Result<C, VerifyError> {
-        let hs256 = self.shared.hs256.as_ref();
-        let now = self.shared.keys.clock.now();
+        let hs256 = self.keychain.hs256.as_ref();
+        let now = self.keychain.keys.clock.now();
         let check = |snapshot: &Snapshot| check(snapshot, hs256, token, token_type, expired, now);
         let snapshot = self.ring.snapshot().ok_or(VerifyError::NoKey)?;
         match check(&snapshot) {
             Err(VerifyError::UnknownKey(kid)) => {
                 let known = snapshot.set().key(&kid).is_some();
-                if known || !self.ring.may_look_again(now) || self.shared.reload(&self.ring).await.is_err() {
+                if known || !self.ring.may_look_again(now) || self.keychain.reload(&self.ring).await.is_err() {
                     return Err(VerifyError::UnknownKey(kid));
                 }
                 check(&*self.ring.snapshot().ok_or(VerifyError::NoKey)?)
@@ -87,7 +89,7 @@ fn check<C: DeserializeOwned>(
             let public = key.public.as_ref().ok_or_else(|| VerifyError::UnknownKey(kid.clone()))?;
             signed_by(token, key.algorithm, public)?
         }
-        // Whoever shares the secret may make access tokens, and nothing else: we never sign the others with it.
+        // Resource servers that share the secret may make access tokens; other tokens are never signed with it.
         (None, Some(hs256)) if token_type == TokenType::Access => signed_by(token, Algorithm::HS256, &hs256.verifying)?,
         (None, _) => return Err(VerifyError::NoKey),
     };
@@ -138,7 +140,7 @@ impl fmt::Display for VerifyError {
         match self {
             Self::Malformed => f.write_str("not a token of this server"),
             Self::NoKey => f.write_str("names no key"),
-            // Whoever sent the token chose the kid, so the log gets no more of it than one of ours would have.
+            // The sender of the token chose the kid, so no more of it is logged than one of ours would have.
             Self::UnknownKey(kid) => {
                 write!(f, "signed with {:?}, which is not published", kid.chars().take(64).collect::<String>())
             }

@@ -96,17 +96,9 @@ pub trait Backend: Send + Sync {
     async fn remove(&self, key: &str) -> Result<bool>;
     /// Whether the backend answers.
     async fn ping(&self) -> Result<()>;
-    /// The text that another program keeps under this very key, without our prefix; only a shared backend has any.
-    async fn foreign_text(&self, _key: &str) -> Result<Option<String>> {
-        Ok(None)
-    }
-    /// The members and scores of a sorted set that another program keeps under this very key.
-    async fn foreign_sorted_set(&self, _key: &str) -> Result<Vec<(String, f64)>> {
-        Ok(Vec::new())
-    }
-    /// Removes what another program kept under these very keys.
-    async fn remove_foreign(&self, _keys: &[String]) -> Result<()> {
-        Ok(())
+    /// What another program may keep beside our rows; `None` for a backend that is not shared.
+    fn foreign(&self) -> Option<&dyn Foreign> {
+        None
     }
     /// Whether keys that begin alike lie side by side, so that changing them together costs less.
     fn keeps_neighbours_together(&self) -> bool {
@@ -121,6 +113,17 @@ pub trait Backend: Send + Sync {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// What another program keeps in the same store, under its own keys and without our prefix.
+#[async_trait]
+pub trait Foreign: Send + Sync {
+    /// The text under `key`.
+    async fn text(&self, key: &str) -> Result<Option<String>>;
+    /// The members and scores of the sorted set under `key`.
+    async fn sorted_set(&self, key: &str) -> Result<Vec<(String, f64)>>;
+    /// Removes what is under `keys`.
+    async fn remove(&self, keys: &[String]) -> Result<()>;
 }
 
 /// A thing that can be stored. Unknown members are ignored and new ones have defaults, because two versions of the
@@ -278,6 +281,11 @@ impl Store {
     /// Leaves everything as it rests best, before the process ends.
     pub async fn close(&self) -> Result<()> {
         self.backend.close().await
+    }
+
+    /// What another program may keep beside our rows; `None` if the backend is not shared.
+    pub fn foreign(&self) -> Option<&dyn Foreign> {
+        self.backend.foreign()
     }
 
     /// The backend itself, for what is not a record of ours.

@@ -1,40 +1,61 @@
-//! The older layout of Uitsmijter's keys, where it lies beside our own records in one Redis.
+//! The raw values of the older layout, where they lie beside our own records in one Redis.
 
 use anyhow::Result;
-use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use crate::key::older::adopt::{OlderKey, OlderKeys, OlderLayout};
 use crate::store::Store;
 
 const ACTIVE: &str = "uitsmijter:jwks:active";
 const INDEX: &str = "uitsmijter:jwks:index";
 
-/// Reads the older layout through the store; a store that is not shared has none.
-pub struct OlderRedis(pub Store);
+/// The raw values of the older layout.
+#[derive(Clone, Default)]
+pub struct OlderLayout {
+    /// The value of `uitsmijter:jwks:active`.
+    pub active: Option<String>,
+    /// One entry for each member of `uitsmijter:jwks:index`.
+    pub keys: Vec<OlderKey>,
+}
 
-#[async_trait]
-impl OlderKeys for OlderRedis {
-    async fn read(&self) -> Result<Option<OlderLayout>> {
-        let backend = self.0.backend();
-        let mut layout = OlderLayout { active: backend.foreign_text(ACTIVE).await?, keys: Vec::new() };
-        for (kid, score) in backend.foreign_sorted_set(INDEX).await? {
+/// The raw values of one key.
+#[derive(Clone)]
+pub struct OlderKey {
+    /// The member of the index.
+    pub kid: String,
+    /// Its score, in unix seconds.
+    pub indexed_at: f64,
+    /// PKCS#8 as PEM.
+    pub private_pem: Zeroizing<String>,
+    /// SPKI as PEM.
+    pub public_pem: String,
+    /// JSON with `createdAt` and `isActive`, if it is there.
+    pub metadata: Option<String>,
+}
+
+impl OlderLayout {
+    /// Reads it; `None` if there is none. It stays as it is until an operator removes it.
+    pub async fn read(store: &Store) -> Result<Option<Self>> {
+        let Some(foreign) = store.foreign() else { return Ok(None) };
+        let mut layout = Self { active: foreign.text(ACTIVE).await?, keys: Vec::new() };
+        for (kid, indexed_at) in foreign.sorted_set(INDEX).await? {
             let [private, public, metadata] = parts(&kid);
             layout.keys.push(OlderKey {
-                private_pem: Zeroizing::new(backend.foreign_text(&private).await?.unwrap_or_default()),
-                public_pem: backend.foreign_text(&public).await?.unwrap_or_default(),
-                metadata: backend.foreign_text(&metadata).await?,
-                indexed_at: Some(score),
+                private_pem: Zeroizing::new(foreign.text(&private).await?.unwrap_or_default()),
+                public_pem: foreign.text(&public).await?.unwrap_or_default(),
+                metadata: foreign.text(&metadata).await?,
+                indexed_at,
                 kid,
             });
         }
         Ok((layout.active.is_some() || !layout.keys.is_empty()).then_some(layout))
     }
 
-    async fn remove(&self) -> Result<()> {
-        let index = self.0.backend().foreign_sorted_set(INDEX).await?;
+    /// Removes it for good.
+    pub async fn remove(store: &Store) -> Result<()> {
+        let Some(foreign) = store.foreign() else { return Ok(()) };
+        let index = foreign.sorted_set(INDEX).await?;
         let keys = index.iter().flat_map(|(kid, _)| parts(kid)).chain([ACTIVE.to_owned(), INDEX.to_owned()]);
-        self.0.backend().remove_foreign(&keys.collect::<Vec<_>>()).await
+        foreign.remove(&keys.collect::<Vec<_>>()).await
     }
 }
 

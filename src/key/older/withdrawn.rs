@@ -1,5 +1,5 @@
-//! Keys of the older layout that an operator withdrew. All tenants adopt the same ones, each when it is used first, so a
-//! key that leaked has to be remembered beside the layout, for those who come later.
+//! Keys of the older layout that an operator withdrew. Each tenant adopts the layout at its first use, so a key that
+//! leaked has to be remembered beside the layout, for tenants that come later.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ impl Record for Withdrawn {
 const ID: &str = "all";
 const ATTEMPTS: usize = 100;
 
-/// The names of all of them.
+/// The names of all withdrawn keys.
 pub async fn all(store: &Store) -> Result<BTreeSet<String>> {
     let record = store.get::<Withdrawn>(ID).await.context("the withdrawn keys of the older layout")?;
     Ok(record.unwrap_or_default().kids)

@@ -1,7 +1,5 @@
-//! How replicas know of each other.
-//!
-//! Each replica has one heartbeat that says how far it has followed the news, and which sealed keys it can open; with
-//! that, a new key can wait until everybody publishes it and can sign with it.
+//! The heartbeat of a replica: how far it has followed the news, and which sealed keys it can open. With that, a new key
+//! can wait until every replica publishes it and can sign with it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::clock::Timestamp;
-use crate::key::rotation::{Living, Replicas};
 use crate::store::{Record, Store, group};
 
-/// A replica that lives, and how far it has followed the news.
+/// A living replica, and how far it has followed the news.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Its name, made at its start.
@@ -23,10 +20,10 @@ pub struct Heartbeat {
     pub started_at: Timestamp,
     /// It has taken over every change up to this revision.
     pub seen: u64,
-    /// Except those of these tenants, whose keys it could not read, or could not open.
+    /// Except those of these tenants, whose keys it could not read or open.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unreadable: BTreeSet<String>,
-    /// Names of the secrets that it opens sealed keys with; empty where an older version did not say.
+    /// Names of the secrets that it opens sealed keys with; `None` if an older version did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens: Option<BTreeSet<String>>,
     /// Its policy in words, to find replicas that were given different ones.
@@ -38,8 +35,8 @@ impl Record for Heartbeat {
     const KIND: &'static str = "replica";
 }
 
-/// A replica that has not been heard of for this long is not waited for. It may be down, or cut off from the store; in
-/// the latter case it may publish an old set for as long as that lasts.
+/// A replica whose heartbeat is older than this is not waited for. It is down, or cut off from the store; then it may
+/// publish an old set for as long as that lasts.
 pub const HEARTBEAT_LIFE: Duration = Duration::from_secs(120);
 
 impl Heartbeat {
@@ -54,21 +51,9 @@ impl Heartbeat {
         store.remove::<Self>(&self.replica).await.map(drop)
     }
 
-    /// All replicas that live. One that cannot be read is passed over: its replica writes it anew, if it lives.
+    /// All living replicas. A heartbeat that cannot be read is passed over: its replica writes it again, if it lives.
     pub async fn all(store: &Store) -> Result<Vec<Self>> {
         let skip = |error| warn!("The heartbeat of a replica is passed over: {error:#}");
         store.readable_members(&group("replicas", "keys"), skip).await.context("the heartbeats of the replicas")
-    }
-}
-
-impl Replicas {
-    /// How far the replicas are with the keys of `tenant`.
-    pub fn of(heartbeats: &[Heartbeat], tenant: &str) -> Self {
-        let living = |beat: &Heartbeat| Living {
-            name: beat.replica.clone(),
-            seen: (!beat.unreadable.contains(tenant)).then_some(beat.seen),
-            opens: beat.opens.clone(),
-        };
-        Self { live: heartbeats.iter().map(living).collect() }
     }
 }

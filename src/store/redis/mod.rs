@@ -11,7 +11,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 
 use super::settings::RedisSettings;
-use super::{Backend, Change, Entry};
+use super::{Backend, Change, Entry, Foreign};
 
 mod dial;
 mod fate;
@@ -137,26 +137,33 @@ impl Backend for Shared {
         self.change(&scripts::REMOVE, key, &[]).await
     }
 
-    async fn foreign_text(&self, key: &str) -> Result<Option<String>> {
-        Ok(self.link.query(::redis::cmd("GET").arg(key), Effect::Read).await?)
-    }
-
-    async fn foreign_sorted_set(&self, key: &str) -> Result<Vec<(String, f64)>> {
-        let mut command = ::redis::cmd("ZRANGE");
-        command.arg(key).arg(0).arg(-1).arg("WITHSCORES");
-        Ok(self.link.query(&command, Effect::Read).await?)
-    }
-
-    async fn remove_foreign(&self, keys: &[String]) -> Result<()> {
-        // One by one: in a cluster they are on different nodes.
-        for key in keys {
-            let _: u64 = self.link.query(::redis::cmd("UNLINK").arg(key), Effect::Change).await?;
-        }
-        Ok(())
+    fn foreign(&self) -> Option<&dyn Foreign> {
+        Some(self)
     }
 
     /// In a cluster: whether all slots are served.
     async fn ping(&self) -> Result<()> {
         self.link.ping().await
+    }
+}
+
+#[async_trait]
+impl Foreign for Shared {
+    async fn text(&self, key: &str) -> Result<Option<String>> {
+        Ok(self.link.query(::redis::cmd("GET").arg(key), Effect::Read).await?)
+    }
+
+    async fn sorted_set(&self, key: &str) -> Result<Vec<(String, f64)>> {
+        let mut command = ::redis::cmd("ZRANGE");
+        command.arg(key).arg(0).arg(-1).arg("WITHSCORES");
+        Ok(self.link.query(&command, Effect::Read).await?)
+    }
+
+    async fn remove(&self, keys: &[String]) -> Result<()> {
+        // One by one: in a cluster they are on different nodes.
+        for key in keys {
+            let _: u64 = self.link.query(::redis::cmd("UNLINK").arg(key), Effect::Change).await?;
+        }
+        Ok(())
     }
 }

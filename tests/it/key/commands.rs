@@ -1,19 +1,12 @@
-//! What operators do: `uitsmijter keys`, metrics, and moving in from the older layout.
+//! What operators do and watch: `uitsmijter keys`, and metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use anyhow::Result;
-use async_trait::async_trait;
-use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::json;
 use uitsmijter::key::commands::{KeyCommands, Start};
-use uitsmijter::key::custody::generate::generate;
 use uitsmijter::key::record::State;
 use uitsmijter::key::signer_manager::{Extras, SignerManager};
 use uitsmijter::key::verify::VerifyError;
-use uitsmijter::key::{OlderKey, OlderKeys, OlderLayout};
 use uitsmijter::metrics::{Metrics, Status};
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
@@ -178,91 +171,4 @@ async fn an_order_to_sign_at_once_is_counted_by_one_of_those_who_hear_of_it() {
         line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse::<u32>().unwrap())
     };
     assert_eq!(counters.iter().map(count).collect::<Vec<_>>(), [0, 2, 0]);
-}
-
-/// The older layout, in memory.
-struct Older(OlderLayout, AtomicBool);
-
-#[async_trait]
-impl OlderKeys for Older {
-    async fn read(&self) -> Result<Option<OlderLayout>> {
-        Ok((!self.1.load(Ordering::SeqCst)).then(|| self.0.clone()))
-    }
-
-    async fn remove(&self) -> Result<()> {
-        self.1.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-}
-
-async fn older_key(world: &World, kid: &str, metadata: serde_json::Value) -> OlderKey {
-    use rsa::pkcs8::DecodePrivateKey;
-    let pkcs8 = generate(Algorithm::RS256, 2048, world.now()).await.unwrap().pkcs8;
-    let private = rsa::RsaPrivateKey::from_pkcs8_der(&pkcs8).unwrap();
-    let document = rsa::pkcs8::SecretDocument::try_from(&pkcs8[..]).unwrap();
-    OlderKey {
-        kid: kid.into(),
-        indexed_at: Some(1_760_000_000.0),
-        private_pem: document.to_pem("PRIVATE KEY", LineEnding::LF).unwrap(),
-        public_pem: private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap(),
-        metadata: Some(metadata.to_string()),
-    }
-}
-
-#[tokio::test]
-async fn keys_of_the_older_layout_are_adopted_and_rotated_as_usual() {
-    let world = World::new();
-    let layout = OlderLayout {
-        active: Some("2025-10-01".into()),
-        keys: vec![
-            older_key(&world, "2025-07-01", json!({"kid": "2025-07-01", "createdAt": 772_934_400, "isActive": false}))
-                .await,
-            older_key(
-                &world,
-                "2025-10-01",
-                json!({"kid": "2025-10-01", "createdAt": "2025-10-01T00:00:00Z", "isActive": true}),
-            )
-            .await,
-        ],
-    };
-    let open = async |layout: OlderLayout| {
-        let extras = Extras { older_keys: Some(Arc::new(Older(layout, AtomicBool::new(false)))), ..Extras::default() };
-        let (clock, random) = (world.clock.clone(), Arc::new(SystemRandom));
-        SignerManager::open_with(world.store(), settings(Algorithm::RS256), clock, random, extras).await.unwrap()
-    };
-
-    let mut mixed_up = layout.clone();
-    mixed_up.keys[1].private_pem = layout.keys[0].private_pem.clone();
-    let error = format!("{:#}", open(mixed_up).await.tenant(&tenant("shop")).await.err().unwrap());
-    assert!(
-        error.contains("shop") && error.contains("2025-10-01") && error.contains("do not belong together"),
-        "{error}"
-    );
-
-    let replica = open(layout.clone()).await;
-    let signer = replica.tenant(&tenant("shop")).await.unwrap();
-    assert_eq!(kids(&signer), ["2025-10-01", "2025-07-01"]);
-    let token = world.sign(&signer);
-    assert_eq!(header(&token)["kid"], "2025-10-01");
-    let listed = commands(&world, Algorithm::RS256).list(&tenant("shop")).await.unwrap();
-    assert_eq!(listed[1].created_at.to_string(), "2025-06-30T00:00:00Z", "seconds since 2001, as Swift writes them");
-
-    // 90 days after it was made, not after it was adopted.
-    world.clock.advance(51 * DAY + Duration::from_secs(1));
-    everybody(&[&replica]).await;
-    assert_eq!(kids(&signer).len(), 2);
-    assert!(!kids(&signer).contains(&"2025-07-01".to_owned()), "its time of grace is over");
-
-    let (older, commands) = (Older(layout, AtomicBool::new(false)), commands(&world, Algorithm::RS256));
-    assert_eq!(commands.import(&tenant("shop"), &older).await.unwrap(), None, "it has keys already");
-    let imported = commands.import(&tenant("bank"), &older).await.unwrap().unwrap();
-    assert_eq!(imported, ["2025-07-01", "2025-10-01"]);
-
-    // Withdrawn from all tenants, also from those that nobody has used yet.
-    assert!(commands.withdraw("2025-10-01", &older).await.unwrap());
-    assert!(!commands.withdraw("2020-01-01", &older).await.unwrap());
-    let late = replica.tenant(&tenant("late")).await.unwrap();
-    assert_eq!(kids(&late)[1..], ["2025-07-01"]);
-    assert!(verify(&late, &world.sign(&late)).await.is_ok());
-    assert!(matches!(verify(&late, &token).await, Err(VerifyError::UnknownKey(_))));
 }

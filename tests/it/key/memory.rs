@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use uitsmijter::protocol::error::Unavailable;
-use uitsmijter::store::{Backend, Change};
+use uitsmijter::store::{Backend, Change, Foreign};
 
 /// A value, and its groups.
 type Row = (Vec<u8>, Vec<String>);
@@ -15,6 +15,8 @@ type Row = (Vec<u8>, Vec<String>);
 #[derive(Default)]
 pub(super) struct Memory {
     rows: Mutex<HashMap<String, Row>>,
+    /// What another program left: texts, and the one sorted set.
+    pub(super) foreign: Mutex<(HashMap<String, String>, Vec<(String, f64)>)>,
     pub(super) calls: AtomicU64,
     pub(super) away: AtomicBool,
     /// Rows that nobody can write: those whose key contains this.
@@ -151,5 +153,25 @@ impl Backend for Memory {
 
     async fn ping(&self) -> Result<()> {
         self.answer()
+    }
+
+    fn foreign(&self) -> Option<&dyn Foreign> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Foreign for Memory {
+    async fn text(&self, key: &str) -> Result<Option<String>> {
+        Ok(self.foreign.lock().unwrap().0.get(key).cloned())
+    }
+
+    async fn sorted_set(&self, _key: &str) -> Result<Vec<(String, f64)>> {
+        Ok(self.foreign.lock().unwrap().1.clone())
+    }
+
+    async fn remove(&self, _keys: &[String]) -> Result<()> {
+        *self.foreign.lock().unwrap() = Default::default();
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ mod life;
 mod many_rotations;
 mod memory;
 mod moving;
-mod older_redis;
+mod older;
 mod property;
 mod signing;
 mod sleepers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use uitsmijter::key::commands::{KeyCommands, Start};
 use uitsmijter::key::policy::PolicyOverrides;
 use uitsmijter::key::settings::SigningSettings;
-use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
+use uitsmijter::key::{SignerManager, TenantSigning};
 use uitsmijter::key::{TenantSigner, TokenType};
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Value, json};
+use uitsmijter::key::TokenType;
 use uitsmijter::key::settings::SigningSettings;
-use uitsmijter::key::signer::TokenType;
-use uitsmijter::key::signer_manager::{SignerManager, TenantSigning};
 use uitsmijter::key::verify::{Expired, VerifyError};
+use uitsmijter::key::{SignerManager, TenantSigning};
 use uitsmijter::protocol::error::{ErrorCode, OAuthError};
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use uitsmijter::key::commands::{KeyCommands, Start};
-use uitsmijter::key::custody::seal::Sealer;
-use uitsmijter::key::key_store::KeyStore;
+use uitsmijter::key::custody::Custody;
 use uitsmijter::key::settings::SigningSettings;
-use uitsmijter::metrics::Metrics;
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::secret::Secret;
@@ -121,17 +119,10 @@ async fn whoever_comes_with_another_secret_makes_no_keys_for_those_that_were_the
 #[tokio::test]
 async fn a_stored_key_whose_halves_do_not_belong_together_is_named_by_tenant_and_kid() {
     let world = World::new();
-    let keys = KeyStore {
-        store: world.store(),
-        sealer: Sealer::new(&[]).unwrap(),
-        clock: world.clock.clone(),
-        random: Arc::new(SystemRandom),
-        rsa_bits: 2048,
-        metrics: Metrics::default(),
-    };
-    let mut key = keys.make("shop", Algorithm::EdDSA, 60).await.unwrap();
-    assert!(keys.open("shop", &key).unwrap().is_some());
-    key.private = keys.make("shop", Algorithm::EdDSA, 60).await.unwrap().private;
-    let error = keys.open("shop", &key).err().unwrap().to_string();
+    let custody = Custody::new(&settings(Algorithm::EdDSA), Arc::new(SystemRandom)).unwrap();
+    let mut key = custody.make("shop", Algorithm::EdDSA, 60, world.now()).await.unwrap();
+    assert!(custody.open("shop", &key).unwrap().is_some());
+    key.private = custody.make("shop", Algorithm::EdDSA, 60, world.now()).await.unwrap().private;
+    let error = custody.open("shop", &key).err().unwrap().to_string();
     assert!(error.contains("shop") && error.contains(key.kid()) && error.contains("do not belong"), "{error}");
 }

@@ -13,7 +13,8 @@ use uitsmijter::key::policy::RotationPolicy;
 use uitsmijter::key::record::{KeySet, SKEW, StoredKey};
 use uitsmijter::key::replicas::heartbeat::HEARTBEAT_LIFE;
 use uitsmijter::key::replicas::news::{KeyNews, Since};
-use uitsmijter::key::rotation::{Living, Replicas, Step};
+use uitsmijter::key::replicas::progress::{ReplicaProgress, Replicas};
+use uitsmijter::key::rotation::Step;
 use uitsmijter::protocol::jwk::{Algorithm, Jwk, KeyMaterial};
 use uitsmijter::random::SystemRandom;
 
@@ -388,18 +389,8 @@ impl World {
         let material = KeyMaterial::Okp { crv: "Ed25519".into(), x: kid.clone() };
         let private =
             Sealer::new(&[]).and_then(|sealer| sealer.seal("tenant", &kid, b"private", &SystemRandom)).unwrap();
-        StoredKey {
-            public: Jwk { kid, alg: ALGORITHM, key_use: "sig".into(), material },
-            private: Some(private),
-            created_at: now,
-            signs_from: at_once.then_some(now),
-            at_once,
-            retired_at: None,
-            last_expiry: None,
-            revoked_at: None,
-            announced_revision: None,
-            grace,
-        }
+        let public = Jwk { kid, alg: ALGORITHM, key_use: "sig".into(), material };
+        StoredKey { signs_from: at_once.then_some(now), at_once, ..StoredKey::announced(public, private, now, grace) }
     }
 
     fn living(&self, who: usize) -> Replicas {
@@ -407,8 +398,8 @@ impl World {
             return Replicas::default();
         }
         let living = self.heartbeats.iter().filter(|(_, (_, until))| *until > self.now(who));
-        let living = living.map(|(name, (seen, _))| Living { name: name.clone(), seen: Some(*seen), opens: None });
-        Replicas { live: living.collect() }
+        let progress = |name: &String, seen| ReplicaProgress { name: name.clone(), seen: Some(seen), opens: None };
+        Replicas { live: living.map(|(name, (seen, _))| progress(name, *seen)).collect() }
     }
 
     fn sign(&mut self, who: usize) {

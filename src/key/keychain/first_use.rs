@@ -4,38 +4,36 @@ use anyhow::{Result, ensure};
 use tracing::{info, warn};
 
 use crate::key::key_ring::KeyRing;
+use crate::key::keychain::Keychain;
 use crate::key::older::adopt::adopt;
 use crate::key::record::KeySet;
 use crate::key::replicas::heartbeat::Heartbeat;
 use crate::key::replicas::news;
-use crate::key::signer_manager::Shared;
-use crate::metrics::Rotation;
 
-impl Shared {
-    /// Loads the set of `ring`, and makes it if there is none. However many ask, on however many replicas, one set comes
-    /// out: here they take turns, and among replicas the first compare-and-set wins.
-    pub(super) async fn first_use(&self, ring: &KeyRing) -> Result<()> {
+impl Keychain {
+    /// Loads the set of `ring`, or makes it if there is none. However many tasks and replicas do so at the same time, one
+    /// set comes out: the tasks of a replica take turns, and among replicas the first compare-and-set wins.
+    pub(in crate::key) async fn first_use(&self, ring: &KeyRing) -> Result<()> {
         if ring.snapshot().is_some() {
             return Ok(());
         }
-        // Others must know of this replica before it publishes anything that they might change.
-        self.ensure_present().await?;
-        let _turn = ring.turn.lock().await;
+        // The others must know of this replica before it publishes anything that they might change.
+        self.ensure_announced().await?;
+        let turn = ring.turn().await;
         if ring.snapshot().is_some() {
             return Ok(());
         }
         loop {
             let loaded = self.keys.load(&ring.name).await?;
             if let Some(loaded) = loaded.as_ref().filter(|loaded| !loaded.record.keys.is_empty()) {
-                ring.install(loaded.clone(), &self.keys);
+                turn.install(loaded.clone(), &self.keys);
                 self.log_signing(ring);
                 return Ok(());
             }
             self.ensure_company(ring).await?;
             let (first, reason) = self.first_set(ring).await?;
             if self.keys.replace(&ring.name, loaded.as_ref(), first).await? {
-                let tenant = ring.name.to_string();
-                self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant, reason }).inc();
+                self.count_rotation(ring, reason);
                 // For replicas that remember keys of this tenant: the store has lost them, and they put them back.
                 if let Err(error) = news::tell(&self.keys.store, &ring.name).await {
                     warn!(tenant = %ring.name, "Others learn of the first signing keys later: {error:#}");
@@ -44,10 +42,10 @@ impl Shared {
         }
     }
 
-    /// Whoever comes among replicas and has no secret of theirs was given a wrong one, and would make keys that they
-    /// cannot open. Only those that were there before count: the last one that came proves nothing to the others.
+    /// Refuses to make a key if no earlier replica could open it: then this one was given a wrong secret. Later replicas
+    /// do not count, because the wrong secret may be theirs.
     async fn ensure_company(&self, ring: &KeyRing) -> Result<()> {
-        let own = self.keys.sealer.names();
+        let own = self.keys.custody.sealer.names();
         if own.is_empty() {
             return Ok(());
         }
@@ -65,13 +63,11 @@ impl Shared {
         Ok(())
     }
 
-    /// The first keys of `ring`, and why: those of an older layout, or new ones.
+    /// The first keys of `ring`, those of an older layout or new ones, and the reason to count them under.
     async fn first_set(&self, ring: &KeyRing) -> Result<(KeySet, &'static str)> {
         let plan = ring.plan.load_full();
         let grace = plan.policy.grace.as_secs();
-        if let Some(older) = &self.older_keys
-            && let Some(set) = adopt(older.as_ref(), &ring.name, &self.keys, grace).await?
-        {
+        if let Some(set) = adopt(&self.keys, &ring.name, grace).await? {
             info!(tenant = %ring.name, "Adopted {} signing keys of the older layout", set.keys.len());
             return Ok((set, "adopted"));
         }

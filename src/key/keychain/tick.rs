@@ -8,34 +8,32 @@ use tracing::{error, info, warn};
 
 use crate::audit;
 use crate::clock::Timestamp;
-use crate::key::follow::AT_A_TIME;
-use crate::key::key_ring::{KeyRing, Plan};
+use crate::key::key_ring::KeyRing;
+use crate::key::keychain::{AT_A_TIME, Keychain};
+use crate::key::plan::Plan;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::replicas::heartbeat::Heartbeat;
 use crate::key::replicas::news;
-use crate::key::rotation::{Replicas, Step};
-use crate::key::signer_manager::Shared;
+use crate::key::replicas::progress::Replicas;
+use crate::key::rotation::Step;
 use crate::key::snapshot::Snapshot;
-use crate::metrics::Rotation;
 use crate::protocol::error::Unavailable;
 
-/// More steps than one tick ever needs; the rest is for the next one.
+/// More steps than one tick ever needs; the next tick goes on.
 const STEPS: usize = 10;
 
-impl Shared {
-    pub(super) async fn tick(&self) -> Result<()> {
+impl Keychain {
+    /// Carries out what the policy decides, for the rings in use.
+    pub(in crate::key) async fn tick(&self) -> Result<()> {
         let now = self.keys.clock.now();
-        let rings: Vec<Arc<KeyRing>> =
-            self.rings.values().into_iter().filter(|ring| ring.snapshot().is_some()).collect();
+        let rings = self.rings_in_use();
         let waiting = |ring: &Arc<KeyRing>| {
             ring.snapshot().is_some_and(|set| set.set().keys.iter().any(|key| key.is_unscheduled()))
         };
         let due = |ring: &Arc<KeyRing>| !matches!(self.step(ring, &Replicas::default(), now), Step::Keep);
-        // Nobody is asked who lives unless some key waits for them, or is about to.
-        let heartbeats = match rings.iter().any(|ring| waiting(ring) || due(ring)) {
-            true => self.replicas().await?,
-            false => Vec::new(),
-        };
+        // The heartbeats are read only if some key waits for the replicas, or is about to.
+        let is_needed = rings.iter().any(|ring| waiting(ring) || due(ring));
+        let heartbeats = if is_needed { self.replicas().await? } else { Vec::new() };
         let heartbeats = heartbeats.as_slice();
         let mut ticks = stream::iter(rings)
             .map(|ring| async move {
@@ -70,14 +68,14 @@ impl Shared {
                 break;
             }
         }
-        // What was told in this very tick, nobody can have confirmed when the heartbeats were read.
+        // A key that was told in this tick cannot have been confirmed in heartbeats read before.
         self.log_waiting(ring, told.as_deref(), &replicas);
         self.log_signing(ring);
         Ok(())
     }
 
     /// Lets the keys of `ring` sign for as long as its tenant wants now, without waiting for the next tick.
-    pub(super) async fn promise(&self, ring: &KeyRing) {
+    pub(in crate::key) async fn promise(&self, ring: &KeyRing) {
         let (now, nobody) = (self.keys.clock.now(), Replicas::default());
         if self.step(ring, &nobody, now) == Step::Promise
             && let Err(error) = self.carry_out(ring, &Step::Promise, &nobody, now).await
@@ -99,10 +97,10 @@ impl Shared {
         let grace = policy.grace.as_secs();
         match step {
             Step::Generate(algorithm) => {
-                // Somebody else may have made it already, and making one is dear.
+                // Another replica may have made it already, and making one is expensive.
                 self.reload(ring).await?;
                 let Some(snapshot) = ring.snapshot().filter(|set| is_next(set.set())) else { return Ok(true) };
-                self.keys.ensure_trusted(&ring.name, snapshot.set())?;
+                self.keys.custody.ensure_trusted(&ring.name, snapshot.set())?;
                 let key = self.keys.make(&ring.name, *algorithm, grace).await?;
                 let changed = self
                     .change(ring, |set| {
@@ -126,7 +124,7 @@ impl Shared {
                 let before = ring.snapshot();
                 let changed = self.change(ring, |set| is_next(set) && set.apply(step, grace, now)).await?;
                 if changed {
-                    before.iter().for_each(|before| self.tell_rotation(ring, before.set(), step, now));
+                    before.iter().for_each(|before| self.report_rotation(ring, before.set(), step, now));
                     log_step(&ring.name, step);
                     news::tell(&self.keys.store, &ring.name).await?;
                 }
@@ -135,22 +133,7 @@ impl Shared {
         }
     }
 
-    /// Changes the stored set of `ring` and takes over what is stored afterwards; answers whether this replica did it.
-    pub(super) async fn change(&self, ring: &KeyRing, mut change: impl FnMut(&mut KeySet) -> bool) -> Result<bool> {
-        let _turn = ring.turn.lock().await;
-        match self.keys.update(&ring.name, |set| Ok(change(set))).await? {
-            Some((loaded, changed)) => {
-                ring.install(loaded, &self.keys);
-                Ok(changed)
-            }
-            None => {
-                self.reload_in_turn(ring).await?;
-                Ok(false)
-            }
-        }
-    }
-
-    /// Says which replicas a new key waits for.
+    /// Logs which replicas a new key waits for.
     fn log_waiting(&self, ring: &KeyRing, told: Option<&Snapshot>, replicas: &Replicas) {
         let Some(snapshot) = ring.snapshot() else { return };
         let was_told = |key: &&StoredKey| {
@@ -168,8 +151,8 @@ impl Shared {
         ring.set_unconfirmed(unconfirmed);
     }
 
-    /// Counts a change of the signing key and writes it down for an audit, with why it came.
-    fn tell_rotation(&self, ring: &KeyRing, before: &KeySet, step: &Step, now: Timestamp) {
+    /// Counts and audits a change of the signing key, with its reason.
+    fn report_rotation(&self, ring: &KeyRing, before: &KeySet, step: &Step, now: Timestamp) {
         let Step::Schedule { kid, .. } = step else { return };
         let signing = before.key(kid).and_then(|next| before.signing(next.algorithm(), now));
         let reason = match signing {
@@ -177,7 +160,7 @@ impl Shared {
             Some(signing) if ring.plan.load().policy.is_due(signing, now) => "due",
             Some(_) => "operator",
         };
-        self.keys.metrics.key_rotations.get_or_create(&Rotation { tenant: ring.name.to_string(), reason }).inc();
+        self.count_rotation(ring, reason);
         audit::key_rotated(ring.name.as_ref(), kid, reason);
     }
 }

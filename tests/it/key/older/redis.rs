@@ -2,8 +2,7 @@
 
 use std::process::Command;
 
-use uitsmijter::key::older::adopt::OlderKeys;
-use uitsmijter::key::older::layout::OlderRedis;
+use uitsmijter::key::older::layout::OlderLayout;
 
 use crate::harness::redis::RedisServer;
 use crate::harness::response::decoded;
@@ -46,6 +45,6 @@ async fn the_keys_of_the_older_server_sign_on() {
     let token = service.token(&[("grant_type", "client_credentials")]).await.expect(200).member("access_token");
     assert_eq!(decoded(&token, 0)["kid"], KID);
     assert!(!redis.cli(&["get", &format!("uitsmijter:jwks:keys:{KID}:private")]).trim().is_empty(), "left as it was");
-    OlderRedis(server.app.store.clone()).remove().await.expect("removed");
+    OlderLayout::remove(&server.app.store).await.expect("removed");
     assert_eq!(redis.cli(&["keys", "uitsmijter:jwks:*"]).trim(), "");
 }

@@ -1,0 +1,12 @@
+//! Which tenants a word of `keys` is about, and who reads its answer.
+
+/// For which tenants, and for whom to read.
+#[derive(clap::Args)]
+pub(crate) struct Whose {
+    /// Only this tenant; without it, all.
+    #[arg(long)]
+    pub(super) tenant: Option<String>,
+    /// As JSON, for scripts.
+    #[arg(long)]
+    pub(super) json: bool,
+}

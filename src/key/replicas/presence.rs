@@ -1,0 +1,83 @@
+//! This replica, as the others see it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::clock::Timestamp;
+use crate::key::record::SKEW;
+use crate::key::replicas::heartbeat::{HEARTBEAT_LIFE, Heartbeat};
+use crate::store::Store;
+
+/// What this replica tells the others, and when it last did so.
+pub struct Presence {
+    /// Its name.
+    pub name: String,
+    heartbeat: Mutex<Heartbeat>,
+    written_at: AtomicI64,
+    followed_at: AtomicI64,
+    /// The latest reading of its clock.
+    latest: AtomicI64,
+}
+
+/// After how many seconds a heartbeat is written again although nothing changed.
+const BEAT_AFTER: i64 = 30;
+
+impl Presence {
+    /// A replica that has not announced itself yet. `opens` names the secrets that it has.
+    pub fn new(name: String, started_at: Timestamp, opens: BTreeSet<String>) -> Self {
+        let never = || AtomicI64::new(i64::MIN);
+        let heartbeat = Heartbeat {
+            replica: name.clone(),
+            started_at,
+            seen: 0,
+            unreadable: BTreeSet::new(),
+            opens: Some(opens),
+            policy: String::new(),
+        };
+        Self { name, heartbeat: Mutex::new(heartbeat), written_at: never(), followed_at: never(), latest: never() }
+    }
+
+    /// Its heartbeat. Tasks that change it take turns.
+    pub async fn heartbeat(&self) -> MutexGuard<'_, Heartbeat> {
+        self.heartbeat.lock().await
+    }
+
+    /// Whether the other replicas know of it.
+    pub fn is_announced(&self) -> bool {
+        self.written_at.load(Ordering::Relaxed) != i64::MIN
+    }
+
+    /// Whether it knows what the others knew a moment ago. A replica that was frozen or cut off for longer than its
+    /// heartbeat lives is not waited for, so its key set may lack the key that the others sign with.
+    pub fn is_in_touch(&self, now: Timestamp) -> bool {
+        let life = HEARTBEAT_LIFE.as_secs().cast_signed();
+        (0..=life).contains(&now.0.saturating_sub(self.followed_at.load(Ordering::Relaxed)))
+    }
+
+    /// Notes that it knows everything that had changed by `now`.
+    pub fn note_followed(&self, now: Timestamp) {
+        self.followed_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// By how much the clock went back since the last call, if that is more than clocks may be apart.
+    pub fn went_back(&self, now: Timestamp) -> Option<Duration> {
+        let latest = Timestamp(self.latest.swap(now.0, Ordering::Relaxed));
+        Some(latest.since(now)).filter(|span| *span > SKEW)
+    }
+
+    /// Whether the heartbeat should be written again although nothing changed.
+    pub fn is_beat_due(&self, now: Timestamp) -> bool {
+        !(0..BEAT_AFTER).contains(&now.0.saturating_sub(self.written_at.load(Ordering::Relaxed)))
+    }
+
+    /// Writes `heartbeat`, which is that of this replica.
+    pub async fn beat(&self, heartbeat: &Heartbeat, store: &Store, now: Timestamp) -> Result<()> {
+        heartbeat.beat(store, now).await?;
+        self.written_at.store(now.0, Ordering::Relaxed);
+        Ok(())
+    }
+}
