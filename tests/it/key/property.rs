@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 
-use super::history::{Broken, Event, World};
+use super::history::What::*;
+use super::history::{Broken, Event, World, what};
 
 type History = (bool, bool, Vec<Event>);
 
@@ -18,7 +19,8 @@ fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
     let rotations = std::cell::Cell::new(0);
-    let history = (any::<bool>(), prop::bool::weighted(0.2), prop::collection::vec(any::<Event>(), 50..250));
+    let event = any::<(u8, u8)>().prop_map(|(number, choice)| (what(number), choice));
+    let history = (any::<bool>(), prop::bool::weighted(0.2), prop::collection::vec(event, 50..250));
     let result = runner.run(&history, |(tight, losing, events)| {
         let mut world = World::new(broken, tight, losing);
         let result = world.run(&events);
@@ -30,7 +32,7 @@ fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32
 
 /// A history in which the store is emptied, and so many quiet moments after it, break no invariant.
 fn ends_well(tight: bool, history: &[Event], quiet: usize) {
-    let events: Vec<Event> = history.iter().copied().chain(std::iter::repeat_n((0, 0), quiet)).collect();
+    let events: Vec<Event> = history.iter().copied().chain(std::iter::repeat_n((Starts, 0), quiet)).collect();
     assert_eq!(World::new(Broken::Nothing, tight, true).run(&events), Ok(()));
 }
 
@@ -38,64 +40,73 @@ fn ends_well(tight: bool, history: &[Event], quiet: usize) {
 #[test]
 fn a_sleeper_that_remembers_a_withdrawn_successor_leaves_somebody_to_sign() {
     let slept = [
-        (0, 21),
-        (33, 0),
-        (96, 0),
-        (1, 0),
-        (225, 0),
-        (166, 2),
-        (232, 148),
-        (3, 0),
-        (166, 9),
-        (220, 26),
-        (66, 135),
-        (106, 29),
-        (198, 51),
-        (32, 65),
-        (1, 225),
-        (0, 0),
-        (4, 0),
-        (2, 0),
-        (2, 0),
-        (43, 0),
-        (1, 25),
-        (2, 0),
-        (0, 0),
-        (2, 0),
-        (1, 1),
-        (4, 0),
-        (0, 0),
-        (4, 3),
-        (10, 13),
-        (1, 1),
-        (0, 84),
-        (1, 109),
-        (195, 66),
+        (Starts, 21),
+        (IsKilled, 0),
+        (Starts, 0),
+        (IsKilled, 0),
+        (IsKilled, 0),
+        (Calm, 2),
+        (OperatorRotates, 148),
+        (Wakes, 0),
+        (Calm, 9),
+        (LosesTheStore, 26),
+        (Freezes, 135),
+        (OperatorRevokes, 29),
+        (Calm, 51),
+        (Starts, 65),
+        (IsKilled, 225),
+        (Starts, 0),
+        (IsCutOff, 0),
+        (Freezes, 0),
+        (Freezes, 0),
+        (Begins, 0),
+        (IsKilled, 25),
+        (Freezes, 0),
+        (Starts, 0),
+        (Freezes, 0),
+        (IsKilled, 1),
+        (IsCutOff, 0),
+        (Starts, 0),
+        (IsCutOff, 3),
+        (OperatorRevokes, 13),
+        (IsKilled, 1),
+        (Starts, 84),
+        (IsKilled, 109),
+        (Wakes, 66),
     ];
     ends_well(false, &slept, 20);
 }
 
 #[test]
 fn a_withdrawal_that_a_lost_store_forgot_leaves_somebody_to_sign() {
-    let forgot = [(134, 43), (166, 176), (28, 12), (5, 56), (202, 173), (124, 22), (201, 0), (29, 3)];
+    let forgot = [
+        (Calm, 43),
+        (Calm, 176),
+        (LosesTheStore, 12),
+        (ClockChanges, 56),
+        (OperatorRevokes, 173),
+        (LosesTheStore, 22),
+        (OperatorRotatesNow, 0),
+        (Polls, 3),
+    ];
     ends_well(false, &forgot, 20);
 }
 
 #[test]
 fn a_key_that_a_lost_store_never_showed_to_a_sleeper_is_not_all_that_is_left() {
     let lost = [
-        (107, 141),
-        (70, 40),
-        (107, 2),
-        (1, 45),
-        (200, 95),
-        (36, 7),
-        (106, 61),
-        (208, 223),
-        (28, 151),
-        (234, 2),
-        (3, 0),
-        (29, 0),
+        (Begins, 141),
+        (Calm, 40),
+        (Begins, 2),
+        (IsKilled, 45),
+        (OperatorRotates, 95),
+        (IsCutOff, 7),
+        (OperatorRevokes, 61),
+        (Finishes, 223),
+        (LosesTheStore, 151),
+        (OperatorRevokes, 2),
+        (Wakes, 0),
+        (Polls, 0),
     ];
     ends_well(true, &lost, 40);
 }
@@ -103,29 +114,29 @@ fn a_key_that_a_lost_store_never_showed_to_a_sleeper_is_not_all_that_is_left() {
 #[test]
 fn a_successor_that_signs_early_for_a_withdrawn_key_goes_on_after_a_loss() {
     let early = [
-        (224, 0),
-        (198, 6),
-        (2, 4),
-        (193, 107),
-        (2, 1),
-        (11, 1),
-        (102, 17),
-        (38, 189),
-        (3, 106),
-        (11, 12),
-        (6, 86),
-        (11, 96),
-        (3, 18),
-        (43, 21),
-        (16, 19),
-        (118, 109),
-        (70, 29),
-        (43, 35),
-        (43, 70),
-        (11, 30),
-        (42, 182),
-        (8, 24),
-        (220, 0),
+        (Starts, 0),
+        (Calm, 6),
+        (Freezes, 4),
+        (IsKilled, 107),
+        (Freezes, 1),
+        (Begins, 1),
+        (Calm, 17),
+        (Calm, 189),
+        (Wakes, 106),
+        (Begins, 12),
+        (Calm, 86),
+        (Begins, 96),
+        (Wakes, 18),
+        (Begins, 21),
+        (Finishes, 19),
+        (Signs, 109),
+        (Calm, 29),
+        (Begins, 35),
+        (Begins, 70),
+        (Begins, 30),
+        (OperatorRevokes, 182),
+        (OperatorRotates, 24),
+        (LosesTheStore, 0),
     ];
     ends_well(true, &early, 40);
 }

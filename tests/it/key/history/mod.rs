@@ -33,8 +33,49 @@ pub(super) enum Broken {
     LastExpiryIsIgnored,
 }
 
-/// What happens next; the number chooses among replicas, keys and amounts.
-pub(super) type Event = (u8, u8);
+/// What happens next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    Starts,
+    IsKilled,
+    Freezes,
+    Wakes,
+    IsCutOff,
+    ClockChanges,
+    Calm,
+    OperatorRotates,
+    OperatorRotatesNow,
+    OperatorRevokes,
+    Begins,
+    Finishes,
+    Signs,
+    LosesTheStore,
+    Polls,
+}
+
+/// What happens, and a number that chooses among replicas, keys and amounts.
+pub(super) type Event = (What, u8);
+
+/// The event that a random number stands for: those that matter come more often.
+pub(super) fn what(number: u8) -> What {
+    match number % 32 {
+        0 => What::Starts,
+        1 => What::IsKilled,
+        2 => What::Freezes,
+        3 => What::Wakes,
+        4 => What::IsCutOff,
+        5 => What::ClockChanges,
+        6 | 7 => What::Calm,
+        8 => What::OperatorRotates,
+        9 => What::OperatorRotatesNow,
+        10 => What::OperatorRevokes,
+        11..=15 => What::Begins,
+        16..=21 => What::Finishes,
+        22..=27 => What::Signs,
+        28 => What::LosesTheStore,
+        _ => What::Polls,
+    }
+}
 
 struct Replica {
     name: String,
@@ -133,35 +174,35 @@ impl World {
         for name in 0..3 {
             self.start(name);
         }
-        for (event, choice) in events {
-            self.happen(*event, *choice)?;
+        for (what, choice) in events {
+            self.happen(*what, *choice)?;
             self.pass(i64::from(choice % 20) + 1)?;
         }
         Ok(())
     }
 
-    fn happen(&mut self, event: u8, choice: u8) -> Result<(), String> {
+    fn happen(&mut self, what: What, choice: u8) -> Result<(), String> {
         let who = usize::from(choice) % self.replicas.len().max(1);
-        match event % 32 {
-            0 => self.start(choice),
-            1 => self.kill(who),
-            2 => self.with(who, |replica| replica.frozen = true),
-            3 => self.thaw(who),
-            // What a replica that is cut off may miss has a limit: it has to get in touch in between.
-            4 if self.cut_offs && who < self.replicas.len() && self.reaches(who) => {
+        match what {
+            What::Starts => self.start(choice),
+            What::IsKilled => self.kill(who),
+            What::Freezes => self.with(who, |replica| replica.frozen = true),
+            What::Wakes => self.wake(who),
+            // A replica that is cut off may miss only so much: it has to get in touch in between.
+            What::IsCutOff if self.cut_offs && who < self.replicas.len() && self.reaches(who) => {
                 let until = self.time + i64::from(choice) * CUT_OFF / 256;
                 self.with(who, |replica| replica.cut_off_until = until);
             }
-            5 => self.with(who, |replica| replica.offset = i64::from(choice) % 61 - 30),
-            6 | 7 => self.calm(choice)?,
-            8 => self.operator_rotates(choice),
-            9 => self.operator_rotates_now(choice),
-            10 => self.operator_revokes(choice),
-            11..=15 => self.begin(who),
-            16..=21 => self.finish(who),
-            22..=27 => self.sign(who),
-            28 => self.lose(who),
-            _ => self.poll(who),
+            What::ClockChanges => self.with(who, |replica| replica.offset = i64::from(choice) % 61 - 30),
+            What::Calm => self.calm(choice)?,
+            What::OperatorRotates => self.operator_rotates(choice),
+            What::OperatorRotatesNow => self.operator_rotates_now(choice),
+            What::OperatorRevokes => self.operator_revokes(choice),
+            What::Begins => self.begin(who),
+            What::Finishes => self.finish(who),
+            What::Signs => self.sign(who),
+            What::LosesTheStore => self.lose(who),
+            What::Polls | What::IsCutOff => self.poll(who),
         }
         Ok(())
     }
@@ -238,7 +279,7 @@ impl World {
         }
     }
 
-    fn thaw(&mut self, who: usize) {
+    fn wake(&mut self, who: usize) {
         let time = self.time;
         if self.replicas.get(who).is_some_and(|replica| replica.frozen) {
             self.with(who, |replica| (replica.frozen, replica.since, replica.cut_off_until) = (false, time, 0));
