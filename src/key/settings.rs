@@ -1,26 +1,22 @@
-//! What the process is told about signing: the `signing:` part of the settings file, and two secrets.
-
-use std::time::Duration;
+//! How tokens are signed: the settings of the server, and what each tenant asks for.
 
 use anyhow::{Result, ensure};
-use serde::{Deserialize, Deserializer, de};
 
-use crate::key::policy::{PolicyOverrides, RotationPolicy, optional_period};
+use crate::key::policy::{PolicyOverrides, RotationPolicy};
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::Tenant;
 use crate::secret::Secret;
 
 /// How tokens are signed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "Written")]
+#[derive(Clone, Debug)]
 pub struct SigningSettings {
-    /// Of access tokens, where a tenant names none.
+    /// The algorithm of access tokens, where a tenant names none.
     pub algorithm: Algorithm,
     /// The calendar of keys.
     pub policy: RotationPolicy,
     /// The secret of HS256; tokens signed with it are accepted from every tenant.
     pub hs256_secret: Option<Secret>,
-    /// What private keys are sealed with in the store: the first seals, all open.
+    /// The secrets that seal private keys in the store: the first seals, all open.
     pub seal_secrets: Vec<Secret>,
     /// One set of keys for all tenants (`scope: shared`) in place of one per tenant.
     pub shared: bool,
@@ -54,7 +50,14 @@ const HS256_SECRET_BYTES: usize = 32;
 
 impl Default for SigningSettings {
     fn default() -> Self {
-        Self::from(Written::default())
+        Self {
+            algorithm: Algorithm::RS256,
+            policy: RotationPolicy::default(),
+            hs256_secret: None,
+            seal_secrets: Vec::new(),
+            shared: false,
+            rsa_bits: 2048,
+        }
     }
 }
 
@@ -92,61 +95,8 @@ impl SigningSettings {
     }
 
     /// The secrets that seal and open keys. The one of HS256 is the last of them: it seals where there is no other, and
-    /// opens what it sealed before there was another. None means unsealed.
+    /// opens what it sealed before there was another. Without any, keys are stored unsealed.
     pub fn sealing(&self) -> Vec<Secret> {
         self.seal_secrets.iter().chain(&self.hs256_secret).cloned().collect()
     }
-}
-
-/// The settings as they are written; the algorithm's default depends on whether there is a secret.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Written {
-    #[serde(deserialize_with = "any_case")]
-    algorithm: Option<Algorithm>,
-    #[serde(with = "optional_period")]
-    rotate_every: Option<Duration>,
-    #[serde(with = "optional_period")]
-    announce: Option<Duration>,
-    #[serde(with = "optional_period")]
-    grace: Option<Duration>,
-    #[serde(with = "optional_period")]
-    jwks_max_age: Option<Duration>,
-    scope: Scope,
-    rsa_bits: Option<u32>,
-    hs256_secret: Option<Secret>,
-    seal_secrets: Vec<Secret>,
-}
-
-#[derive(Default, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Scope {
-    #[default]
-    Tenant,
-    Shared,
-}
-
-impl From<Written> for SigningSettings {
-    fn from(written: Written) -> Self {
-        let default = RotationPolicy::default();
-        // A secret without an algorithm is an installation that shares it with its resource servers: go on as before.
-        let usual = if written.hs256_secret.is_some() { Algorithm::HS256 } else { Algorithm::RS256 };
-        Self {
-            algorithm: written.algorithm.unwrap_or(usual),
-            policy: RotationPolicy {
-                rotate_every: written.rotate_every.unwrap_or(default.rotate_every),
-                announce: written.announce.unwrap_or(default.announce),
-                grace: written.grace.unwrap_or(default.grace),
-                jwks_max_age: written.jwks_max_age.unwrap_or(default.jwks_max_age),
-            },
-            hs256_secret: written.hs256_secret,
-            seal_secrets: written.seal_secrets,
-            shared: written.scope == Scope::Shared,
-            rsa_bits: written.rsa_bits.unwrap_or(2048),
-        }
-    }
-}
-
-fn any_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Algorithm>, D::Error> {
-    Option::<String>::deserialize(deserializer)?.map(|name| name.parse().map_err(de::Error::custom)).transpose()
 }

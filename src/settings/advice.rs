@@ -6,8 +6,8 @@ use anyhow::{Result, bail, ensure};
 use url::{Host, Url};
 
 use super::Settings;
-use crate::key::policy::period_text;
 use crate::login::script::VALIDATION_CLASS;
+use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity, Snapshot};
@@ -134,8 +134,8 @@ impl Settings {
             notices.push(format!(
                 "signing.grace is {} and sessions live for {} (COOKIE_EXPIRATION_IN_DAYS): after a rotation an \
                  id_token_hint of a living session may name a key that is gone; the person is then asked before they are signed out",
-                period_text(grace),
-                period_text(session)
+                duration::write(grace),
+                duration::write(session)
             ));
         }
         if self.production && !self.secure {

@@ -16,10 +16,11 @@ use tracing::{error, info, warn};
 use crate::clock::Timestamp;
 use crate::key::key_ring::KeyRing;
 use crate::key::keychain::{AT_A_TIME, Keychain};
-use crate::key::policy::{RotationPolicy, period_text};
+use crate::key::policy::RotationPolicy;
 use crate::key::record::StoredKey;
 use crate::key::replicas::heartbeat::{HEARTBEAT_LIFE, Heartbeat};
 use crate::key::replicas::news::{self, Since};
+use crate::protocol::duration;
 use crate::protocol::error::Unavailable;
 
 impl Keychain {
@@ -91,7 +92,7 @@ impl Keychain {
 
     /// A clock that jumped back makes keys wait that have signed already; other replicas sign with them.
     fn warn_of_clock(&self, span: Duration, now: Timestamp) {
-        warn!("The clock of this replica went back by {}", period_text(span));
+        warn!("The clock of this replica went back by {}", duration::write(span));
         for ring in self.rings.values() {
             let Some(snapshot) = ring.snapshot() else { continue };
             let early = |key: &&StoredKey| key.created_at > now || key.signs_from.is_some_and(|at| at > now);
@@ -154,7 +155,7 @@ impl Keychain {
         }
         let heartbeat = self.presence.heartbeat().await;
         if let Err(error) = heartbeat.stop(&self.keys.store).await {
-            let life = period_text(HEARTBEAT_LIFE);
+            let life = duration::write(HEARTBEAT_LIFE);
             warn!("This replica could not say good-bye; the others wait for it up to {life}: {error:#}");
         }
     }
@@ -163,6 +164,6 @@ impl Keychain {
 fn in_words(policy: &RotationPolicy) -> String {
     let RotationPolicy { rotate_every, announce, grace, jwks_max_age } = policy;
     let [rotate_every, announce, grace, jwks_max_age] =
-        [rotate_every, announce, grace, jwks_max_age].map(|span| period_text(*span));
+        [rotate_every, announce, grace, jwks_max_age].map(|span| duration::write(*span));
     format!("rotate_every: {rotate_every}, announce: {announce}, grace: {grace}, jwks_max_age: {jwks_max_age}")
 }

@@ -13,6 +13,7 @@ use uitsmijter::protocol::error::{ErrorCode, OAuthError};
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::secret::Secret;
+use uitsmijter::settings::{Flags, Settings};
 
 use super::harness::*;
 
@@ -245,16 +246,23 @@ async fn unreasonable_settings_are_refused_with_a_sentence() {
     assert!(refused(SigningSettings { rsa_bits: 1024, ..settings(Algorithm::RS256) }).await.contains("rsa_bits: 1024"));
 }
 
+/// The settings of a server whose file has `signing` in it.
+fn written(signing: &str) -> anyhow::Result<SigningSettings> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), format!("signing: {{{signing}}}"))?;
+    Ok(Settings::load(Some(file.path()), &|_| None, &Flags::default())?.signing_settings())
+}
+
 #[test]
 fn settings_are_read_as_operators_write_them() {
-    let text = "algorithm: es256\nrotate_every: 30d\nannounce: 12h\ngrace: 2d\njwks_max_age: 10m\nscope: shared\n";
-    let settings: SigningSettings = yaml_serde::from_str(text).unwrap();
+    let text = "algorithm: es256, rotate_every: 30d, announce: 12h, grace: 2d, jwks_max_age: 10m, scope: shared";
+    let settings = written(text).unwrap();
     assert_eq!((settings.algorithm, settings.shared, settings.rsa_bits), (Algorithm::ES256, true, 2048));
     assert_eq!((settings.policy.rotate_every, settings.policy.announce), (30 * DAY, 12 * HOUR));
-    let settings: SigningSettings = yaml_serde::from_str("hs256_secret: something that resource servers know").unwrap();
+    let settings = written("hs256_secret: something that resource servers know").unwrap();
     assert_eq!(settings.algorithm, Algorithm::HS256);
     assert!(!format!("{settings:?}").contains("resource servers"));
-    let error = yaml_serde::from_str::<SigningSettings>("rotate_evry: 30d").unwrap_err().to_string();
+    let error = written("rotate_evry: 30d").unwrap_err().to_string();
     assert!(error.contains("rotate_evry"), "{error}");
 }
 
