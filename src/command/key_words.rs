@@ -29,7 +29,7 @@ pub(super) async fn list(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: 
         Ok(())
     });
     let outcome = listed.await;
-    // What can be shown is shown, whatever happened to the rest.
+    // Keys that could be read are shown, even if others could not.
     if json {
         print_json(&keys)?;
     } else if !keys.is_empty() || outcome.is_ok() {

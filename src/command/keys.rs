@@ -34,7 +34,7 @@ pub(crate) enum KeyWord {
         #[arg(long)]
         now: bool,
     },
-    /// Withdraw a key: out of the key set at once, and what it signed is not believed any more. A new key signs at once.
+    /// Withdraw a key: it leaves the key set at once, and its tokens are not accepted any more. A new key signs at once.
     Revoke {
         /// The key, as `keys list` names it.
         kid: String,

@@ -22,7 +22,7 @@ use crate::store::Loaded;
 pub struct KeyRing {
     /// The tenant, or [`crate::key::settings::SHARED`].
     pub name: Arc<str>,
-    /// What is asked of the set.
+    /// What its tenants ask of the set.
     pub plan: ArcSwap<Plan>,
     turn: Mutex<()>,
     /// The names of the signing keys that were last written to the log.
@@ -65,7 +65,7 @@ impl KeyRing {
         self.plan.rcu(|old| if shared { plan.clone().and(old) } else { plan.clone() });
     }
 
-    /// The set as it was read last; `None` before the first use.
+    /// The set in memory; `None` before the first use.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full()
     }
@@ -75,12 +75,12 @@ impl KeyRing {
         Turn { ring: self, _guard: self.turn.lock().await }
     }
 
-    /// The algorithm of access tokens that this replica saw written down last.
+    /// The algorithm of access tokens that this replica last saw in the record.
     pub fn noted(&self) -> Option<Algorithm> {
         *self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers that it is written down.
+    /// Remembers that `access` is in the record.
     pub fn set_noted(&self, access: Algorithm) {
         *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(access);
     }

@@ -47,7 +47,7 @@ impl KeyStore {
         Ok(loaded)
     }
 
-    /// Puts `new` in the place of `expected`, one version further; answers whether nobody was faster.
+    /// Replaces `expected` by `new`, one version further; answers whether `expected` was still there.
     pub async fn replace(&self, tenant: &str, expected: Option<&Loaded<KeySet>>, mut new: KeySet) -> Result<bool> {
         new.version = expected.map_or(0, |loaded| loaded.record.version).max(new.version) + 1;
         new.tenant = tenant.into();
@@ -58,8 +58,8 @@ impl KeyStore {
             .with_context(|| format!("the signing keys of tenant {tenant}"))
     }
 
-    /// Changes the set of `tenant` until nobody is faster: `change` says whether there is something to write.
-    /// Answers the set as it is afterwards, and whether this call changed it. A set that is not there is left alone.
+    /// Changes the set of `tenant`, again if another change came first; `change` answers whether there is something to
+    /// write. Answers the set as it is afterwards, and whether this call changed it; `None` if there is no set.
     pub async fn update(
         &self,
         tenant: &str,
@@ -87,7 +87,7 @@ impl KeyStore {
         self.custody.make(tenant, algorithm, grace, self.clock.now()).await
     }
 
-    /// Makes a key that signs at once: nobody has cached a set without it for long.
+    /// Makes a key that signs at once: no verifier has cached a set without it.
     pub async fn make_first(&self, tenant: &str, algorithm: Algorithm, grace: u64) -> Result<StoredKey> {
         let mut key = self.make(tenant, algorithm, grace).await?;
         (key.signs_from, key.at_once) = (Some(key.created_at), true);

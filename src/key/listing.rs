@@ -18,9 +18,9 @@ pub struct ListedKey {
     pub tenant: String,
     /// Its name.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: Algorithm,
-    /// What it is now.
+    /// Its state now.
     pub state: State,
     /// Seconds since it was made.
     pub age_seconds: u64,
@@ -30,11 +30,11 @@ pub struct ListedKey {
     pub signs_from: Option<Timestamp>,
     /// From when on it does not.
     pub retired_at: Option<Timestamp>,
-    /// For a signing key: when another one should take over.
+    /// For a signing key: when its successor should take over.
     pub next_rotation: Option<Timestamp>,
     /// Nothing that it signed lives longer.
     pub last_expiry: Option<Timestamp>,
-    /// From when on nobody needs it; empty as long as it is not retired.
+    /// When nothing needs it any more; empty until it is retired.
     pub safe_to_drop_at: Option<Timestamp>,
     /// Whether its private half is sealed; empty when that is erased.
     pub sealed: Option<bool>,
@@ -45,7 +45,7 @@ pub struct ListedKey {
 }
 
 impl ListedKey {
-    /// What there is to say of `key` of the set of `tenant` at `now`.
+    /// Describes `key` of the set of `tenant` at `now`.
     pub fn of(
         tenant: &str,
         set: &KeySet,

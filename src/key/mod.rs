@@ -1,8 +1,12 @@
 //! The life of signing keys: one set per tenant, shared by all replicas, changed only by compare-and-set.
 //!
 //! Which key signs, which keys are published and which may go is arithmetic on the timestamps of the set
-//! ([`record`]); what to do next is a pure decision ([`rotation`]); [`signer_manager`] carries it out. Therefore a lost
-//! tick, a slow replica or events in an odd order cost time and never a token.
+//! ([`record`]); what to do next is a pure decision ([`rotation`]); the [`keychain`] of each replica carries it out.
+//! Therefore a lost tick, a slow replica or events in an odd order cost time and never a token.
+//!
+//! Four rooms: [`custody`] has the private halves, [`keychain`] the sets in memory, [`replicas`] what replicas tell each
+//! other, [`older`] the way in from the older layout. The rest of the server enters by [`signer_manager`], operators by
+//! [`commands`].
 //!
 //! # Why no token outlives the publication of its key
 //!
@@ -22,7 +26,6 @@
 //! `grace` is written into the key when it is made and never shrinks, so an operator who shortens it in the settings
 //! shortens it for keys to come. Replicas raise `last_expiry` to what they really signed, for people to read.
 
-pub mod change;
 pub mod commands;
 pub mod custody;
 pub mod hs256;
@@ -37,6 +40,8 @@ pub mod policy;
 pub mod record;
 pub mod replicas;
 pub mod rotation;
+pub mod set_change;
+pub mod set_restore;
 pub mod settings;
 pub mod signer;
 pub mod signer_manager;

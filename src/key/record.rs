@@ -33,8 +33,8 @@ pub struct StoredKey {
     /// From here on it signs; empty until every replica is known to publish it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs_from: Option<Timestamp>,
-    /// It signs on every replica as soon as that knows it, whatever its clock says: made for an empty set, or by an
-    /// operator's order.
+    /// It signs on every replica as soon as the replica has it, whatever the replica's clock says: made for an empty set,
+    /// or by an operator's order.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_once: bool,
     /// From here on it signs no more: its successor's `signs_from`.
@@ -46,7 +46,7 @@ pub struct StoredKey {
     /// Withdrawn by an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
-    /// The revision of the key news that told every replica of it; empty until published there.
+    /// The revision of the key news that announced it to every replica; empty until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced_revision: Option<u64>,
     /// For how many seconds it stays published after it retired, at least. Never shrinks.
@@ -61,12 +61,12 @@ pub struct KeySet {
     pub tenant: String,
     /// Grows with each change, so that a replica never goes back to an older set.
     pub version: u64,
-    /// How often it was put together again after a loss, so that a replica notices that its own memory was not asked.
+    /// How often it was restored after a loss, so that a replica notices a restoration that its memory took no part in.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restored: u64,
     /// The keys, in no order.
     pub keys: Vec<StoredKey>,
-    /// What access tokens are signed with: a tenant that moves on stays with it until the next key may sign.
+    /// The algorithm of access tokens: a tenant that changes it stays with this one until a key of the new one may sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Algorithm>,
     /// Sessions and grants that began until then are over: an operator ended them along with a key.
@@ -123,7 +123,7 @@ impl StoredKey {
         &self.public.kid
     }
 
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.public.alg
     }
@@ -184,7 +184,7 @@ impl KeySet {
         match (key.retired_at, key.gone_after(grace)) {
             (_, Some(gone_after)) if now > gone_after => State::Gone,
             (Some(retired_at), _) if retired_at <= now => State::Retired,
-            // A key whose time has come and which a newer one overtook, without anybody having written it down.
+            // A key whose time has come and which a newer one overtook, although the record does not say so.
             (None, _) if key.signs_from.is_some_and(|from| from <= now) => State::Retired,
             _ => State::Announced,
         }
@@ -204,7 +204,7 @@ impl KeySet {
         shown.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// The next moment after `now` at which a state changes without anybody's doing.
+    /// The next moment after `now` at which time alone changes a state.
     pub fn next_change(&self, grace: Duration, now: Timestamp) -> Option<Timestamp> {
         let moments = self.keys.iter().flat_map(|key| {
             // A key is gone after its moment, not at it.

@@ -107,7 +107,7 @@ impl RotationPolicy {
     fn clean_up(&self, set: &KeySet, now: Timestamp) -> Option<Step> {
         let state = |key: &StoredKey| set.state(key, self.grace, now);
         let long_retired = |key: &StoredKey| key.retired_at.is_some_and(|at| at + KEEP_PRIVATE <= now);
-        // A revoked key stays in the record for people to see, as long as what it signed would have lived.
+        // A revoked key stays in the record for people to see, as long as its tokens would have lived.
         let forgotten = |key: &StoredKey| key.revoked_at.is_some_and(|at| at + key.kept_for(self.grace) < now);
         let kids = |test: &dyn Fn(&StoredKey) -> bool| -> Vec<String> {
             set.keys.iter().filter(|key| test(key)).map(|key| key.kid().into()).collect()

@@ -1,4 +1,4 @@
-//! The signers of all tenants: the way into this room for whatever signs or verifies.
+//! The signers of all tenants: where the rest of the server enters this room to sign and verify.
 
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ pub struct Snapshot {
 pub struct LiveKey {
     /// Its name.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: Algorithm,
     /// The private half, unless it is erased or cannot be opened.
     pub private: Option<PrivateKey>,
@@ -42,9 +42,9 @@ pub struct LiveKey {
     pub public: Option<DecodingKey>,
     /// The headers of its tokens.
     pub headers: Headers,
-    /// The latest `exp` of what this replica signed with it.
+    /// The latest `exp` that this replica signed with it.
     pub latest_expiry: Arc<AtomicI64>,
-    /// Its signatures.
+    /// The counter of its signatures.
     pub signed: Counter,
 }
 
@@ -110,13 +110,13 @@ impl Snapshot {
         latest.collect()
     }
 
-    /// Whether this replica could sign with every key that waits for it.
+    /// Whether this replica can open every key that waits to be scheduled.
     pub fn opens_what_comes(&self) -> bool {
         let mut waiting = self.set().keys.iter().filter(|key| key.is_unscheduled() && key.private.is_some());
         waiting.all(|key| self.live(key.kid()).is_some_and(|live| live.private.is_some()))
     }
 
-    /// For how long retired keys are published, as far as the policy says.
+    /// For how long the policy publishes retired keys.
     pub fn grace(&self) -> Duration {
         self.grace
     }
@@ -126,7 +126,7 @@ impl Snapshot {
         self.keys.iter().find(|key| key.kid == kid)
     }
 
-    /// The JWKS. It is made anew only when time has changed a key's state.
+    /// The JWKS. It is built again only when time has changed a key's state.
     pub fn published(&self, now: Timestamp) -> Arc<PublishedKeys> {
         if let Some(published) = self.published.load().as_ref()
             && published.from <= now

@@ -1,4 +1,4 @@
-//! A map by tenant that is read without a lock, by every request, and grows now and then, up to ten thousands.
+//! A map by tenant, with tens of thousands of entries, that every request reads without a lock.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 type Shard<V> = ArcSwap<HashMap<Arc<str>, Arc<V>>>;
 
-/// Names to shared values. An insertion copies the shard that it hits, so there are many small ones.
+/// Names to shared values. An insertion copies a shard, so there are many small ones.
 pub struct TenantMap<V> {
     shards: Vec<Shard<V>>,
     hasher: RandomState,
@@ -23,12 +23,12 @@ impl<V> Default for TenantMap<V> {
 }
 
 impl<V> TenantMap<V> {
-    /// What is there for `name`.
+    /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<Arc<V>> {
         self.shard(name).load().get(name).cloned()
     }
 
-    /// What is there for `name`, after `make` if nothing was; everybody who asks gets the same one.
+    /// The value of `name`, made by `make` if there is none; all callers get the same one.
     pub fn get_or_insert(&self, name: &str, make: impl FnOnce() -> V) -> Arc<V> {
         if let Some(value) = self.get(name) {
             return value;
@@ -42,7 +42,7 @@ impl<V> TenantMap<V> {
         self.get(name).unwrap_or(made)
     }
 
-    /// Puts `value` in the place of what is there for `name`.
+    /// Sets the value of `name`.
     pub fn insert(&self, name: &str, value: Arc<V>) {
         self.shard(name).rcu(|map| {
             let mut map = HashMap::clone(map);
@@ -51,7 +51,7 @@ impl<V> TenantMap<V> {
         });
     }
 
-    /// Everything, as of about now.
+    /// All values; insertions of this moment may be missing.
     pub fn values(&self) -> Vec<Arc<V>> {
         self.shards.iter().flat_map(|shard| shard.load().values().cloned().collect::<Vec<_>>()).collect()
     }

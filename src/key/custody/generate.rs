@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::key::custody::private_key::PrivateKey;
 use crate::protocol::jwk::{Algorithm, Jwk, KeyMaterial};
 
-/// A key that nobody knows yet.
+/// A new key, with its private half unsealed.
 pub struct NewKey {
     /// The public half, named.
     pub public: Jwk,

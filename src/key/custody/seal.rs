@@ -18,7 +18,7 @@ use crate::secret::Secret;
 /// A private half as it is stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateHalf {
-    /// Names the secret that sealed it, without telling anything about it; empty if it is not sealed.
+    /// The name of the secret that sealed it, which reveals nothing about the secret; empty if it is not sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed_by: Option<String>,
     /// Base64url of the PKCS#8 document, or of nonce, ciphertext and tag.
@@ -26,7 +26,7 @@ pub struct PrivateHalf {
     data: Zeroizing<String>,
 }
 
-/// What seals and opens. Without a secret, keys are stored as they are.
+/// Seals and opens private halves. Without a secret, they are stored unsealed.
 pub struct Sealer {
     secrets: Vec<Derived>,
 }
@@ -60,7 +60,7 @@ impl Sealer {
         !self.secrets.is_empty()
     }
 
-    /// The names of the secrets, which tell nothing about them.
+    /// The names of the secrets, which reveal nothing about them.
     pub fn names(&self) -> BTreeSet<String> {
         self.secrets.iter().map(|secret| secret.name.clone()).collect()
     }
@@ -91,10 +91,10 @@ impl Sealer {
         );
         let Some(sealed_by) = &half.sealed_by else { return Ok(data) };
         let Some(secret) = self.secrets.iter().find(|secret| secret.name == *sealed_by) else {
-            match self.is_sealing() {
-                true => bail!("{} is sealed with a secret that is not in SIGNING_KEY_SECRET", whose()),
-                false => bail!("{} is sealed, and SIGNING_KEY_SECRET is not set here", whose()),
+            if self.is_sealing() {
+                bail!("{} is sealed with a secret that is not in SIGNING_KEY_SECRET", whose());
             }
+            bail!("{} is sealed, and SIGNING_KEY_SECRET is not set here", whose());
         };
         if data.len() < NONCE_LEN {
             bail!("{} is damaged in the store", whose());
@@ -113,7 +113,7 @@ impl Sealer {
         self.is_sealing() && half.sealed_by.as_ref() != self.secrets.first().map(|secret| &secret.name)
     }
 
-    /// Whether `half` can be opened, as far as one can tell without trying.
+    /// Whether the secret of `half` is there, so that it opens unless it is damaged.
     pub fn knows(&self, half: &PrivateHalf) -> bool {
         half.sealed_by.as_ref().is_none_or(|name| self.secrets.iter().any(|secret| secret.name == *name))
     }
@@ -125,7 +125,7 @@ impl PrivateHalf {
         self.sealed_by.is_some()
     }
 
-    /// Whether it opens for somebody who has the secrets of these names.
+    /// Whether it opens with one of the secrets of these `names`.
     pub fn is_opened_by(&self, names: &BTreeSet<String>) -> bool {
         self.sealed_by.as_ref().is_none_or(|name| names.contains(name))
     }

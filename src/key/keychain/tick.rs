@@ -60,7 +60,7 @@ impl Keychain {
         self.seal_again(ring).await?;
         self.note_access(ring).await?;
         let replicas = Replicas::of(heartbeats, &ring.name);
-        let told = ring.snapshot();
+        let before = ring.snapshot();
         for _ in 0..STEPS {
             let now = self.keys.clock.now();
             let step = self.step(ring, &replicas, now);
@@ -68,17 +68,17 @@ impl Keychain {
                 break;
             }
         }
-        // A key that was told in this tick cannot have been confirmed in heartbeats read before.
-        self.log_waiting(ring, told.as_deref(), &replicas);
+        // The heartbeats were read before this tick, so they cannot confirm a key that it announced.
+        self.log_waiting(ring, before.as_deref(), &replicas);
         self.log_signing(ring);
         Ok(())
     }
 
     /// Lets the keys of `ring` sign for as long as its tenant wants now, without waiting for the next tick.
     pub(in crate::key) async fn promise(&self, ring: &KeyRing) {
-        let (now, nobody) = (self.keys.clock.now(), Replicas::default());
-        if self.step(ring, &nobody, now) == Step::Promise
-            && let Err(error) = self.carry_out(ring, &Step::Promise, &nobody, now).await
+        let (now, replicas) = (self.keys.clock.now(), Replicas::default());
+        if self.step(ring, &replicas, now) == Step::Promise
+            && let Err(error) = self.carry_out(ring, &Step::Promise, &replicas, now).await
         {
             warn!(tenant = %ring.name, "Longer tokens have to wait for the next look at the keys: {error:#}");
         }
@@ -133,14 +133,14 @@ impl Keychain {
         }
     }
 
-    /// Logs which replicas a new key waits for.
-    fn log_waiting(&self, ring: &KeyRing, told: Option<&Snapshot>, replicas: &Replicas) {
+    /// Logs which replicas a key waits for that was announced `before` this tick.
+    fn log_waiting(&self, ring: &KeyRing, before: Option<&Snapshot>, replicas: &Replicas) {
         let Some(snapshot) = ring.snapshot() else { return };
-        let was_told = |key: &&StoredKey| {
-            told.and_then(|set| set.set().key(key.kid())).is_some_and(|key| key.announced_revision.is_some())
+        let was_announced = |key: &&StoredKey| {
+            before.and_then(|set| set.set().key(key.kid())).is_some_and(|key| key.announced_revision.is_some())
         };
         let mut unconfirmed = 0;
-        for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()).filter(was_told) {
+        for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()).filter(was_announced) {
             let behind = replicas.behind(key);
             if !behind.is_empty() {
                 let names = behind.join(", ");

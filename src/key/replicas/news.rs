@@ -1,7 +1,5 @@
-//! How replicas hear of changes.
-//!
-//! One small record for the whole store says which tenants' keys changed lately. Every replica asks for it once per
-//! second, which works on any store and costs the same for one tenant and for ten thousand.
+//! The key news: one small record for the whole store says which tenants' keys changed lately. Every replica reads it once
+//! per second, which works on any store and costs the same for one tenant and for ten thousand.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +18,10 @@ pub struct KeyNews {
     pub revision: u64,
     /// The last changes: revision and tenant.
     pub recent: Vec<(u64, String)>,
-    /// Changes up to this revision are not all among them any more.
+    /// Up to this revision, `recent` is incomplete.
     #[serde(default)]
     pub forgotten: u64,
-    /// When they were started anew, because the store had lost them.
+    /// When they were restarted, because the store had lost them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
 }
@@ -39,23 +37,23 @@ pub enum Since {
     Nothing,
     /// These tenants' keys.
     Tenants(BTreeSet<String>),
-    /// More than the news can tell.
+    /// More than the news still contain.
     Everything,
-    /// The news are older than what was seen: the store has lost writes.
+    /// The news are older than the revision: the store has lost writes.
     Lost,
 }
 
 const NEWS: &str = "news";
 const KEPT: usize = 64;
 const ATTEMPTS: usize = 100;
-/// Nobody ever gets there by counting.
+/// Counting never gets there; a larger revision is damage.
 const LAST_REVISION: u64 = u64::MAX / 4;
 
 impl KeyNews {
     /// Adds a change of `tenant`'s keys.
     pub fn add(&mut self, tenant: &str) -> u64 {
         self.revision += 1;
-        // A tenant that changed again need not be told twice.
+        // Of the changes of one tenant, the last one is enough.
         self.recent.retain(|(_, other)| other != tenant);
         self.recent.push((self.revision, tenant.into()));
         for (revision, _) in self.recent.drain(..self.recent.len().saturating_sub(KEPT)) {
@@ -64,8 +62,8 @@ impl KeyNews {
         self.revision
     }
 
-    /// Starts anew after a loss, unless somebody else did it: everybody has to read everything again who has seen no
-    /// more than `seen`.
+    /// Restarts the news after a loss, unless another replica did: all replicas that have seen no more than `seen` read
+    /// everything again.
     pub fn restart(&mut self, seen: u64, now: Timestamp) {
         if self.revision < seen {
             // Far ahead, so that no replica has seen this revision under another meaning.
@@ -73,8 +71,8 @@ impl KeyNews {
         }
     }
 
-    /// The first news. Their revision is the time, which no earlier news of this store can have reached: whoever has seen
-    /// those reads everything again.
+    /// The first news. Their revision is the time, which no earlier news of this store can have reached: replicas that have
+    /// seen earlier ones read everything again.
     pub fn begin(now: Timestamp) -> Self {
         let revision = now.0.max(1).cast_unsigned();
         Self { revision, recent: Vec::new(), forgotten: revision, restarted_at: None }
@@ -85,7 +83,7 @@ impl KeyNews {
         self.restarted_at.is_none_or(|at| now >= at + HEARTBEAT_LIFE)
     }
 
-    /// What somebody has missed who has seen everything up to `seen`.
+    /// What a replica that has seen everything up to `seen` has missed.
     pub fn since(&self, seen: u64) -> Since {
         if self.revision < seen {
             return Since::Lost;
@@ -101,12 +99,12 @@ impl KeyNews {
     }
 }
 
-/// The news of this moment; none yet are the empty ones.
+/// The current news; empty if there are none yet.
 pub async fn read(store: &Store) -> Result<KeyNews> {
     Ok(load(store).await?.map(|loaded| loaded.record).unwrap_or_default())
 }
 
-/// The news as they are stored. What is damaged counts as lost, and everybody reads everything again.
+/// The news as they are stored. Damaged news count as lost, and every replica reads everything again.
 async fn load(store: &Store) -> Result<Option<Loaded<KeyNews>>> {
     let lost = |why: String| {
         warn!("The key news are taken as lost: {why}");
@@ -119,8 +117,7 @@ async fn load(store: &Store) -> Result<Option<Loaded<KeyNews>>> {
     Ok(loaded)
 }
 
-/// The news of this moment, which are begun if there are none; answers their revision. Without this, an emptied store
-/// could not be told from a new one.
+/// Begins the news if there are none; answers their revision. Without them, an emptied store would look like a new one.
 pub async fn begin(store: &Store, now: Timestamp) -> Result<u64> {
     let begin = |news: &mut KeyNews| {
         if news.revision == 0 {
@@ -139,7 +136,7 @@ pub async fn tell(store: &Store, tenant: &str) -> Result<u64> {
     change(store, |news| news.add(tenant)).await
 }
 
-/// Makes everybody read everything again: the store has lost news up to `seen`. Answers the new revision.
+/// Makes every replica read everything again: the store has lost news up to `seen`. Answers the new revision.
 pub async fn tell_everything(store: &Store, seen: u64, now: Timestamp) -> Result<u64> {
     change(store, |news| {
         news.restart(seen, now);
