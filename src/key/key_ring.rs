@@ -1,7 +1,7 @@
 //! One set of keys in the memory of this replica.
 //!
 //! Readers take the present [`Snapshot`] from an atomic swap and never wait. Only tasks that load or change the set take
-//! turns, and only who has a [`Turn`] can install another set.
+//! turns, and only the holder of a [`Turn`] can install another set.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};

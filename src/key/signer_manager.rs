@@ -148,7 +148,7 @@ impl SignerManager {
         self.keychain.follow_news().await
     }
 
-    /// Records what is still in memory and takes leave of the other replicas, at shutdown.
+    /// Records what is still in memory and removes the heartbeat, so that the others do not wait for this replica.
     pub async fn retire(&self) {
         self.keychain.retire().await;
     }

@@ -30,7 +30,7 @@ impl Keychain {
                 self.log_signing(ring);
                 return Ok(());
             }
-            self.ensure_company(ring).await?;
+            self.ensure_common_secret(ring).await?;
             let (first, reason) = self.first_set(ring).await?;
             if self.keys.replace(&ring.name, loaded.as_ref(), first).await? {
                 self.count_rotation(ring, reason);
@@ -42,9 +42,9 @@ impl Keychain {
         }
     }
 
-    /// Refuses to make a key if no earlier replica could open it: then this one was given a wrong secret. Later replicas
-    /// do not count, because the wrong secret may be theirs.
-    async fn ensure_company(&self, ring: &KeyRing) -> Result<()> {
+    /// Refuses to make a key if earlier replicas have secrets, and none that this one has: then this one was given a wrong
+    /// secret. Later replicas do not count, because the wrong secret may be theirs.
+    async fn ensure_common_secret(&self, ring: &KeyRing) -> Result<()> {
         let own = self.keys.custody.sealer.names();
         if own.is_empty() {
             return Ok(());

@@ -145,7 +145,7 @@ impl Keychain {
         }
     }
 
-    /// Writes down what is still in memory and takes leave of the other replicas, at shutdown.
+    /// Records what is still in memory and removes the heartbeat, at shutdown.
     pub(in crate::key) async fn retire(&self) {
         for ring in self.rings.values() {
             if let Err(error) = self.write_expiries(&ring).await {

@@ -35,7 +35,7 @@ impl Record for Heartbeat {
     const KIND: &'static str = "replica";
 }
 
-/// A replica whose heartbeat is older than this is not waited for. It is down, or cut off from the store; then it may
+/// A replica whose heartbeat is older than this is not waited for. It is down, or it is cut off from the store and may
 /// publish an old set for as long as that lasts.
 pub const HEARTBEAT_LIFE: Duration = Duration::from_secs(120);
 
@@ -46,7 +46,7 @@ impl Heartbeat {
         store.put(&self.replica, self, &groups, now + HEARTBEAT_LIFE).await.context("the heartbeat of this replica")
     }
 
-    /// Says that this replica is about to end.
+    /// Removes the heartbeat, when this replica stops.
     pub async fn stop(&self, store: &Store) -> Result<()> {
         store.remove::<Self>(&self.replica).await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! What others wrote into the store, and a store that comes and goes.
+//! Damaged rows in the store, and a store that comes and goes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn commands(world: &World) -> KeyCommands {
 }
 
 #[tokio::test]
-async fn damaged_news_are_begun_anew_and_stop_neither_a_first_use_nor_a_rotation() {
+async fn damaged_news_are_begun_again_and_stop_neither_a_first_use_nor_a_rotation() {
     let far = r#"{"record":{"revision":18446744073709551615,"recent":[]}}"#;
     for damaged in ["garbage", r#"{"record":7}"#, far] {
         let world = World::new();
@@ -29,7 +29,7 @@ async fn damaged_news_are_begun_anew_and_stop_neither_a_first_use_nor_a_rotation
         world.memory.edit("}key-news:", |_| damaged.into());
         replica.follow_news().await.expect("the news");
         fresh.follow_news().await.expect("the news");
-        assert!(!world.memory.row("}key-news:").contains(damaged), "begun anew");
+        assert!(!world.memory.row("}key-news:").contains(damaged), "begun again");
         commands(&world).rotate(&tenant("shop"), Start::Now).await.unwrap();
         replica.follow_news().await.unwrap();
         assert_eq!(kids(&signer).len(), 4, "they arrive");
@@ -37,7 +37,7 @@ async fn damaged_news_are_begun_anew_and_stop_neither_a_first_use_nor_a_rotation
 }
 
 #[tokio::test]
-async fn a_damaged_heartbeat_is_passed_over_and_written_anew() {
+async fn a_damaged_heartbeat_is_passed_over_and_written_again() {
     let world = World::new();
     let replica = world.replica(settings(Algorithm::EdDSA)).await;
     let signer = replica.tenant(&tenant("shop")).await.unwrap();
@@ -77,15 +77,15 @@ async fn the_store_is_shown_as_away_for_as_long_as_it_is() {
     assert!(up());
     world.memory.set_away(true);
     assert!(replica.follow_news().await.is_err());
-    assert!(replica.tick().await.is_ok(), "nothing is due, so it asks nobody");
-    assert!(!up(), "and has seen nobody");
+    assert!(replica.tick().await.is_ok(), "nothing is due, so it asks no store");
+    assert!(!up(), "and has not seen it back");
     world.memory.set_away(false);
     replica.follow_news().await.unwrap();
     assert!(up());
 }
 
 #[tokio::test]
-async fn a_withdrawal_that_was_stored_and_not_told_is_told_by_the_next_try() {
+async fn a_withdrawal_that_was_stored_and_not_announced_is_announced_by_the_next_try() {
     let world = World::new();
     let replica = world.replica(settings(Algorithm::RS256)).await;
     let signer = replica.tenant(&tenant("shop")).await.unwrap();

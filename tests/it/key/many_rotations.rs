@@ -29,7 +29,7 @@ const HOUR: i64 = 3600;
 const CALENDAR: &str = "
 signing: { algorithm: EdDSA, rotate_every: 3h, announce: 61m, grace: 2h, jwks_max_age: 1h }
 ";
-/// The longest between two looks at the news; in between, a server may do nothing.
+/// The longest time between two reads of the news; in between, a server may do nothing.
 const LONGEST_STEP: u64 = 600;
 
 /// One server, without a socket.
@@ -68,7 +68,7 @@ async fn rotations_under_load_never_cost_a_verifier_that_caches_for_an_hour_a_va
         clock.advance(Duration::from_secs(1 + chance(LONGEST_STEP)));
         let now = clock.now();
         for replica in &replicas {
-            // News are read every second by a server that lives; ticks may be lost.
+            // A living server reads the news every second; ticks may be lost.
             replica.follow_news().await;
             if chance(2) == 0 && replica.app.services.keys.tick().await.is_err() {
                 lost_ticks += 1;
@@ -121,7 +121,7 @@ impl Replica {
         Self { router: endpoint::router(app.clone()), app }
     }
 
-    /// Until Redis answers, which takes longer on a busy machine than the store waits.
+    /// Tries until Redis answers, which on a busy machine takes longer than the store waits.
     async fn follow_news(&self) {
         for _ in 0..100 {
             if self.app.services.keys.follow_news().await.is_ok() {

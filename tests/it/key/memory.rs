@@ -15,11 +15,13 @@ type Row = (Vec<u8>, Vec<String>);
 #[derive(Default)]
 pub(super) struct Memory {
     rows: Mutex<HashMap<String, Row>>,
-    /// What another program left: texts, and the one sorted set.
-    pub(super) foreign: Mutex<(HashMap<String, String>, Vec<(String, f64)>)>,
+    /// The texts that another program left.
+    pub(super) texts: Mutex<HashMap<String, String>>,
+    /// The sorted set that another program left.
+    pub(super) sorted: Mutex<Vec<(String, f64)>>,
     pub(super) calls: AtomicU64,
     pub(super) away: AtomicBool,
-    /// Rows that nobody can write: those whose key contains this.
+    /// Rows whose key contains this cannot be written.
     barred: Mutex<Option<(&'static str, Barred)>>,
 }
 
@@ -28,7 +30,7 @@ pub(super) struct Memory {
 pub(super) enum Barred {
     /// The store is away.
     Away,
-    /// Somebody else was faster.
+    /// Another write came first.
     Lost,
 }
 
@@ -88,7 +90,7 @@ impl Memory {
 impl Backend for Memory {
     async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
         self.answer()?;
-        // A real store is a journey away; others get their turn meanwhile.
+        // A real store takes a network round trip; other tasks run meanwhile.
         tokio::task::yield_now().await;
         let mut rows = self.rows.lock().unwrap();
         for change in &*changes {
@@ -163,15 +165,16 @@ impl Backend for Memory {
 #[async_trait]
 impl Foreign for Memory {
     async fn text(&self, key: &str) -> Result<Option<String>> {
-        Ok(self.foreign.lock().unwrap().0.get(key).cloned())
+        Ok(self.texts.lock().unwrap().get(key).cloned())
     }
 
     async fn sorted_set(&self, _key: &str) -> Result<Vec<(String, f64)>> {
-        Ok(self.foreign.lock().unwrap().1.clone())
+        Ok(self.sorted.lock().unwrap().clone())
     }
 
     async fn remove(&self, _keys: &[String]) -> Result<()> {
-        *self.foreign.lock().unwrap() = Default::default();
+        self.texts.lock().unwrap().clear();
+        self.sorted.lock().unwrap().clear();
         Ok(())
     }
 }

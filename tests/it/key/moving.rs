@@ -34,7 +34,7 @@ async fn every_way_between_two_algorithms_signs_with_one_of_the_two_and_no_third
             let way = format!("{before} to {after}");
             let world = World::new();
             let replica = world.replica(with_secret(Algorithm::RS256)).await;
-            // What the tenant was on earlier, and has keys for still.
+            // The algorithm that the tenant was on earlier, and still has keys for.
             let earlier = ALL.into_iter().find(|earlier| ![before, after, Algorithm::RS256].contains(earlier));
             on(&replica, "shop", earlier.unwrap()).await;
             pass(&world, &replica, DAY).await;
@@ -64,7 +64,7 @@ async fn every_way_between_two_algorithms_signs_with_one_of_the_two_and_no_third
 }
 
 #[tokio::test]
-async fn tenants_that_share_a_set_get_the_longest_of_their_calendars_whoever_comes_first() {
+async fn tenants_that_share_a_set_get_the_longest_of_their_calendars_in_any_order() {
     let world = World::new();
     let (short, long) = (
         PolicyOverrides { grace: Some(DAY), ..Default::default() },

@@ -1,25 +1,25 @@
 //! The invariants of the rotation hold in random histories; and the test would notice if they did not.
-//! `HISTORIES=10000 cargo test --test it key::property` runs as many as one likes.
+//! `HISTORIES=10000 cargo test --test it key::property` runs more of them.
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 
-use super::history::What::*;
-use super::history::{Broken, Event, World, what};
+use super::history::EventKind::*;
+use super::history::{Broken, Event, EventKind, World};
 
 type History = (bool, bool, Vec<Event>);
 
 fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32) {
     let config =
         ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
-    // The short form always takes the same histories, so that it tells of a change and never of luck; the long form looks
-    // for new ones.
+    // The short form always takes the same histories, so that a failure means a change and not bad luck; the long
+    // form looks for new ones.
     let mut runner = match std::env::var_os("HISTORIES") {
         Some(_) => TestRunner::new(config),
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
     let rotations = std::cell::Cell::new(0);
-    let event = any::<(u8, u8)>().prop_map(|(number, choice)| (what(number), choice));
+    let event = any::<(u8, u8)>().prop_map(|(number, choice)| (EventKind::of(number), choice));
     let history = (any::<bool>(), prop::bool::weighted(0.2), prop::collection::vec(event, 50..250));
     let result = runner.run(&history, |(tight, losing, events)| {
         let mut world = World::new(broken, tight, losing);
@@ -30,15 +30,15 @@ fn histories(broken: Broken, cases: u32) -> (Result<(), TestError<History>>, u32
     (result, rotations.get())
 }
 
-/// A history in which the store is emptied, and so many quiet moments after it, break no invariant.
+/// A history in which the store is emptied, followed by `quiet` more events, breaks no invariant.
 fn ends_well(tight: bool, history: &[Event], quiet: usize) {
     let events: Vec<Event> = history.iter().copied().chain(std::iter::repeat_n((Starts, 0), quiet)).collect();
     assert_eq!(World::new(Broken::Nothing, tight, true).run(&events), Ok(()));
 }
 
-/// Histories that once ended badly, as the property test wrote them down.
+/// Histories that once failed, as the property test shrank them.
 #[test]
-fn a_sleeper_that_remembers_a_withdrawn_successor_leaves_somebody_to_sign() {
+fn a_sleeper_that_remembers_a_withdrawn_successor_leaves_a_key_that_signs() {
     let slept = [
         (Starts, 21),
         (IsKilled, 0),
@@ -78,7 +78,7 @@ fn a_sleeper_that_remembers_a_withdrawn_successor_leaves_somebody_to_sign() {
 }
 
 #[test]
-fn a_withdrawal_that_a_lost_store_forgot_leaves_somebody_to_sign() {
+fn a_withdrawal_that_a_lost_store_forgot_leaves_a_key_that_signs() {
     let forgot = [
         (Calm, 43),
         (Calm, 176),

@@ -1,4 +1,4 @@
-//! Signing, verification and the JWKS; the first key; what the store being away does.
+//! Signing, verification and the JWKS; the first key; and signing while the store is away.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -262,7 +262,7 @@ fn settings_are_read_as_operators_write_them() {
     let settings = written("hs256_secret: something that resource servers know").unwrap();
     assert_eq!(settings.algorithm, Algorithm::HS256);
     assert!(!format!("{settings:?}").contains("resource servers"));
-    let error = written("rotate_evry: 30d").unwrap_err().to_string();
+    let error = format!("{:#}", written("rotate_evry: 30d").unwrap_err());
     assert!(error.contains("rotate_evry"), "{error}");
 }
 

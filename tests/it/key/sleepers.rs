@@ -39,7 +39,7 @@ async fn a_replica_that_slept_longer_than_the_grace_brings_no_withdrawn_key_back
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_back_is_told_with_the_keys_whose_time_is_still_to_come() {
+async fn a_clock_that_jumps_back_is_logged_with_the_keys_whose_time_is_still_to_come() {
     heed_every_thread();
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone()).finish();
@@ -64,14 +64,14 @@ async fn a_clock_that_jumps_back_is_told_with_the_keys_whose_time_is_still_to_co
 }
 
 #[tokio::test]
-async fn a_first_set_in_the_place_of_a_lost_one_reaches_those_who_remember() {
+async fn a_first_set_in_place_of_a_lost_one_reaches_replicas_that_remember_it() {
     let world = World::new();
     let (old, new) = (world.replica(settings(Algorithm::EdDSA)).await, world.replica(settings(Algorithm::EdDSA)).await);
     let remembers = old.tenant(&tenant("shop")).await.unwrap();
     let token = world.sign(&remembers);
     world.memory.lose("}keys:");
     let signer = new.tenant(&tenant("shop")).await.unwrap();
-    assert!(verify(&signer, &token).await.is_err(), "made anew");
+    assert!(verify(&signer, &token).await.is_err(), "made again");
     old.follow_news().await.unwrap();
     new.follow_news().await.unwrap();
     assert!(verify(&signer, &token).await.is_ok(), "the lost keys are back");
@@ -79,7 +79,7 @@ async fn a_first_set_in_the_place_of_a_lost_one_reaches_those_who_remember() {
 }
 
 #[tokio::test]
-async fn two_withdrawals_that_a_lost_store_kept_apart_stay_and_somebody_signs_at_once() {
+async fn two_withdrawals_that_a_lost_store_kept_apart_stay_and_a_new_key_signs_at_once() {
     let world = World::new();
     let (one, other) =
         (world.replica(settings(Algorithm::RS256)).await, world.replica(settings(Algorithm::RS256)).await);

@@ -1,4 +1,4 @@
-//! Secrets that differ: a key is made only by those who can open what is there, and waits for all who serve.
+//! Secrets that differ: only a process that can open the stored keys makes another, and a key waits for every replica.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn a_command_that_cannot_open_what_is_there_makes_no_key_and_says_which_it
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_opened_here_is_listed_as_such_and_not_said_to_sign() {
+async fn a_key_that_cannot_be_opened_here_is_listed_as_such_and_not_logged_as_signing() {
     lines::heed_every_thread();
     let world = World::new();
     world.replica(sealed(&["of the servers"])).await.tenant(&tenant("shop")).await.unwrap();
@@ -70,13 +70,13 @@ async fn a_key_that_a_living_replica_cannot_open_waits_for_it() {
     let idle = world.replica(sealed(&["old"])).await;
     able.tenant(&tenant("shop")).await.unwrap();
     strange.tenant(&tenant("shop")).await.unwrap();
-    // It has not used the tenant yet, and may any moment.
+    // It has not used the tenant yet, and may do so at any moment.
     idle.follow_news().await.unwrap();
     let everybody = async |span: Duration| {
         world.clock.advance(span);
         for _ in 0..3 {
             for replica in [&strange, &idle, &able] {
-                // Those who cannot open it do not look after it either.
+                // Replicas that cannot open it do not tick for it either.
                 replica.follow_news().await.unwrap();
             }
             able.tick().await.unwrap();
@@ -98,7 +98,7 @@ async fn a_key_that_a_living_replica_cannot_open_waits_for_it() {
 }
 
 #[tokio::test]
-async fn whoever_comes_with_another_secret_makes_no_keys_for_those_that_were_there_before() {
+async fn a_replica_with_another_secret_makes_no_keys_that_earlier_ones_cannot_open() {
     let world = World::new();
     let able = world.replica(sealed(&["of the servers"])).await;
     able.tenant(&tenant("shop")).await.unwrap();
@@ -108,7 +108,7 @@ async fn whoever_comes_with_another_secret_makes_no_keys_for_those_that_were_the
     let error = stranger.tenant(&tenant("bank")).await.err().expect("no keys").to_string();
     assert!(error.contains("bank") && error.contains("SIGNING_KEY_SECRET"), "{error}");
     assert!(!stranger.has_keys("bank").await.unwrap());
-    // A secret that comes first is no stranger's while the one before follows it; and nobody is held up by a stranger.
+    // A new first secret is fine while the old one follows it; and a stranger holds up nobody else.
     world.clock.advance(Duration::from_secs(1));
     let next = world.replica(sealed(&["next", "of the servers"])).await;
     next.tenant(&tenant("club")).await.unwrap();

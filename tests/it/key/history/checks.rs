@@ -43,9 +43,9 @@ impl World {
             let Some(kids) = &verifier.kids else { continue };
             for (kid, expires_at) in &self.tokens {
                 let valid = self.time + verifier.offset < expires_at.0;
-                // Nobody promises that caches know a key that had to sign at once.
+                // Caches need not know a key that had to sign at once.
                 let room = POLL + if self.cut_offs { CUT_OFF } else { 0 };
-                // Nor that such a key is everywhere again at the moment at which the store was emptied.
+                // Nor need such a key be everywhere again at the moment at which the store was emptied.
                 let surprising =
                     self.forced.get(kid).is_some_and(|at| verifier.fetched <= *at.max(&self.lost_at) + room);
                 if valid && !surprising && !kids.contains(kid) {

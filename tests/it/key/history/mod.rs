@@ -35,7 +35,7 @@ pub(super) enum Broken {
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum What {
+pub(super) enum EventKind {
     Starts,
     IsKilled,
     Freezes,
@@ -54,26 +54,28 @@ pub(super) enum What {
 }
 
 /// What happens, and a number that chooses among replicas, keys and amounts.
-pub(super) type Event = (What, u8);
+pub(super) type Event = (EventKind, u8);
 
-/// The event that a random number stands for: those that matter come more often.
-pub(super) fn what(number: u8) -> What {
-    match number % 32 {
-        0 => What::Starts,
-        1 => What::IsKilled,
-        2 => What::Freezes,
-        3 => What::Wakes,
-        4 => What::IsCutOff,
-        5 => What::ClockChanges,
-        6 | 7 => What::Calm,
-        8 => What::OperatorRotates,
-        9 => What::OperatorRotatesNow,
-        10 => What::OperatorRevokes,
-        11..=15 => What::Begins,
-        16..=21 => What::Finishes,
-        22..=27 => What::Signs,
-        28 => What::LosesTheStore,
-        _ => What::Polls,
+impl EventKind {
+    /// The kind that a random number stands for; frequent kinds have several numbers.
+    pub(super) fn of(number: u8) -> Self {
+        match number % 32 {
+            0 => Self::Starts,
+            1 => Self::IsKilled,
+            2 => Self::Freezes,
+            3 => Self::Wakes,
+            4 => Self::IsCutOff,
+            5 => Self::ClockChanges,
+            6 | 7 => Self::Calm,
+            8 => Self::OperatorRotates,
+            9 => Self::OperatorRotatesNow,
+            10 => Self::OperatorRevokes,
+            11..=15 => Self::Begins,
+            16..=21 => Self::Finishes,
+            22..=27 => Self::Signs,
+            28 => Self::LosesTheStore,
+            _ => Self::Polls,
+        }
     }
 }
 
@@ -121,7 +123,7 @@ pub(super) struct World {
     forced: BTreeMap<String, i64>,
     revoked: BTreeSet<String>,
     first_keys: u32,
-    /// A replica thought that the store had lost something.
+    /// Whether a replica wrongly took the store for one that had lost writes.
     surprise: bool,
     losing: bool,
     losses: u32,
@@ -174,35 +176,35 @@ impl World {
         for name in 0..3 {
             self.start(name);
         }
-        for (what, choice) in events {
-            self.happen(*what, *choice)?;
+        for (kind, choice) in events {
+            self.happen(*kind, *choice)?;
             self.pass(i64::from(choice % 20) + 1)?;
         }
         Ok(())
     }
 
-    fn happen(&mut self, what: What, choice: u8) -> Result<(), String> {
+    fn happen(&mut self, kind: EventKind, choice: u8) -> Result<(), String> {
         let who = usize::from(choice) % self.replicas.len().max(1);
-        match what {
-            What::Starts => self.start(choice),
-            What::IsKilled => self.kill(who),
-            What::Freezes => self.with(who, |replica| replica.frozen = true),
-            What::Wakes => self.wake(who),
+        match kind {
+            EventKind::Starts => self.start(choice),
+            EventKind::IsKilled => self.kill(who),
+            EventKind::Freezes => self.with(who, |replica| replica.frozen = true),
+            EventKind::Wakes => self.wake(who),
             // A replica that is cut off may miss only so much: it has to get in touch in between.
-            What::IsCutOff if self.cut_offs && who < self.replicas.len() && self.reaches(who) => {
+            EventKind::IsCutOff if self.cut_offs && who < self.replicas.len() && self.reaches(who) => {
                 let until = self.time + i64::from(choice) * CUT_OFF / 256;
                 self.with(who, |replica| replica.cut_off_until = until);
             }
-            What::ClockChanges => self.with(who, |replica| replica.offset = i64::from(choice) % 61 - 30),
-            What::Calm => self.calm(choice)?,
-            What::OperatorRotates => self.operator_rotates(choice),
-            What::OperatorRotatesNow => self.operator_rotates_now(choice),
-            What::OperatorRevokes => self.operator_revokes(choice),
-            What::Begins => self.begin(who),
-            What::Finishes => self.finish(who),
-            What::Signs => self.sign(who),
-            What::LosesTheStore => self.lose(who),
-            What::Polls | What::IsCutOff => self.poll(who),
+            EventKind::ClockChanges => self.with(who, |replica| replica.offset = i64::from(choice) % 61 - 30),
+            EventKind::Calm => self.calm(choice)?,
+            EventKind::OperatorRotates => self.operator_rotates(choice),
+            EventKind::OperatorRotatesNow => self.operator_rotates_now(choice),
+            EventKind::OperatorRevokes => self.operator_revokes(choice),
+            EventKind::Begins => self.begin(who),
+            EventKind::Finishes => self.finish(who),
+            EventKind::Signs => self.sign(who),
+            EventKind::LosesTheStore => self.lose(who),
+            EventKind::Polls | EventKind::IsCutOff => self.poll(who),
         }
         Ok(())
     }
@@ -308,7 +310,7 @@ impl World {
         self.beat(who);
     }
 
-    /// What reading the set does: what the store has lost is put back.
+    /// Reads the set, and puts back what the store has lost.
     fn read(&mut self, who: usize) {
         let mut set = self.stored.clone().unwrap_or_default();
         let now = self.now(who);
@@ -326,7 +328,7 @@ impl World {
         }
     }
 
-    /// The store is emptied, while somebody is there who remembers.
+    /// The store is emptied while a replica is there that remembers.
     fn lose(&mut self, who: usize) {
         if self.losing && who < self.replicas.len() && self.serves(who) && self.reaches(who) {
             self.losses += 1;

@@ -16,7 +16,7 @@ use super::harness::*;
 mod redis;
 
 fn leave(world: &World, key: &str, text: String) {
-    world.memory.foreign.lock().unwrap().0.insert(key.into(), text);
+    world.memory.texts.lock().unwrap().insert(key.into(), text);
 }
 
 /// Leaves a key in the older layout; answers its private half as PEM.
@@ -25,7 +25,7 @@ async fn leave_key(world: &World, kid: &str, metadata: &serde_json::Value) -> St
     let public = rsa::RsaPrivateKey::from_pkcs8_der(&pkcs8).unwrap().to_public_key();
     let document = rsa::pkcs8::SecretDocument::try_from(&pkcs8[..]).unwrap();
     let private = document.to_pem("PRIVATE KEY", LineEnding::LF).unwrap().to_string();
-    world.memory.foreign.lock().unwrap().1.push((kid.into(), 1_760_000_000.0));
+    world.memory.sorted.lock().unwrap().push((kid.into(), 1_760_000_000.0));
     let public = public.to_public_key_pem(LineEnding::LF).unwrap();
     for (part, text) in [("private", private.clone()), ("public", public), ("metadata", metadata.to_string())] {
         leave(world, &format!("uitsmijter:jwks:keys:{kid}:{part}"), text);
@@ -75,7 +75,7 @@ async fn keys_of_the_older_layout_are_adopted_and_rotated_as_usual() {
     let imported = commands.import(&tenant("bank")).await.unwrap().unwrap();
     assert_eq!(imported, ["2025-07-01", "2025-10-01"]);
 
-    // Withdrawn from all tenants, also from those that nobody has used yet.
+    // Withdrawn from all tenants, also from those that were not used yet.
     assert!(commands.withdraw("2025-10-01").await.unwrap());
     assert!(!commands.withdraw("2020-01-01").await.unwrap());
     let late = replica.tenant(&tenant("late")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Moving in from Uitsmijter's own Redis: its keys are found, sign on, and stay untouched until somebody says otherwise.
+//! Moving in from Uitsmijter's own Redis: its keys are found, go on signing, and stay there until an operator removes them.
 
 use std::process::Command;
 
