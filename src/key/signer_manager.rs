@@ -66,7 +66,7 @@ impl SignerManager {
         settings.check()?;
         let suffix: String = random.identifier().chars().take(SUFFIX).collect();
         let name = format!("{}-{suffix}", host.as_deref().unwrap_or("replica"));
-        info!("This replica is called {name}");
+        info!("this replica is called {name}");
         let custody = Custody::new(&settings, random)?;
         let presence = Presence::new(name, clock.now(), custody.sealer.names());
         let keys = KeyStore { store, custody, clock, metrics };
@@ -108,7 +108,8 @@ impl SignerManager {
         keychain.first_use(&ring).await?;
         keychain.promise(&ring).await;
         if let Err(error) = keychain.note_access(&ring).await {
-            warn!(tenant = name, "That the tenant is on {wanted} is written down later: {error:#}");
+            let cause = format!("{error:#}");
+            warn!(tenant = name, algorithm = %wanted, cause, "the algorithm of this tenant is written down later");
         }
         let was_on = ring.snapshot().and_then(|snapshot| snapshot.set().access);
         let labels = SignedWith { tenant: name.into(), kid: String::new(), alg: Algorithm::HS256.as_str() };
@@ -137,7 +138,7 @@ impl SignerManager {
         let result = self.keychain.tick().await;
         // An unavailable store is logged by `follow_news`, which asks it every second.
         if let Some(error) = result.as_ref().err().filter(|error| !error.is::<Unavailable>()) {
-            error!("Signing keys could not be looked after: {error:#}");
+            error!(cause = format!("{error:#}"), "signing keys could not be looked after");
         }
         result
     }

@@ -148,11 +148,15 @@ impl LiveKey {
     fn parse(tenant: &str, key: &StoredKey, keys: &KeyStore, latest_expiry: Arc<AtomicI64>) -> Self {
         // A key that cannot be opened here is still published, and still verifies; only signing has to fail.
         let private = keys.custody.open(tenant, key).unwrap_or_else(|error| {
-            error!(tenant, kid = key.kid(), "A signing key cannot be used by this replica: {error:#}");
+            let (kid, cause) = (key.kid(), format!("{error:#}"));
+            error!(tenant, kid, cause, "a signing key cannot be used by this replica");
             None
         });
         let public = decoding_key(&key.public.material)
-            .inspect_err(|error| error!(tenant, kid = key.kid(), "A public key in the store is damaged: {error:#}"))
+            .inspect_err(|error| {
+                let (kid, cause) = (key.kid(), format!("{error:#}"));
+                error!(tenant, kid, cause, "a public key in the store is damaged");
+            })
             .ok();
         let headers = Headers::new(key.algorithm(), Some(key.kid()));
         let (kid, alg) = (key.public.kid.clone(), key.algorithm());

@@ -36,7 +36,8 @@ impl Keychain {
                 self.count_rotation(ring, reason);
                 // For replicas that remember keys of this tenant: the store has lost them, and they put them back.
                 if let Err(error) = news::tell(&self.keys.store, &ring.name).await {
-                    warn!(tenant = %ring.name, "Others learn of the first signing keys later: {error:#}");
+                    let cause = format!("{error:#}");
+                    warn!(tenant = %ring.name, cause, "others learn of the first signing keys later");
                 }
             }
         }
@@ -68,7 +69,7 @@ impl Keychain {
         let plan = ring.plan.load_full();
         let grace = plan.policy.grace.as_secs();
         if let Some(set) = adopt(&self.keys, &ring.name, grace).await? {
-            info!(tenant = %ring.name, "Adopted {} signing keys of the older layout", set.keys.len());
+            info!(tenant = %ring.name, keys = set.keys.len(), "adopted the signing keys of the older layout");
             return Ok((set, "adopted"));
         }
         let access = (!self.settings.shared).then_some(plan.access);

@@ -47,10 +47,11 @@ impl Keychain {
         self.keys.metrics.store_up.set(i64::from(!is_away));
         match &result {
             Err(error) if !self.is_behind.swap(true, Ordering::Relaxed) => {
-                warn!("Signing keys cannot be kept up with the store; signing goes on from memory: {error:#}");
+                let cause = format!("{error:#}");
+                warn!(cause, "signing keys cannot be kept up with the store; signing goes on from memory");
             }
             Ok(()) if self.is_behind.swap(false, Ordering::Relaxed) => {
-                info!("Signing keys are kept up with the store again");
+                info!("signing keys are kept up with the store again");
             }
             _ => {}
         }
@@ -71,7 +72,7 @@ impl Keychain {
             Since::Tenants(changed) => changed.iter().filter_map(|name| self.rings.get(name)).collect(),
             Since::Everything => self.rings.values(),
             Since::Lost => {
-                warn!("The store has lost writes; what this replica knows of signing keys is put back");
+                warn!("the store has lost writes; what this replica knows of signing keys is put back");
                 seen = news::tell_everything(&self.keys.store, heartbeat.seen, self.keys.clock.now()).await?;
                 self.rings.values()
             }
@@ -92,12 +93,13 @@ impl Keychain {
 
     /// A clock that jumped back makes keys wait that have signed already; other replicas sign with them.
     fn warn_of_clock(&self, span: Duration, now: Timestamp) {
-        warn!("The clock of this replica went back by {}", duration::write(span));
+        warn!("the clock of this replica went back by {}", duration::write(span));
         for ring in self.rings.values() {
             let Some(snapshot) = ring.snapshot() else { continue };
             let early = |key: &&StoredKey| key.created_at > now || key.signs_from.is_some_and(|at| at > now);
             for key in snapshot.set().keys.iter().filter(early) {
-                warn!(tenant = %ring.name, "By this clock, the time of signing key {} is still to come", key.kid());
+                let kid = key.kid();
+                warn!(tenant = %ring.name, kid, "by this clock, the time of this signing key is still to come");
             }
         }
     }
@@ -120,7 +122,8 @@ impl Keychain {
                 Ok(()) => drop(unreadable.insert(ring.name.to_string())),
                 Err(error) if error.is::<Unavailable>() => return Err(error),
                 Err(error) => {
-                    error!(tenant = %ring.name, "Changed signing keys cannot be read; going on with those in memory: {error:#}");
+                    let (tenant, cause) = (&*ring.name, format!("{error:#}"));
+                    error!(tenant, cause, "changed signing keys cannot be read; going on with those in memory");
                     unreadable.insert(ring.name.to_string());
                 }
             }
@@ -141,7 +144,7 @@ impl Keychain {
         let ours = in_words(&self.settings.policy);
         for other in heartbeats.iter().filter(|beat| beat.policy != ours) {
             let (replica, theirs) = (&other.replica, &other.policy);
-            warn!(replica, "Another replica has {theirs} for all tenants; this one has {ours}");
+            warn!(replica, theirs, ours, "another replica has another key policy for all tenants");
         }
     }
 
@@ -149,14 +152,15 @@ impl Keychain {
     pub(in crate::key) async fn retire(&self) {
         for ring in self.rings.values() {
             if let Err(error) = self.write_expiries(&ring).await {
-                warn!(tenant = %ring.name, "The last expiry of signed tokens could not be written down: {error:#}");
+                let (tenant, cause) = (&*ring.name, format!("{error:#}"));
+                warn!(tenant, cause, "the last expiry of signed tokens could not be written down");
                 break;
             }
         }
         let heartbeat = self.presence.heartbeat().await;
         if let Err(error) = heartbeat.stop(&self.keys.store).await {
-            let life = duration::write(HEARTBEAT_LIFE);
-            warn!("This replica could not say good-bye; the others wait for it up to {life}: {error:#}");
+            let (cause, life) = (format!("{error:#}"), duration::write(HEARTBEAT_LIFE));
+            warn!(cause, "this replica could not say good-bye; the others wait for it up to {life}");
         }
     }
 }

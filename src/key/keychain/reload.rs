@@ -43,7 +43,7 @@ impl Keychain {
             let before = loaded.as_ref().map_or(memory.set(), |loaded| &loaded.record);
             self.replace_silenced(ring, &mut set, before).await?;
             if self.keys.replace(&ring.name, loaded.as_ref(), set).await? {
-                warn!(tenant = %ring.name, "Signing keys that the store had lost are back");
+                warn!(tenant = %ring.name, "signing keys that the store had lost are back");
                 news::tell(&self.keys.store, &ring.name).await?;
             }
         }
@@ -67,7 +67,8 @@ impl Keychain {
             self.keys.custody.ensure_trusted(&ring.name, set)?;
             let grace = ring.plan.load().policy.grace.as_secs();
             let key = self.keys.make_first(&ring.name, algorithm, grace).await?;
-            warn!(tenant = %ring.name, "All signing keys for {algorithm} were withdrawn; {} signs at once", key.kid());
+            let (tenant, kid) = (&*ring.name, key.kid());
+            warn!(tenant, %algorithm, kid, "all signing keys for this algorithm were withdrawn; a new one signs at once");
             set.keys.push(key);
         }
         Ok(())

@@ -44,7 +44,9 @@ impl Keychain {
         while let Some((ring, result)) = ticks.next().await {
             match result {
                 Err(error) if error.is::<Unavailable>() => return Err(error),
-                Err(error) => error!(tenant = %ring.name, "The signing keys could not be looked after: {error:#}"),
+                Err(error) => {
+                    error!(tenant = %ring.name, cause = format!("{error:#}"), "the signing keys could not be looked after");
+                }
                 Ok(()) => {}
             }
         }
@@ -80,7 +82,8 @@ impl Keychain {
         if self.step(ring, &replicas, now) == Step::Promise
             && let Err(error) = self.carry_out(ring, &Step::Promise, &replicas, now).await
         {
-            warn!(tenant = %ring.name, "Longer tokens have to wait for the next look at the keys: {error:#}");
+            let cause = format!("{error:#}");
+            warn!(tenant = %ring.name, cause, "longer tokens have to wait for the next look at the keys");
         }
     }
 
@@ -111,7 +114,7 @@ impl Keychain {
                     })
                     .await?;
                 if changed {
-                    info!(tenant = %ring.name, "Announcing the next signing key {}", key.kid());
+                    info!(tenant = %ring.name, kid = key.kid(), "announcing the next signing key");
                 }
                 Ok(true)
             }
@@ -143,8 +146,11 @@ impl Keychain {
         for key in snapshot.set().keys.iter().filter(|key| key.is_unscheduled()).filter(was_announced) {
             let behind = replicas.behind(key);
             if !behind.is_empty() {
-                let names = behind.join(", ");
-                warn!(tenant = %ring.name, "Signing key {} waits for these replicas to publish it, or to be able to open it: {names}", key.kid());
+                let (tenant, kid, replicas) = (&*ring.name, key.kid(), behind.join(", "));
+                warn!(
+                    tenant,
+                    kid, replicas, "signing key waits for these replicas to publish it, or to be able to open it"
+                );
             }
             unconfirmed = unconfirmed.max(behind.len());
         }
@@ -167,14 +173,16 @@ impl Keychain {
 
 fn log_step(tenant: &str, step: &Step) {
     match step {
-        Step::Schedule { kid, signs_from } => info!(tenant, "Signing key {kid} will be used from {signs_from} on"),
-        Step::Retire(kid) => info!(tenant, "Signing key {kid} is retired"),
+        Step::Schedule { kid, signs_from } => {
+            info!(tenant, kid, %signs_from, "signing key will be used from this time on");
+        }
+        Step::Retire(kid) => info!(tenant, kid, "signing key is retired"),
         Step::Drop { private, keys } => {
             for kid in private {
-                info!(tenant, "The private half of signing key {kid} is erased");
+                info!(tenant, kid, "the private half of this signing key is erased");
             }
             for kid in keys {
-                info!(tenant, "Signing key {kid} is removed; nothing that it signed can still be valid");
+                info!(tenant, kid, "signing key is removed; nothing that it signed can still be valid");
             }
         }
         Step::Keep | Step::Generate(_) | Step::Publish(_) | Step::Promise => {}

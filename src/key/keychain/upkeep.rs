@@ -59,7 +59,7 @@ impl Keychain {
         if let Some((loaded, changed)) = sealed {
             turn.install(loaded, &self.keys);
             if changed {
-                info!(tenant = %ring.name, "Signing keys are sealed with the first of the secrets now");
+                info!(tenant = %ring.name, "signing keys are sealed with the first of the secrets now");
             }
         }
         Ok(())

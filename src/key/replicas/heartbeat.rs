@@ -53,7 +53,7 @@ impl Heartbeat {
 
     /// All living replicas. A heartbeat that cannot be read is passed over: its replica writes it again, if it lives.
     pub async fn all(store: &Store) -> Result<Vec<Self>> {
-        let skip = |error| warn!("The heartbeat of a replica is passed over: {error:#}");
+        let skip = |error| warn!(cause = format!("{error:#}"), "the heartbeat of a replica is passed over");
         store.readable_members(&group("replicas", "keys"), skip).await.context("the heartbeats of the replicas")
     }
 }

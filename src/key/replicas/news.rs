@@ -106,8 +106,8 @@ pub async fn read(store: &Store) -> Result<KeyNews> {
 
 /// The news as they are stored. Damaged news count as lost, and every replica reads everything again.
 async fn load(store: &Store) -> Result<Option<Loaded<KeyNews>>> {
-    let lost = |why: String| {
-        warn!("The key news are taken as lost: {why}");
+    let lost = |cause: String| {
+        warn!(cause, "the key news are taken as lost");
         KeyNews::default()
     };
     let mut loaded = store.load_or(NEWS, |error| lost(format!("{error:#}"))).await.context("the key news")?;
