@@ -16,7 +16,7 @@ use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::session::record::everything_of;
 use crate::session::{Person, Session, SignedIn};
-use crate::store::{Batch, Loaded, Record, digest};
+use crate::store::{Batch, Contended, Loaded, Record, Replacement, TRIES, digest};
 use crate::token::{Authorization, Grant};
 
 /// §3.5: what each `slow_down` adds to the interval.
@@ -150,7 +150,7 @@ impl Waiting {
         groups: &[String],
         using: impl Fn() -> Batch<'i>,
     ) -> Result<bool> {
-        loop {
+        for _ in 0..TRIES {
             let code = DeviceCode { decision: decision.clone(), ..self.code.record.clone() };
             let until = code.expires_at + MEMORY;
             let decided = using().replace(&self.device, Some(&self.code), &code, groups, Some(until))?;
@@ -163,6 +163,7 @@ impl Waiting {
                 _ => return Ok(false),
             }
         }
+        Err(Contended::of::<DeviceCode>().into())
     }
 }
 
@@ -180,22 +181,22 @@ pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str, resource: &[String]) -> Result<Authorization> {
     let refused = || OAuthError::invalid_grant("the device code is not valid");
     let device = digest(value);
-    let (code, audience) = loop {
-        let loaded = issuer.store.load::<DeviceCode>(&device).await?.ok_or_else(refused)?;
-        if loaded.record.client_id != *client.ident {
-            return Err(refused());
-        }
-        let audience = narrowed_audience(&client, &loaded.record.audience, resource)?;
-        let (asked, too_fast) = loaded.record.asked(issuer.now())?;
-        let groups = asked.groups();
-        let until = asked.expires_at + MEMORY;
-        if issuer.store.replace(&device, Some(&loaded), &asked, &groups, Some(until)).await? {
-            if too_fast {
-                return Err(OAuthError::new(ErrorCode::SlowDown, "wait five seconds more between two requests"));
-            }
-            break (asked, audience);
-        }
+    let mut asked = Err(refused());
+    let ask = |code: Option<&DeviceCode>| {
+        let own = code.filter(|code| code.client_id == *client.ident).ok_or_else(refused);
+        asked = own.and_then(|code| {
+            let audience = narrowed_audience(&client, &code.audience, resource)?;
+            Ok((code.asked(issuer.now())?, audience))
+        });
+        let ((code, _), _) = asked.as_ref().ok()?;
+        let expires_at = Some(code.expires_at + MEMORY);
+        Some(Replacement { record: code.clone(), groups: code.groups(), expires_at })
     };
+    issuer.store.update(&device, ask).await?;
+    let ((code, too_fast), audience) = asked?;
+    if too_fast {
+        return Err(OAuthError::new(ErrorCode::SlowDown, "wait five seconds more between two requests"));
+    }
     match code.decision {
         Decision::Pending => {
             Err(OAuthError::new(ErrorCode::AuthorizationPending, "the person has not decided yet, ask again later"))

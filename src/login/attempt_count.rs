@@ -6,13 +6,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::store::{Loaded, Record, Store};
+use crate::store::{Contended, Record, Replacement, Store};
 
 /// How far a count goes beyond the free attempts; also a bound for how long it takes to be forgiven.
 const MOST: u32 = 20;
-/// How often a count is tried to be changed while others change it: whenever it fails, one of them got through, and of
-/// those an address lets through fewer at once.
-const TRIES: usize = 100;
 
 /// After how many attempts there are delays, and how long one takes to be forgiven.
 #[derive(Clone, Copy)]
@@ -40,19 +37,16 @@ impl Record for Count {
 /// Counts an attempt under `key` before anybody knows how it ends, so that none of many at once is missed; or says how
 /// long it has to wait, and counts nothing.
 pub(super) async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<Duration> {
-    for _ in 0..TRIES {
-        let loaded = store.load::<Count>(key).await?;
-        let count = loaded.as_ref().map(|loaded| &loaded.record);
-        let wait = count.map(|count| count.wait(now, rule)).unwrap_or_default();
-        if !wait.is_zero() {
-            return Ok(wait);
-        }
-        if count_after(store, key, loaded.as_ref(), rule, now).await? {
-            return Ok(Duration::ZERO);
-        }
+    let mut wait = Duration::ZERO;
+    let count = |before: Option<&Count>| {
+        wait = before.map(|count| count.wait(now, rule)).unwrap_or_default();
+        wait.is_zero().then(|| Count::after(before, now, rule).kept(rule))
+    };
+    match Contended::or(None, store.update(key, count).await.map(Some))? {
+        Some(_) => Ok(wait),
+        // Many at once.
+        None => Ok(Duration::from_secs(1)),
     }
-    // Many at once.
-    Ok(Duration::from_secs(1))
 }
 
 /// How long the next attempt under `key` has to wait.
@@ -62,37 +56,15 @@ pub(super) async fn waiting(store: &Store, key: &str, rule: Rule, now: Timestamp
 
 /// Counts an attempt under `key`, however early it came.
 pub(super) async fn add(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<()> {
-    for _ in 0..TRIES {
-        let loaded = store.load::<Count>(key).await?;
-        if count_after(store, key, loaded.as_ref(), rule, now).await? {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// One try to count an attempt after those that were `loaded`; `false` when they have changed meanwhile.
-async fn count_after(
-    store: &Store,
-    key: &str,
-    loaded: Option<&Loaded<Count>>,
-    rule: Rule,
-    now: Timestamp,
-) -> Result<bool> {
-    let next = Count::after(loaded.map(|loaded| &loaded.record), now, rule);
-    store.replace(key, loaded, &next, &[], Some(next.forgiven_at(rule.forgiven))).await
+    let count = |before: Option<&Count>| Some(Count::after(before, now, rule).kept(rule));
+    // Of so many at once, one more or less makes no difference.
+    Contended::or(false, store.update(key, count).await).map(drop)
 }
 
 /// Takes back what [`take`] has counted.
 pub(super) async fn give_back(store: &Store, key: &str, rule: Rule) -> Result<()> {
-    for _ in 0..TRIES {
-        let Some(loaded) = store.load::<Count>(key).await? else { break };
-        let less = Count { attempts: loaded.record.attempts.saturating_sub(1), ..loaded.record.clone() };
-        if store.replace(key, Some(&loaded), &less, &[], Some(less.forgiven_at(rule.forgiven))).await? {
-            break;
-        }
-    }
-    Ok(())
+    let less = |count: &Count| Count { attempts: count.attempts.saturating_sub(1), ..count.clone() }.kept(rule);
+    Contended::or(false, store.update(key, |count| count.map(less)).await).map(drop)
 }
 
 impl Count {
@@ -124,8 +96,9 @@ impl Count {
         self.since.unwrap_or(self.last)
     }
 
-    fn forgiven_at(&self, forgiven: Duration) -> Timestamp {
-        self.since() + forgiven * self.attempts.max(1)
+    /// Kept until all of it is forgiven.
+    fn kept(self, rule: Rule) -> Replacement<Self> {
+        Replacement::until(self.since() + rule.forgiven * self.attempts.max(1), self)
     }
 }
 

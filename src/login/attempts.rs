@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::store::{Record, Store};
+use crate::store::{Contended, Record, Replacement, Store};
 
 /// So many attempts within so much time, from the first one on.
 #[derive(Clone, Copy, Debug)]
@@ -36,16 +36,12 @@ impl Limit {
 
     /// Uses one attempt of `who`; gives `false` when none is left. Of many at the same time, none is counted less.
     pub async fn take(&self, store: &Store, who: &str, now: Timestamp) -> Result<bool> {
-        loop {
-            let loaded = store.load::<Attempts>(who).await?;
-            let next = match &loaded {
-                None => Attempts { count: 1, until: now + self.window },
-                Some(loaded) if loaded.record.count >= self.attempts => return Ok(false),
-                Some(loaded) => Attempts { count: loaded.record.count + 1, ..loaded.record.clone() },
-            };
-            if store.replace(who, loaded.as_ref(), &next, &[], Some(next.until)).await? {
-                return Ok(true);
-            }
-        }
+        let count = |before: Option<&Attempts>| {
+            let before = before.cloned().unwrap_or(Attempts { count: 0, until: now + self.window });
+            let next = Attempts { count: before.count + 1, ..before };
+            (before.count < self.attempts).then(|| Replacement::until(next.until, next))
+        };
+        // Whom a hundred others overtake has none left for now.
+        Contended::or(false, store.update(who, count).await)
     }
 }

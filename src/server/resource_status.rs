@@ -12,15 +12,13 @@ use crate::registry::client::Client;
 use crate::registry::resources::{StatusSource, TenantFigures};
 use crate::registry::{Problem, Snapshot};
 use crate::session::record::all_sessions;
-use crate::store::{Record, Store};
+use crate::store::{Contended, Record, Replacement, Store};
 use crate::token::grant_record::grants_of_client;
 
 /// How long a replica stays the one that writes without saying so again.
 const LEASE: std::time::Duration = std::time::Duration::from_secs(90);
 /// How long refusals are remembered after the last one.
 const REMEMBER: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
-/// How often it is tried to add to what others change at the same time.
-const TRIES: usize = 5;
 
 /// The replica that writes.
 #[derive(Serialize, Deserialize)]
@@ -60,26 +58,18 @@ impl ResourceStatus {
 
     /// Takes the lease if nobody has it, and prolongs it if we have.
     async fn lease(&self) -> Result<bool> {
-        let store = &self.app.store;
-        let held = store.load::<StatusWriter>(ONLY).await?;
-        if held.as_ref().is_some_and(|held| held.record.replica != self.replica) {
-            return Ok(false);
-        }
-        let own = StatusWriter { replica: self.replica.clone() };
-        store.replace(ONLY, held.as_ref(), &own, &[], Some(self.app.services.clock.now() + LEASE)).await
+        let until = self.app.services.clock.now() + LEASE;
+        let own = || Replacement::until(until, StatusWriter { replica: self.replica.clone() });
+        let take = |held: Option<&StatusWriter>| held.is_none_or(|held| held.replica == self.replica).then(own);
+        self.app.store.update(ONLY, take).await
     }
 
     /// Lets another replica write at once, when this one stops.
     pub async fn resign(&self) -> Result<()> {
-        let store = &self.app.store;
-        let held = store.load::<StatusWriter>(ONLY).await?;
-        match &held {
-            Some(own) if own.record.replica == self.replica => store
-                .replace(ONLY, held.as_ref(), &own.record, &[], Some(self.app.services.clock.now()))
-                .await
-                .map(drop),
-            _ => Ok(()),
-        }
+        let now = self.app.services.clock.now();
+        let end = |own: &StatusWriter| Replacement::until(now, StatusWriter { replica: own.replica.clone() });
+        let leave = |held: Option<&StatusWriter>| held.filter(|held| held.replica == self.replica).map(end);
+        self.app.store.update(ONLY, leave).await.map(drop)
     }
 
     /// Adds what this replica counted to what all did; what cannot be added is lost, because it is only a figure.
@@ -97,18 +87,15 @@ impl ResourceStatus {
 }
 
 async fn add(store: &Store, counted: &BTreeMap<String, i64>, until: Timestamp) -> Result<()> {
-    for _ in 0..TRIES {
-        let loaded = store.load::<DeniedAttempts>(ONLY).await?;
-        let mut sum = loaded.as_ref().map(|loaded| loaded.record.clone()).unwrap_or_default();
+    let sum = |before: Option<&DeniedAttempts>| {
+        let mut sum = before.cloned().unwrap_or_default();
         for (client, count) in counted {
             let total = sum.by_client.entry(client.clone()).or_default();
             *total = total.saturating_add(*count);
         }
-        if store.replace(ONLY, loaded.as_ref(), &sum, &[], Some(until)).await? {
-            break;
-        }
-    }
-    Ok(())
+        Some(Replacement::until(until, sum))
+    };
+    Contended::or(false, store.update(ONLY, sum).await).map(drop)
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::record::everything_of;
 use crate::clock::Timestamp;
 use crate::protocol::scope::Scope;
-use crate::store::{Record, Store};
+use crate::store::{Record, Replacement, Store};
 
 /// A consent is asked for again after a year.
 const LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -30,19 +30,15 @@ impl Consent {
         Ok(consent.is_some_and(|consent| scope.is_within(&consent.scope)))
     }
 
-    /// Remembers that the person agreed to `scope`, besides what they agreed to before.
-    pub async fn remember(
-        store: &Store,
-        subject: &str,
-        client_id: &str,
-        mut scope: Scope,
-        now: Timestamp,
-    ) -> Result<()> {
-        let id = id(subject, client_id);
-        if let Some(before) = store.get::<Consent>(&id).await? {
-            before.scope.iter().for_each(|token| scope.add(token));
-        }
-        store.put(&id, &Consent { scope }, &[everything_of(subject)], now + LIFETIME).await
+    /// Adds `scope` to what the person agreed to before.
+    pub async fn remember(store: &Store, subject: &str, client_id: &str, scope: Scope, now: Timestamp) -> Result<()> {
+        let add = |before: Option<&Self>| {
+            let mut scope = scope.clone();
+            before.into_iter().flat_map(|before| before.scope.iter()).for_each(|token| scope.add(token));
+            let groups = vec![everything_of(subject)];
+            Some(Replacement { record: Self { scope }, groups, expires_at: Some(now + LIFETIME) })
+        };
+        store.update(&id(subject, client_id), add).await.map(drop)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::participant::Participant;
 use crate::clock::Timestamp;
-use crate::store::{Record, Store, group};
+use crate::store::{Record, Replacement, Store, group};
 
 /// How long after the time of its next try a delivery is left to whoever has it; then that replica has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,13 +63,14 @@ impl Delivery {
         let store = everybodys(store);
         let mut taken = Vec::new();
         for delivery in Self::pending(&store).await? {
-            let Some(found) = store.load::<Self>(&delivery.id()).await? else { continue };
-            if found.record.next_at + PATIENCE > now {
-                continue;
-            }
-            let own = Self { next_at: now, ..found.record.clone() };
-            if store.replace(&own.id(), Some(&found), &own, &[deliveries()], Some(now + LIFETIME)).await? {
-                taken.push(own);
+            let mut own = None;
+            let take = |found: Option<&Self>| {
+                own = found.filter(|found| found.next_at + PATIENCE <= now).cloned();
+                let record = Self { next_at: now, ..own.clone()? };
+                Some(Replacement { record, groups: vec![deliveries()], expires_at: Some(now + LIFETIME) })
+            };
+            if store.update(&delivery.id(), take).await? {
+                taken.extend(own.map(|own| Self { next_at: now, ..own }));
             }
         }
         Ok(taken)

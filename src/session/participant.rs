@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::store::{Batch, Record, Store, group};
+use crate::store::{Batch, Record, Replacement, Store, group};
 
 /// A client that got an ID token in a session (OIDC Back-Channel Logout §2.5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +34,13 @@ impl Participant {
     /// Remembers everyone who took part in a session until `until`, because the session lives on.
     pub async fn prolong(store: &Store, sid: &str, until: Timestamp) -> Result<()> {
         for participant in Self::of_session(store, sid).await? {
-            let id = participant.id();
             // Unless the session ended meanwhile.
-            if let Some(loaded) = store.load::<Self>(&id).await? {
-                store.replace(&id, Some(&loaded), &participant, &participant.groups(), Some(until)).await?;
-            }
+            let prolonged = |found: &Self| Replacement {
+                record: found.clone(),
+                groups: found.groups().into(),
+                expires_at: Some(until),
+            };
+            store.update(&participant.id(), |found| found.map(prolonged)).await?;
         }
         Ok(())
     }

@@ -27,10 +27,12 @@ pub mod redb;
 pub mod redis;
 mod rows;
 pub mod settings;
+mod update;
 
 pub use batch::Batch;
 pub use change::{Change, Entry};
 pub use settings::StoreSettings;
+pub use update::{Contended, Replacement, TRIES};
 
 /// Opens the store that `settings` choose: Redis, a file, or the memory of this process. `clock` tells the embedded
 /// store what is overdue; Redis has a clock of its own.

@@ -16,7 +16,7 @@ use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
-use crate::store::{Batch, Loaded, Record, digest};
+use crate::store::{Batch, Contended, Loaded, Record, TRIES, digest};
 
 /// One refresh token. Its value is known to the client alone; the store has its digest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,17 +144,26 @@ impl Presented {
         scope: Scope,
         audience: Vec<String>,
     ) -> Result<Authorization> {
-        let own = digest(&self.value);
-        let now = issuer.now();
         let next = fresh(issuer, &self.token.grant_id);
+        let grant = self.advance(issuer, &client, &next).await?;
+        count_stored(issuer);
+        let person =
+            PersonalAuthorization { grant_id: self.token.grant_id, grant, nonce: None, refresh_token: Some(next) };
+        Ok(Authorization { scope, audience, ..Authorization::of_person(Holder::Client(client), person) })
+    }
+
+    /// Stores the token `next`, and gives the grant as it is then.
+    async fn advance(&mut self, issuer: &Issuer, client: &Client, next: &str) -> Result<Grant> {
+        let own = digest(&self.value);
         let token = RefreshToken {
             grant_id: self.token.grant_id.clone(),
             generation: self.token.generation + 1,
             parent: Some(own.clone()),
         };
-        let grant = loop {
+        let lifetime = issuer.refresh_token_lifetime(client);
+        for _ in 0..TRIES {
             let mut grant = self.grant.record.clone();
-            let expires_at = (now + issuer.refresh_token_lifetime(&client)).min(grant.absolute_expiry);
+            let expires_at = (issuer.now() + lifetime).min(grant.absolute_expiry);
             let advances = match self.token.standing(&own, &grant) {
                 Standing::Superseded => return Err(self.reused(issuer).await?),
                 Standing::Current => grant.expires_at < expires_at,
@@ -165,22 +174,19 @@ impl Presented {
                 }
             };
             grant.expires_at = grant.expires_at.max(expires_at);
-            let mut batch = issuer.store.batch().put(&next, &token, &[], grant.expires_at)?;
+            let mut batch = issuer.store.batch().put(next, &token, &[], grant.expires_at)?;
             if advances {
                 batch = grant.change(&self.token.grant_id, &self.grant, batch)?;
             }
             if batch.commit().await? {
-                break grant;
+                return Ok(grant);
             }
             // Somebody was faster: look again.
             self.grant = Grant::find(issuer, &self.token.grant_id)
                 .await?
                 .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
-        };
-        count_stored(issuer);
-        let person =
-            PersonalAuthorization { grant_id: self.token.grant_id, grant, nonce: None, refresh_token: Some(next) };
-        Ok(Authorization { scope, audience, ..Authorization::of_person(Holder::Client(client), person) })
+        }
+        Err(Contended::of::<Grant>().into())
     }
 
     /// RFC 9700 §4.14.2: somebody holds a copy, so nobody keeps it.

@@ -9,3 +9,4 @@ mod redis;
 mod redis_topologies;
 mod sweep;
 mod typed;
+mod update;
