@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use serde::de::IgnoredAny;
 
-use super::{Change, Entry, Envelope, Loaded, Record, Store};
+use super::change::{Change, Entry};
+use super::record::{Envelope, Loaded, Record};
+use super::typed::Store;
 use crate::clock::Timestamp;
 
 /// Changes to one tenant's part of the store. No two of them may be about the same record.
@@ -16,11 +18,14 @@ pub struct Batch<'s> {
     changes: Vec<Change>,
 }
 
-impl<'s> Batch<'s> {
-    pub(super) fn new(store: &'s Store) -> Self {
-        Self { store, changes: Vec::new() }
+impl Store {
+    /// Several changes that happen in one step or not at all; none yet.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch { store: self, changes: Vec::new() }
     }
+}
 
+impl Batch<'_> {
     /// Stores `record` under `id` until `expires_at`, as a member of `groups`, whatever is there.
     ///
     /// Errors: it cannot be written as JSON.

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use async_trait::async_trait;
 
+use super::backend::Backend;
+use super::change::Change;
 use super::grouped::Grouped;
 use super::rows::{self, Look, Reminded, Row, Rows};
-use super::{Backend, Change};
 use crate::clock::{Clock, Timestamp};
 
 /// The backend that keeps everything in the memory of this process.

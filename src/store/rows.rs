@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Change, Entry};
+use super::change::{Change, Entry};
 use crate::clock::Timestamp;
 
 /// What is stored under a key.

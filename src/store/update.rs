@@ -4,7 +4,8 @@ use std::fmt;
 
 use anyhow::Result;
 
-use super::{Record, Store};
+use super::record::Record;
+use super::typed::Store;
 use crate::clock::Timestamp;
 
 /// How often a change is tried. Whenever it fails, another one got through.

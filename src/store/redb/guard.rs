@@ -10,7 +10,7 @@ use ::redb::{TypeName, Value, WriteTransaction};
 use anyhow::{Result, ensure};
 
 use super::journal;
-use super::tables::Stored;
+use super::stored::Stored;
 
 /// Key → row.
 pub(super) const ROWS: TableDefinition<&str, Stored> = TableDefinition::new("rows beside a journal");

@@ -1,12 +1,14 @@
 //! What was committed and is not yet in the tables, for a process that starts after this one was killed.
 
+use std::vec;
+
 use ::redb::{
     Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError, WriteTransaction,
 };
 use anyhow::Result;
 
 use super::layer::{Changes, Layer};
-use super::tables::{Stored, decode, encode};
+use super::stored::{Stored, decode, encode};
 use crate::store::rows::{Look, Row, Rows};
 
 /// What became of a row.
@@ -14,15 +16,24 @@ type Became = (&'static str, Option<Stored>);
 
 /// Number of a commit → what became of the rows that it changed.
 const JOURNAL: TableDefinition<u64, Vec<Became>> = TableDefinition::new("journal");
-/// What a row costs in memory besides its bytes, very roughly: many small ones are not to look like nothing.
+/// What a row costs in memory in addition to its bytes, very roughly, so that many small rows count too.
 const ROW_BYTES: usize = 64;
+
+/// A part of the journal that is being copied to the tables.
+pub(super) struct Checkpoint {
+    /// The first commit that is not part of it.
+    pub(super) end: u64,
+    bytes: usize,
+    /// The rows that are still to be copied, in their order.
+    pub(super) keys: vec::IntoIter<String>,
+}
 
 /// How much is in the journal.
 #[derive(Default)]
 pub(super) struct Journal {
     /// The number of the commit to come.
     next: u64,
-    /// The tables have followed all commits before this one.
+    /// The first commit that is not in the tables.
     first: u64,
     bytes: usize,
 }
@@ -33,7 +44,7 @@ impl Journal {
         self.next
     }
 
-    /// The tables have followed all commits before this one.
+    /// The first commit that is not in the tables.
     pub(super) fn first(&self) -> u64 {
         self.first
     }
@@ -58,10 +69,16 @@ impl Journal {
         self.bytes += changes.iter().map(|(key, row)| ROW_BYTES + key.len() + row.map_or(0, size)).sum::<usize>();
     }
 
-    /// The tables have followed the commits before `first`, which were so many bytes.
-    pub(super) fn forget(&mut self, first: u64, bytes: usize) {
-        self.first = first;
-        self.bytes -= bytes;
+    /// A checkpoint of all commits so far, which have changed `keys`.
+    pub(super) fn checkpoint(&self, mut keys: Vec<String>) -> Checkpoint {
+        keys.sort_unstable();
+        Checkpoint { end: self.next, bytes: self.bytes, keys: keys.into_iter() }
+    }
+
+    /// The tables have all of `checkpoint`.
+    pub(super) fn forget(&mut self, checkpoint: &Checkpoint) {
+        self.first = checkpoint.end;
+        self.bytes -= checkpoint.bytes;
     }
 }
 

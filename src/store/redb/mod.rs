@@ -15,20 +15,23 @@ use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::{Backend, Change, rows};
+use super::backend::Backend;
+use super::change::Change;
+use super::rows;
 use crate::clock::Clock;
 use crate::protocol::error::Unavailable;
 
+mod checkpoint;
 mod committed;
-mod follow;
 mod guard;
 mod journal;
 mod layer;
+mod stored;
 mod tables;
 mod writer;
 
+use checkpoint::SWEEP;
 use committed::Committed;
-use follow::SWEEP;
 use layer::Layer;
 use tables::{Reading, Writing};
 use writer::{Failed, Pending, Verb, Work, Writer, transact};
@@ -205,7 +208,7 @@ impl Backend for Embedded {
 
     async fn sweep(&self) -> Result<()> {
         let (now, end) = (self.clock.now(), self.chore(|writer| Ok(writer.journal.next())).await?);
-        while !self.chore(move |writer| writer.have_followed(end)).await? {}
+        while !self.chore(move |writer| writer.have_copied(end)).await? {}
         while self.chore(move |writer| writer.sweep(now)).await? == SWEEP {}
         Ok(())
     }

@@ -6,11 +6,10 @@ use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, Ta
 use anyhow::{Context, Result};
 
 use super::guard::{self, ROWS};
+use super::stored::{Stored, decode, encode};
 use crate::clock::Timestamp;
 use crate::store::rows::{Look, Reminded, Row, Rows};
 
-/// A row: uses, deadline, groups, value.
-pub(super) type Stored = (u64, Option<i64>, Vec<&'static str>, &'static [u8]);
 /// A list and a key in it.
 type Listed = (&'static str, &'static str);
 /// Seconds since 1970, a number that keeps those of one second in the order in which they came (0 for one that is
@@ -173,14 +172,4 @@ fn keys(lists: &impl ReadableTable<Listed, ()>, group: &str) -> Result<Vec<Strin
         keys.push(key.to_owned());
     }
     Ok(keys)
-}
-
-pub(super) fn encode(row: &Row) -> (u64, Option<i64>, Vec<&str>, &[u8]) {
-    let groups = row.groups.iter().map(String::as_str).collect();
-    (row.uses, row.deadline.map(|at| at.0), groups, &row.value)
-}
-
-pub(super) fn decode((uses, deadline, groups, value): (u64, Option<i64>, Vec<&str>, &[u8])) -> Row {
-    let groups = groups.into_iter().map(str::to_owned).collect();
-    Row { value: value.to_vec(), uses, deadline: deadline.map(Timestamp), groups }
 }

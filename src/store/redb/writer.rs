@@ -1,9 +1,8 @@
 //! The one thread that writes.
 //!
-//! A commit costs one sync of the disk and a good deal of work besides, so all changes that wait are committed together:
-//! a busy server pays once where it would otherwise pay a hundred times. And because rows lie in the order of their
-//! digests, each change is in a page of its own, which is written whole; so a commit only appends to a journal, and the
-//! tables follow when some thousand rows have come together (`follow.rs`).
+//! A commit costs a sync of the disk and much other work, so all changes that wait are committed together. Rows lie in
+//! the order of their digests: each change of a table is in a page of its own, which is written whole. So a commit only
+//! appends to a journal, and a checkpoint copies it to the tables when some thousand rows have come together.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -13,9 +12,8 @@ use ::redb::{Database, WriteTransaction};
 use anyhow::Result;
 
 use super::committed::Committed;
-use super::follow::Follow;
 use super::guard;
-use super::journal::Journal;
+use super::journal::{Checkpoint, Journal};
 use super::layer::Layer;
 use super::tables::Reading;
 
@@ -23,8 +21,8 @@ use super::tables::Reading;
 const BATCH: usize = 1024;
 /// How long a writer that had several changes to commit waits for those who come next.
 const GATHER: Duration = Duration::from_millis(2);
-/// How much the journal may hold before the tables follow: about a bound for the memory that its rows take, and for the
-/// time that a start after a crash needs.
+/// How much the journal may hold before a checkpoint begins: about a bound for the memory of its rows, and for the time
+/// that a start after a crash takes.
 const JOURNAL_BYTES: usize = 4 << 20;
 
 /// What the writer is asked for.
@@ -59,9 +57,9 @@ pub(super) struct Writer {
     pub(super) database: Database,
     pub(super) committed: Arc<Committed>,
     pub(super) journal: Journal,
-    /// What the tables are about to follow, if they are.
-    pub(super) following: Option<Follow>,
-    /// Twice as many rows as have changed while the tables followed, less those that they have followed.
+    /// The checkpoint that is under way.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// 2 × rows changed during checkpoints − rows copied. Slices grow with it: copying stays ahead of what arrives.
     pub(super) owed: usize,
     pub(super) is_guarded: bool,
     /// Why the last write is the last one.
@@ -71,7 +69,7 @@ pub(super) struct Writer {
 impl Writer {
     /// `committed` has all that is in `journal`.
     pub(super) fn new(database: Database, committed: Arc<Committed>, journal: Journal) -> Self {
-        Self { database, committed, journal, following: None, owed: 0, is_guarded: false, failed: None }
+        Self { database, committed, journal, checkpoint: None, owed: 0, is_guarded: false, failed: None }
     }
 
     /// Works until nobody can send any more.
@@ -92,8 +90,8 @@ impl Writer {
             busy = verbs.len() > 1;
             self.change(verbs);
             chores.into_iter().for_each(|chore| chore(&mut self));
-            if self.failed.is_none() && (self.following.is_some() || self.journal.bytes() >= JOURNAL_BYTES) {
-                self.follow().unwrap_or_else(report);
+            if self.failed.is_none() && (self.checkpoint.is_some() || self.journal.bytes() >= JOURNAL_BYTES) {
+                self.copy_slice().unwrap_or_else(report);
             }
         }
         self.close().unwrap_or_else(report);
@@ -101,7 +99,7 @@ impl Writer {
 
     /// Waits for work, unless there is some left to be done in its absence.
     fn wait(&self, queue: &mpsc::Receiver<Work>) -> Result<Option<Work>, mpsc::TryRecvError> {
-        if self.following.is_none() {
+        if self.checkpoint.is_none() {
             return queue.recv().map(Some).map_err(|_| mpsc::TryRecvError::Disconnected);
         }
         match queue.try_recv() {
@@ -139,7 +137,7 @@ impl Writer {
         // Without a change there is a commit all the same, which is how one asks whether the disk still takes writes.
         self.write(|journal, transaction| journal.append(transaction, &changes))?;
         self.journal.count(&changes);
-        if self.following.is_some() {
+        if self.checkpoint.is_some() {
             self.owed += 2 * changes.len();
         }
         // Before anybody hears of it: they read what they wrote.

@@ -10,8 +10,10 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 
+use super::backend::Backend;
+use super::change::{Change, Entry};
+use super::foreign::Foreign;
 use super::settings::RedisSettings;
-use super::{Backend, Change, Entry, Foreign};
 
 mod dial;
 mod fate;

@@ -1,0 +1,55 @@
+//! The contract that every backend keeps: a handful of verbs over bytes under keys.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use async_trait::async_trait;
+
+use super::change::Change;
+use super::foreign::Foreign;
+
+/// The port: bytes under keys. Every verb is atomic, and acknowledged only when it is as durable as the backend gets.
+///
+/// Every error carries [`crate::protocol::error::Unavailable`] as context when the backend could not be reached, or
+/// cannot write. A change that ends in such an error may have happened all the same.
+///
+/// A record whose time is over is gone for every verb; for at least as long as it was to be kept, it is there. Groups
+/// are a property of the records in them: a group has no life of its own. All keys and groups of one call begin with
+/// the same hash tag.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Makes all `changes` in one step, none of which names a key of another. `false`: one of them depends on something
+    /// that is not so, and nothing has happened.
+    async fn commit(&self, changes: Arc<[Change]>) -> Result<bool>;
+    /// What is under `key`.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
+    /// Marks one more use of `key`: how often it has been used by now (1 for the first), and what is under it.
+    async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
+    /// All values in `group` that are still there, in no order.
+    async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
+    /// How many members of `group` are still there, at most those whose time is over by a moment.
+    async fn count(&self, group: &str) -> Result<usize>;
+    /// Removes every member of `group`, in one step, and the group.
+    async fn remove_group(&self, group: &str) -> Result<()>;
+    /// Removes one key; answers whether it was there. Of many who remove it at the same time, one is told so.
+    async fn remove(&self, key: &str) -> Result<bool>;
+    /// Whether the backend answers.
+    async fn ping(&self) -> Result<()>;
+    /// What another program may keep beside our rows; `None` for a backend that is not shared.
+    fn foreign(&self) -> Option<&dyn Foreign> {
+        None
+    }
+    /// Whether keys that begin alike lie side by side, so that changing them together costs less.
+    fn keeps_neighbours_together(&self) -> bool {
+        false
+    }
+    /// Drops what has expired; a backend that does so by itself does nothing.
+    async fn sweep(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Leaves everything as it rests best, before the process ends. Without it nothing is lost, but the next start has
+    /// more to do, and an earlier version may not understand what it finds.
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
