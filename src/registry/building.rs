@@ -6,43 +6,44 @@ use std::sync::Arc;
 
 use super::document::{Document, Kind};
 use super::parsed::{Entity, Parsed};
+use super::problem::{Problem, Severity};
+use super::served::{Id, Served};
 use super::snapshot::Snapshot;
-use super::{Problem, Severity};
 
-/// Which tenant or client, from one reading to the next.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Id {
-    kind: Kind,
-    name: String,
-    /// Names of clients are only unique within a source, those of tenants everywhere.
-    source: Option<String>,
-    /// The how manieth of that name it is.
-    nth: usize,
-}
-
-#[derive(Clone)]
-pub(super) struct Served {
-    pub(super) source: String,
-    line: usize,
-    pub(super) entity: Entity,
-}
-
-impl Id {
-    /// The first of its name.
-    pub(super) fn first(kind: Kind, name: String, source: &str) -> Self {
-        let source = (kind == Kind::Client).then(|| source.to_owned());
-        Self { kind, name, source, nth: 0 }
+impl Snapshot {
+    /// Reads `documents`, which are in the order of their precedence: of two that contradict each other the first
+    /// wins. What is broken keeps the version that `previous` served; what is gone, goes.
+    ///
+    /// `check_script` says whether a login script is well-formed, and if not, why. Gives the snapshot and everything an
+    /// operator should know, in the order of the documents.
+    pub fn build(
+        documents: &[Document],
+        previous: Option<&Snapshot>,
+        check_script: &dyn Fn(&str) -> Result<(), String>,
+    ) -> (Self, Vec<Problem>) {
+        if let Some(changed) = previous.and_then(|previous| previous.changed(documents, check_script)) {
+            let problems = changed.problems.to_vec();
+            return (changed, problems);
+        }
+        let nothing = Self::default();
+        let mut building = Building::read(documents, previous.unwrap_or(&nothing), check_script);
+        building.place(Kind::Tenant);
+        building.place(Kind::Client);
+        let mut snapshot = building.finish();
+        snapshot.add_login_pages();
+        let problems = snapshot.problems.to_vec();
+        (snapshot, problems)
     }
 }
 
 /// One document of the reading, and what it is called where that could be read.
-struct Entry<'a> {
+struct NamedDocument<'a> {
     document: &'a Document,
     parsed: Arc<Parsed>,
     id: Option<Id>,
 }
 
-impl Entry<'_> {
+impl NamedDocument<'_> {
     fn problem(&self, severity: Severity, message: String) -> Problem {
         // A name that is refused may hold anything, line breaks included.
         let entity = self.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
@@ -56,8 +57,8 @@ impl Entry<'_> {
 }
 
 /// A snapshot in the making.
-pub(super) struct Building<'a> {
-    documents: Vec<Entry<'a>>,
+struct Building<'a> {
+    documents: Vec<NamedDocument<'a>>,
     previous: &'a Snapshot,
     /// What the documents name: a last good version that is named here belongs to that document alone.
     named: HashSet<Id>,
@@ -67,7 +68,7 @@ pub(super) struct Building<'a> {
 }
 
 impl<'a> Building<'a> {
-    pub(super) fn read(
+    fn read(
         documents: &'a [Document],
         previous: &'a Snapshot,
         check_script: &dyn Fn(&str) -> Result<(), String>,
@@ -88,7 +89,7 @@ impl<'a> Building<'a> {
                 building.snapshot.parsed.insert(digest, parsed.clone());
             }
             let id = building.name(document, &parsed);
-            let entry = Entry { document, parsed, id };
+            let entry = NamedDocument { document, parsed, id };
             for (severity, message) in &entry.parsed.findings.0 {
                 building.report(position, &entry, *severity, message.clone());
             }
@@ -106,7 +107,7 @@ impl<'a> Building<'a> {
         Some(id)
     }
 
-    fn report(&mut self, position: usize, entry: &Entry<'_>, severity: Severity, message: String) {
+    fn report(&mut self, position: usize, entry: &NamedDocument<'_>, severity: Severity, message: String) {
         self.problems.push((position, entry.problem(severity, message)));
     }
 
@@ -121,7 +122,7 @@ impl<'a> Building<'a> {
     }
 
     /// Adds what the documents declare of one kind, in their order.
-    pub(super) fn place(&mut self, kind: Kind) {
+    fn place(&mut self, kind: Kind) {
         let documents = std::mem::take(&mut self.documents);
         for (position, entry) in documents.iter().enumerate() {
             // A document whose name cannot be read may have declared either.
@@ -160,7 +161,7 @@ impl<'a> Building<'a> {
 
     /// Puts back what was served before the document at `position` broke: what has its name; where the name cannot be
     /// read or is new, what its source had declared and no document names any more.
-    fn keep_last_good(&mut self, position: usize, entry: &Entry<'_>, kind: Kind) {
+    fn keep_last_good(&mut self, position: usize, entry: &NamedDocument<'_>, kind: Kind) {
         let previous = self.previous;
         let by_name = entry.id.as_ref().and_then(|id| previous.served.get_key_value(id));
         let mut kept: Vec<(&Id, &Served)> = by_name.into_iter().collect();
@@ -192,7 +193,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Snapshot {
+    fn finish(mut self) -> Snapshot {
         self.problems.sort_by_key(|(position, _)| *position);
         self.snapshot.problems = self.problems.into_iter().map(|(_, problem)| problem).collect();
         self.snapshot.documents = self.documents.into_iter().map(|entry| entry.document.clone()).collect();

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::Severity;
+use super::problem::Severity;
 use super::secrets::Secrets;
 
 /// What a document declares.
@@ -28,11 +28,11 @@ impl Kind {
 
 /// One document and where it stands. Its namespace, if it has one, is in its own `metadata`. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Document(Arc<Text>);
+pub struct Document(Arc<Contents>);
 
 /// What a [`Document`] consists of.
 #[derive(Clone, Debug)]
-pub struct Text {
+pub struct Contents {
     /// The file or resource. A source that cannot be read is one document without text.
     pub source: String,
     /// The line on which it begins, from 1; 0 for what has no lines.
@@ -48,9 +48,9 @@ pub struct Text {
 }
 
 impl Deref for Document {
-    type Target = Text;
+    type Target = Contents;
 
-    fn deref(&self) -> &Text {
+    fn deref(&self) -> &Contents {
         &self.0
     }
 }
@@ -64,7 +64,7 @@ impl Document {
         text: Result<Arc<str>, String>,
         secrets: Secrets,
     ) -> Self {
-        Self(Arc::new(Text { source: source.into(), line, kind, text, secrets, digest: OnceLock::new() }))
+        Self(Arc::new(Contents { source: source.into(), line, kind, text, secrets, digest: OnceLock::new() }))
     }
 
     /// The documents of a file, each parsed apart so that a broken one does not hide the others.
@@ -105,7 +105,7 @@ impl Document {
 
     /// The same, as if it stood somewhere else.
     pub(super) fn standing_at(&self, source: &str, line: usize) -> Self {
-        Self(Arc::new(Text { source: source.into(), line, ..Text::clone(self) }))
+        Self(Arc::new(Contents { source: source.into(), line, ..Contents::clone(self) }))
     }
 
     /// Where it stands, for people.

@@ -12,8 +12,8 @@ use super::client_spec::{self, ClientSpec};
 use super::document::{Document, Findings, Kind, Title};
 use super::known_keys::unknown_among;
 use super::tenant::Tenant;
-use super::tenant_spec::{self, TenantSpec, text};
-use super::written::Text;
+use super::tenant_spec::{self, TenantSpec};
+use super::written::{Text, text};
 
 #[derive(Clone)]
 pub(super) enum Entity {
@@ -84,12 +84,11 @@ impl Parsed {
         let text = document.text.clone()?;
         let at_line = |error: yaml_serde::Error| located(error, document.line);
         let mut value: Yaml = yaml_serde::from_str(&text).map_err(at_line)?;
-        let text = match text.contains("<<:") {
-            false => text,
-            true => {
-                value.apply_merge().map_err(at_line)?;
-                yaml_serde::to_string(&value).map_err(at_line)?.into()
-            }
+        let text = if text.contains("<<:") {
+            value.apply_merge().map_err(at_line)?;
+            yaml_serde::to_string(&value).map_err(at_line)?.into()
+        } else {
+            text
         };
         if !self.read_kind(&value)? {
             return Ok(());

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::building::{Building, Id, Served};
 use super::client::Client;
-use super::document::{Document, Kind};
+use super::document::Document;
 use super::host_table::HostTable;
 use super::parsed::Parsed;
+use super::problem::Problem;
+use super::served::{Id, Served};
 use super::shared_map::SharedMap;
+use super::spelling;
 use super::tenant::{Tenant, bare_host};
-use super::{Problem, spelling};
 
 /// Tenants and clients that do not contradict each other. Never changed; replaced as a whole.
 #[derive(Clone, Default)]
@@ -36,30 +37,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads `documents`, which are in the order of their precedence: of two that contradict each other the first
-    /// wins. What is broken keeps the version that `previous` served; what is gone, goes.
-    ///
-    /// `check_script` says whether a login script is well-formed, and if not, why. Gives the snapshot and everything an
-    /// operator should know, in the order of the documents.
-    pub fn build(
-        documents: &[Document],
-        previous: Option<&Snapshot>,
-        check_script: &dyn Fn(&str) -> Result<(), String>,
-    ) -> (Self, Vec<Problem>) {
-        if let Some(changed) = previous.and_then(|previous| previous.changed(documents, check_script)) {
-            let problems = changed.problems.to_vec();
-            return (changed, problems);
-        }
-        let nothing = Self::default();
-        let mut building = Building::read(documents, previous.unwrap_or(&nothing), check_script);
-        building.place(Kind::Tenant);
-        building.place(Kind::Client);
-        let mut snapshot = building.finish();
-        snapshot.add_login_pages();
-        let problems = snapshot.problems.to_vec();
-        (snapshot, problems)
-    }
-
     /// Whether these are the documents that it was read from.
     pub(super) fn is_of(&self, documents: &[Document]) -> bool {
         let same = |(one, other): (&Document, &Document)| one.is_same(other);

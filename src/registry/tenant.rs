@@ -70,12 +70,10 @@ impl HostPattern {
             .map_err(|error| format!("host {text:?} is not a host: {error}"))?
             .to_string();
         let labels = parsed.split('.').zip(written.split('.'));
-        match written.contains('*') {
-            true => {
-                Ok(Self(labels.map(|(label, own)| if own == "*" { "*" } else { label }).collect::<Vec<_>>().join(".")))
-            }
-            false => Ok(Self(parsed)),
+        if !written.contains('*') {
+            return Ok(Self(parsed));
         }
+        Ok(Self(labels.map(|(label, own)| if own == "*" { "*" } else { label }).collect::<Vec<_>>().join(".")))
     }
 
     /// Whether it stands for more than one host.

@@ -1,160 +1,109 @@
-//! The values of a tenant, each checked for itself.
+//! From a tenant as operators write it to a [`Tenant`].
 
-use std::collections::BTreeMap;
+use super::document::{Findings, Title};
+use super::secrets::Secrets;
+use super::tenant::{AMAZON, Informations, Interceptor, SigningOverrides, Templates, Tenant, bare_host};
+use super::tenant_spec::{InterceptorSpec, TemplatesSpec, TenantSpec};
+use super::tenant_values::{
+    check_bucket, checked_hosts, checked_issuer, checked_look, checked_store, checked_users, is_tenant_name,
+};
+use super::written::{Flag, List, Text, text};
+use crate::protocol::duration::Span;
 
-use url::Url;
-
-use super::client::check_argon2id;
-use super::document::Findings;
-use super::tenant::{HostPattern, LookSettings, Templates, User};
-use super::tenant_spec::{LookSpec, UserSpec, text};
-use super::written::{List, Text};
-use crate::protocol::subject::is_subject;
-
-/// A tenant's name becomes part of keys in the store and of metric labels.
-pub(super) fn is_tenant_name(name: &str) -> bool {
-    (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b))
-}
-
-pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> Vec<HostPattern> {
-    if written.is_empty() {
-        findings.error("hosts is missing; write the hosts that lead to this tenant, like [login.example.com]");
-    }
-    let mut hosts: Vec<HostPattern> = Vec::new();
-    for host in written {
-        // `host:port`, but not an IPv6 address
-        let port = host.rsplit_once(':').filter(|(front, port)| {
-            port.bytes().all(|b| b.is_ascii_digit()) && (!front.contains(':') || front.ends_with(']'))
-        });
-        if let Some((bare, _)) = port {
-            findings.warn(format!("hosts: {host:?} is matched without its port; write {bare:?}"));
-        }
-        match HostPattern::parse(port.map_or(&host, |(bare, _)| bare)) {
-            Ok(pattern) if hosts.contains(&pattern) => {}
-            Ok(pattern) => hosts.push(pattern),
-            Err(error) => findings.error(error),
-        }
-    }
-    hosts
-}
-
-pub(super) fn checked_issuer(issuer: &str, findings: &mut Findings) -> Option<Url> {
-    // OIDC Discovery §3: scheme and host, perhaps a port and a path, no query and no fragment.
-    let plain = |url: &Url| {
-        matches!(url.scheme(), "https" | "http")
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    };
-    let url = Url::parse(issuer).ok().filter(plain);
-    if url.is_none() {
-        findings.error(format!(
-            "issuer {issuer:?} must be a URL without query and fragment, like https://login.example.com"
-        ));
-    }
-    url
-}
-
-pub(super) fn checked_look(written: LookSpec, findings: &mut Findings) -> LookSettings {
-    let logo_url = text(written.logo_url).and_then(|logo| {
-        let url = Url::parse(&logo).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-        if url.is_none() {
-            findings
-                .error(format!("look.logo_url {logo:?} must be a URL with https, like https://example.com/logo.svg"));
-        }
-        url
-    });
-    let accent = text(written.accent).filter(|accent| {
-        let digits = accent.strip_prefix('#').unwrap_or_default();
-        let is_colour = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        if !is_colour {
-            findings.error(format!("look.accent {accent:?} must be a colour in quotes, like \"#0a7f5a\""));
-        }
-        is_colour
-    });
-    LookSettings { title: text(written.title), logo_url, accent }
-}
-
-/// The origin of an S3-compatible store: a host, perhaps with a port, perhaps with a scheme.
-pub(super) fn checked_store(host: &str, findings: &mut Findings) -> Option<String> {
-    let written = if host.contains("://") { host.to_owned() } else { format!("https://{host}") };
-    let alone = |url: &Url| {
-        matches!(url.scheme(), "https" | "http")
-            && url.has_host()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    };
-    let Some(url) = Url::parse(&written).ok().filter(alone) else {
-        // Not quoted: a key may have slipped into it.
-        findings.error(
-            "templates: host must be the store's host, perhaps with scheme and port, like s3.example.com or \
-             https://minio.example.com:9000; bucket and path are keys of their own",
-        );
-        return None;
-    };
-    if url.scheme() == "http" {
-        findings.warn(
-            "templates: host is plain http, so whoever stands between can change the page that asks for passwords; \
-             use https",
-        );
-    }
-    Some(url.origin().ascii_serialization())
-}
-
-pub(super) fn check_bucket(templates: &Templates, findings: &mut Findings) {
-    let Templates { bucket, path, region, .. } = templates;
-    let plain = |text: &str, others: &[u8]| text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b));
-    if !(3..=63).contains(&bucket.len()) || !plain(bucket, b"-._") {
-        findings.error(format!(
-            "templates: bucket {bucket:?} must be 3 to 63 letters, digits, dots and hyphens; a folder belongs to path"
-        ));
-    }
-    if path.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
-        findings.error(format!("templates: path {path:?} must be names with single slashes between them"));
-    }
-    if !plain(region, b"-") {
-        findings.error(format!("templates: region {region:?} must be a name like eu-central-1"));
-    }
-    match (&templates.access_key_id, &templates.secret_access_key) {
-        (Some(_), None) => findings.error("templates: secret_access_key is missing beside access_key_id"),
-        (None, Some(_)) => findings.error("templates: access_key_id is missing beside secret_access_key"),
-        _ => {}
-    }
-}
-
-pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) -> BTreeMap<String, User> {
-    let mut users = BTreeMap::new();
-    for user in written.0 {
-        let Text(username) = user.username;
-        let Text(password_hash) = user.password_hash;
-        if username.is_empty() {
-            findings.error("users: a username is empty");
-        }
-        if users.contains_key(&username) {
-            findings.error(format!("users: {username:?} is declared twice; give each user a name of their own"));
-        }
-        if let Err(error) = check_argon2id(&password_hash) {
-            findings.error(format!("users: password_hash of {username:?} {error}"));
-        }
-        let subject = text(user.subject);
-        if !is_subject(subject.as_deref().unwrap_or(&username)) {
+impl TenantSpec {
+    /// Checks everything that can be checked without other tenants; what is wrong goes to `findings`.
+    pub(super) fn check(
+        self,
+        title: Title,
+        secrets: &Secrets,
+        check_script: &dyn Fn(&str) -> Result<(), String>,
+        findings: &mut Findings,
+    ) -> Tenant {
+        if !is_tenant_name(&title.full) {
             findings.error(format!(
-                "users: the subject of {username:?} must be 1 to 255 printable ASCII characters; write a subject for it"
+                "name {:?} must be 1 to 128 letters, digits, dots, underscores, slashes and hyphens",
+                title.full
             ));
         }
-        let user = User {
-            username: username.clone(),
-            password_hash,
-            subject,
-            role: text(user.role).unwrap_or_else(|| "default".into()),
-            profile: user.profile.unwrap_or_default(),
-            scopes: user.scopes.texts(),
-        };
-        users.insert(username, user);
+        let script = Some(self.providers.texts().join("\n")).filter(|script| !script.is_empty());
+        if let Some(Err(error)) = script.as_deref().map(check_script) {
+            findings.error(format!("providers: {error}"));
+        }
+        let users = checked_users(self.users, findings);
+        let has_login = script.as_deref().is_some_and(|script| script.contains("UserLoginProvider"));
+        match (has_login, users.is_empty()) {
+            (true, false) => findings.warn("users are not asked, because providers has a UserLoginProvider"),
+            (false, true) => {
+                findings.warn("nobody can sign in: give it providers with a UserLoginProvider, or users");
+            }
+            _ => {}
+        }
+        let interceptor = self.interceptor.unwrap_or_default().read();
+        let informations = self.informations.unwrap_or_default();
+        let signing = self.signing.unwrap_or_default();
+        Tenant {
+            name: title.full.into(),
+            namespace: title.namespace,
+            hosts: checked_hosts(self.hosts.texts(), findings),
+            issuer: self.issuer.and_then(|Text(issuer)| checked_issuer(&issuer, findings)),
+            script: script.map(Into::into),
+            fetch_hosts: self.fetch_hosts.map(List::texts),
+            users,
+            interceptor,
+            informations: Informations {
+                imprint_url: text(informations.imprint_url),
+                privacy_url: text(informations.privacy_url),
+                register_url: text(informations.register_url),
+            },
+            look: checked_look(self.look.unwrap_or_default(), findings),
+            templates: self.templates.and_then(|templates| templates.check(secrets, findings)),
+            silent_login: self.silent_login.is_none_or(|Flag(silent)| silent),
+            algorithm: text(self.jwt_algorithm)
+                .and_then(|name| name.parse().map_err(|error| findings.error(format!("jwt_algorithm: {error}"))).ok()),
+            signing: SigningOverrides {
+                rotate_every: signing.rotate_every.map(|Span(span)| span),
+                announce: signing.announce.map(|Span(span)| span),
+                grace: signing.grace.map(|Span(span)| span),
+            },
+            allowed_client_namespaces: self.allowed_client_namespaces.texts(),
+        }
     }
-    users
+}
+
+impl InterceptorSpec {
+    /// The cookie is for the login page's domain and what is below it, unless another one is written.
+    fn read(self) -> Interceptor {
+        let enabled = self.enabled.is_none_or(|Flag(enabled)| enabled);
+        let domain = text(self.domain);
+        let cookie = text(self.cookie).or_else(|| domain.as_deref().filter(|_| enabled).map(bare_host));
+        Interceptor { enabled, domain, cookie }
+    }
+}
+
+impl TemplatesSpec {
+    fn check(self, secrets: &Secrets, findings: &mut Findings) -> Option<Templates> {
+        let Some(bucket) = text(self.bucket) else {
+            findings.error("templates: bucket is missing; write the name of the bucket that holds the pages");
+            return None;
+        };
+        let (mut id, mut key) = (text(self.access_key_id), text(self.secret_access_key));
+        if let Some(named) = self.secret_ref {
+            if id.is_some() || key.is_some() {
+                findings.error("templates: secretRef and an access key are both given; keep one of them");
+            }
+            let mut value = |key| secrets.value(&named, key).map_err(|error| findings.error(error)).ok();
+            (id, key) = (value("access_key_id"), value("secret_access_key"));
+        }
+        let host = text(self.host);
+        let templates = Templates {
+            host: host.map_or_else(|| Some(AMAZON.to_owned()), |host| checked_store(&host, findings))?,
+            bucket,
+            path: text(self.path).unwrap_or_default().trim_matches('/').to_owned(),
+            region: text(self.region).unwrap_or_else(|| "us-east-1".into()),
+            access_key_id: id,
+            secret_access_key: key,
+        };
+        check_bucket(&templates, findings);
+        Some(templates)
+    }
 }

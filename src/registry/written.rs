@@ -16,6 +16,11 @@ use crate::protocol::duration;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
+/// The text, unless it is empty.
+pub(super) fn text(written: Option<Text>) -> Option<String> {
+    written.map(|Text(text)| text).filter(|text| !text.is_empty())
+}
+
 struct TextVisitor;
 
 impl Visitor<'_> for TextVisitor {

@@ -9,9 +9,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::object::{kind_name, plural};
+use super::object::{GROUP, VERSION, kind_name, plural};
 use super::status::Status;
-use super::{GROUP, VERSION};
 use crate::registry::client_spec::ClientSpec;
 use crate::registry::document::Kind;
 use crate::registry::tenant_spec::TenantSpec;

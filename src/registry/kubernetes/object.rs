@@ -10,9 +10,12 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::{GROUP, VERSION};
 use crate::registry::document::Kind;
 
+/// The group of both resources.
+pub(super) const GROUP: &str = "uitsmijter.io";
+/// Their version.
+pub(super) const VERSION: &str = "v1";
 /// How deep a resource may be nested. A JSON reader gives up at 128 levels, and with one resource on all that are listed
 /// along with it.
 const DEEPEST: usize = 64;

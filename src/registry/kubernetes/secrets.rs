@@ -9,8 +9,10 @@ use kube::{Api, Client, Error};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::seen::SecretName;
 use crate::registry::secrets::Secret;
+
+/// A Secret by namespace and name.
+pub(super) type SecretName = (String, String);
 
 /// How many are asked for at once.
 const AT_ONCE: usize = 8;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use kube::{Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
+use super::news::News;
 use super::object::{Object, kind_name};
-use super::watch::News;
+use super::secrets::SecretName;
 use crate::registry::document::{Document, Kind};
 use crate::registry::secrets::{Secret, Secrets, is_secret_name};
 
@@ -57,9 +58,6 @@ type Age = (String, String, Key);
 fn age(key: &Key, created: &str) -> Age {
     (created.to_owned(), key.namespace.clone(), key.clone())
 }
-
-/// A Secret by namespace and name.
-pub(super) type SecretName = (String, String);
 
 /// Everything that was told.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::Cluster;
+use super::cluster::Cluster;
 use super::refusals::Refusals;
 use super::round::{End, Round, lock};
 use super::seen::{Entry, Key};

@@ -13,8 +13,8 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::object::{Object, plural};
-use super::{GROUP, VERSION};
+use super::news::News;
+use super::object::{GROUP, Object, VERSION, plural};
 use crate::registry::document::Kind;
 
 /// Objects per page of a list.
@@ -55,18 +55,6 @@ impl Iterator for Patience {
 
 impl Backoff for Patience {
     fn reset(&mut self) {}
-}
-
-/// What the API server told.
-pub(super) enum News {
-    /// Everything there is of a kind.
-    Listed(Kind, Vec<Object>),
-    /// One is new, or different.
-    Changed(Kind, Object),
-    /// One is gone.
-    Gone(Kind, Object),
-    /// It could not be asked, and why.
-    Away(Kind, String),
 }
 
 /// Tells what happens to all resources of a kind until nobody listens any more. Lists and watches that fail are counted.

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::building::Id;
 use super::client::Client;
 use super::document::Document;
 use super::parsed::{Entity, Parsed};
+use super::served::Id;
 use super::snapshot::Snapshot;
 use super::tenant::Tenant;
 
