@@ -12,6 +12,8 @@ use crate::clock::Timestamp;
 pub trait Record: Serialize + DeserializeOwned + Send + Sync {
     /// The first part of its key, for instance `code`.
     const KIND: &'static str;
+    /// What [`Record::KIND`] was in an earlier version, for [`Store::get_earlier`](super::Store::get_earlier).
+    const EARLIER_KIND: Option<&'static str> = None;
     /// The kind of the record beside which it lies, where a backend keeps neighbours together: its own id then begins with
     /// the id of that record and a dot. An id without a dot has no neighbour.
     const BESIDE: Option<&'static str> = None;

@@ -39,6 +39,13 @@ impl Store {
         Ok(self.load(id).await?.map(|loaded| loaded.record))
     }
 
+    /// What an earlier version stored under `id`, as a record of [`Record::EARLIER_KIND`].
+    pub async fn get_earlier<R: Record>(&self, id: &str) -> Result<Option<R>> {
+        let Some(kind) = R::EARLIER_KIND else { return Ok(None) };
+        let key = self.prefixed(&format!("{kind}:{}", digest(id)));
+        self.backend.get(&key).await?.map_or(Ok(None), |raw| self.open(&raw))
+    }
+
     /// Like [`Store::get`], with what [`Store::replace`] needs to know that nobody was faster.
     pub async fn load<R: Record>(&self, id: &str) -> Result<Option<Loaded<R>>> {
         let Some(raw) = self.backend.get(&self.key::<R>(id)).await? else { return Ok(None) };

@@ -4,6 +4,7 @@ mod crashes;
 mod embedded;
 pub(crate) mod fixture;
 mod histories;
+mod kinds;
 mod promises;
 mod redis;
 mod redis_topologies;
