@@ -11,6 +11,8 @@ use crate::store::{Record, Replacement, Store, group};
 
 /// How long after the time of its next try a delivery is left to whoever has it; then that replica has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many deliveries are read at once.
+const AT_ONCE: usize = 500;
 /// A delivery that nobody finished is given up.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
@@ -62,18 +64,31 @@ impl Delivery {
     pub async fn take_over(store: &Store, now: Timestamp) -> Result<Vec<Self>> {
         let store = everybodys(store);
         let mut taken = Vec::new();
-        for delivery in Self::pending(&store).await? {
-            let mut own = None;
-            let take = |found: Option<&Self>| {
-                own = found.filter(|found| found.next_at + PATIENCE <= now).cloned();
-                let record = Self { next_at: now, ..own.clone()? };
-                Some(Replacement { record, groups: vec![deliveries()], expires_at: Some(now + LIFETIME) })
-            };
-            if store.update(&delivery.id(), take).await? {
-                taken.extend(own.map(|own| Self { next_at: now, ..own }));
+        let mut after = None;
+        loop {
+            // There may be thousands, and other requests want their turn at Redis.
+            let page = store.page::<Self>(&deliveries(), after.as_deref(), AT_ONCE).await?;
+            for delivery in page.members {
+                taken.extend(delivery.take(&store, now).await?);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(taken);
             }
         }
-        Ok(taken)
+    }
+
+    /// Takes this one over, unless somebody tries it.
+    async fn take(self, store: &Store, now: Timestamp) -> Result<Option<Self>> {
+        let mut own = None;
+        let take = |found: Option<&Self>| {
+            let left = found.filter(|found| found.next_at + PATIENCE <= now);
+            own = left.map(|left| Self { next_at: now, ..left.clone() });
+            let (groups, expires_at) = (vec![deliveries()], Some(now + LIFETIME));
+            own.clone().map(|record| Replacement { record, groups, expires_at })
+        };
+        store.update(&self.id(), take).await?;
+        Ok(own)
     }
 
     /// None of the three has a line break.

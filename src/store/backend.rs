@@ -8,6 +8,23 @@ use async_trait::async_trait;
 use super::change::Change;
 use super::foreign::Foreign;
 
+/// Some members of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Perhaps fewer than asked for, also where another page follows.
+    pub members: Vec<T>,
+    /// After what the next page begins; `None`: this is the last one.
+    pub next: Option<String>,
+}
+
+impl Page<String> {
+    /// The keys of a page of `limit` in their order: as many as that, and there may be more.
+    pub(super) fn of_keys(members: Vec<String>, limit: usize) -> Self {
+        let next = members.last().filter(|_| members.len() == limit).cloned();
+        Self { members, next }
+    }
+}
+
 /// The port: bytes under keys. Every verb is atomic, and acknowledged only when it is as durable as the backend gets.
 ///
 /// Every error carries [`crate::protocol::error::Unavailable`] as context when the backend could not be reached, or
@@ -27,6 +44,10 @@ pub trait Backend: Send + Sync {
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
     /// All values in `group` that are still there, in no order.
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
+    /// At most `limit` values in `group` that are still there, those after `after`, which an earlier page has named. The
+    /// order is the backend's own. A member that is there from the first page to the last one, and is kept as long as
+    /// before, is shown once.
+    async fn page(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<Vec<u8>>>;
     /// How many members of `group` are still there, at most those whose time is over by a moment.
     async fn count(&self, group: &str) -> Result<usize>;
     /// Removes every member of `group`, in one step, and the group.

@@ -1,6 +1,7 @@
 //! Rows in memory, and who is in which group.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::rows::Row;
 
@@ -8,7 +9,7 @@ use super::rows::Row;
 #[derive(Default)]
 pub(super) struct Grouped {
     rows: HashMap<String, Row>,
-    groups: HashMap<String, HashSet<String>>,
+    groups: HashMap<String, BTreeSet<String>>,
 }
 
 impl Grouped {
@@ -17,9 +18,10 @@ impl Grouped {
         self.rows.get(key)
     }
 
-    /// The keys in `group`, in no order.
-    pub(super) fn members(&self, group: &str) -> impl Iterator<Item = &String> {
-        self.groups.get(group).into_iter().flatten()
+    /// The keys in `group` after `after`, in their order.
+    pub(super) fn members(&self, group: &str, after: &str) -> impl Iterator<Item = &String> {
+        let after = (Bound::Excluded(after), Bound::Unbounded);
+        self.groups.get(group).into_iter().flat_map(move |keys| keys.range::<str, _>(after))
     }
 
     /// Puts `row` under `key`, in the place of what is there.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::backend::Backend;
+use super::backend::{Backend, Page};
 use super::change::Change;
 use super::grouped::Grouped;
 use super::rows::{self, Look, Reminded, Row, Rows};
@@ -55,6 +55,10 @@ impl Backend for Memory {
         rows::members(&*self.tables(), group, self.clock.now())
     }
 
+    async fn page(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<Vec<u8>>> {
+        rows::page(&*self.tables(), group, after, limit, self.clock.now())
+    }
+
     async fn count(&self, group: &str) -> Result<usize> {
         rows::count(&*self.tables(), group, self.clock.now())
     }
@@ -81,8 +85,8 @@ impl Look for Tables {
         Ok(self.rows.get(key).cloned())
     }
 
-    fn keys(&self, group: &str) -> Result<Vec<String>> {
-        Ok(self.rows.members(group).cloned().collect())
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
+        Ok(Page::of_keys(self.rows.members(group, after).take(limit).cloned().collect(), limit))
     }
 }
 

@@ -21,7 +21,7 @@ pub mod settings;
 mod typed;
 mod update;
 
-pub use backend::Backend;
+pub use backend::{Backend, Page};
 pub use batch::Batch;
 pub use change::{Change, Entry};
 pub use foreign::Foreign;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::backend::Page;
 use super::change::{Change, Entry};
 use crate::clock::Timestamp;
 
@@ -37,8 +38,12 @@ impl Row {
 pub(super) trait Look {
     /// The row under `key`, dead or alive.
     fn row(&self, key: &str) -> Result<Option<Row>>;
-    /// The keys in `group`.
-    fn keys(&self, group: &str) -> Result<Vec<String>>;
+    /// At most `limit` keys in `group` in their order, those after `after`.
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>>;
+    /// The keys in `group` in their order.
+    fn all_keys(&self, group: &str) -> Result<Vec<String>> {
+        Ok(self.keys(group, "", usize::MAX)?.members)
+    }
 }
 
 impl<L: Look, P: Deref<Target = L>> Look for P {
@@ -46,8 +51,8 @@ impl<L: Look, P: Deref<Target = L>> Look for P {
         (**self).row(key)
     }
 
-    fn keys(&self, group: &str) -> Result<Vec<String>> {
-        (**self).keys(group)
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
+        (**self).keys(group, after, limit)
     }
 }
 
@@ -77,12 +82,24 @@ pub(super) fn get(rows: &impl Look, key: &str, now: Timestamp) -> Result<Option<
 }
 
 pub(super) fn members(rows: &impl Look, group: &str, now: Timestamp) -> Result<Vec<Vec<u8>>> {
-    rows.keys(group)?.iter().filter_map(|key| get(rows, key, now).transpose()).collect()
+    rows.all_keys(group)?.iter().filter_map(|key| get(rows, key, now).transpose()).collect()
+}
+
+pub(super) fn page(
+    rows: &impl Look,
+    group: &str,
+    after: Option<&str>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page<Vec<u8>>> {
+    let Page { members: keys, next } = rows.keys(group, after.unwrap_or_default(), limit)?;
+    let members = keys.iter().filter_map(|key| get(rows, key, now).transpose()).collect::<Result<_>>()?;
+    Ok(Page { members, next })
 }
 
 /// How many there are, without keeping them all.
 pub(super) fn count(rows: &impl Look, group: &str, now: Timestamp) -> Result<usize> {
-    rows.keys(group)?.iter().try_fold(0, |count, key| Ok(count + usize::from(get(rows, key, now)?.is_some())))
+    rows.all_keys(group)?.iter().try_fold(0, |count, key| Ok(count + usize::from(get(rows, key, now)?.is_some())))
 }
 
 pub(super) fn consume(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<Option<(u64, Vec<u8>)>> {
@@ -138,7 +155,7 @@ pub(super) fn remove(rows: &mut impl Rows, key: &str, now: Timestamp) -> Result<
 }
 
 pub(super) fn remove_group(rows: &mut impl Rows, group: &str, now: Timestamp) -> Result<()> {
-    rows.keys(group)?.iter().try_for_each(|key| remove(rows, key, now).map(drop))
+    rows.all_keys(group)?.iter().try_for_each(|key| remove(rows, key, now).map(drop))
 }
 
 /// Looks at no more than `limit` rows that may be overdue, drops those that are, and says how many it has looked at.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::backend::Backend;
+use super::backend::{Backend, Page};
 use super::foreign::Foreign;
 use super::record::{Consumed, Envelope, Loaded, Record, digest};
 use crate::clock::{Clock, Timestamp};
@@ -101,6 +101,13 @@ impl Store {
         let values = self.backend.members(&self.prefixed(group)).await?;
         let open = |raw: &Vec<u8>| self.open(raw).map_err(&skip).ok().flatten();
         Ok(values.iter().filter_map(open).collect())
+    }
+
+    /// Like [`Store::members`], at most `limit` of them, and those after `after`; see [`Backend::page`].
+    pub async fn page<R: Record>(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<R>> {
+        let Page { members, next } = self.backend.page(&self.prefixed(group), after, limit).await?;
+        let members = members.iter().filter_map(|raw| self.open(raw).transpose()).collect::<Result<_>>()?;
+        Ok(Page { members, next })
     }
 
     /// How many living records are in the group.

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::layer::{Changes, Layer};
 use super::tables::Reading;
+use crate::store::backend::Page;
 use crate::store::rows::{Look, Row};
 
 /// The tables as of some moment, and all changes since. The writer alone changes it; whoever reads holds the lock only
@@ -70,7 +71,7 @@ impl Look for Committed {
         tables.row(key)
     }
 
-    fn keys(&self, group: &str) -> Result<Vec<String>> {
-        self.part(group).keys(group)
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
+        self.part(group).keys(group, after, limit)
     }
 }

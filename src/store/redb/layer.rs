@@ -1,9 +1,11 @@
 //! Changes that lie over what is below them, and are read as if they had been made there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use anyhow::Result;
 
+use crate::store::backend::Page;
 use crate::store::rows::{Look, Row, Rows};
 
 /// What became of some rows.
@@ -12,7 +14,7 @@ pub(super) struct Changes {
     rows: HashMap<String, Changed>,
     /// Group → key → whether it is a member by now. Who is a member below is always named, so nothing else needs to be
     /// known of a row to tell whether it is one.
-    groups: HashMap<String, HashMap<String, bool>>,
+    groups: HashMap<String, BTreeMap<String, bool>>,
 }
 
 #[derive(Clone)]
@@ -135,13 +137,22 @@ impl<B: Look> Look for Layer<B> {
         }
     }
 
-    fn keys(&self, group: &str) -> Result<Vec<String>> {
-        let mut keys = self.below.keys(group)?;
-        if let Some(changed) = self.changes.groups.get(group) {
-            keys.retain(|key| !changed.contains_key(key));
-            keys.extend(changed.iter().filter(|(_, is)| **is).map(|(key, _)| key.clone()));
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
+        let below = self.below.keys(group, after, limit)?;
+        let Some(changed) = self.changes.groups.get(group) else { return Ok(below) };
+        let Page { members: mut keys, next } = below;
+        // What lies beyond the page below comes after what the next one has.
+        let end = next.as_deref().map_or(Bound::Unbounded, Bound::Included);
+        let joined = changed.range::<str, _>((Bound::Excluded(after), end)).filter(|(_, is)| **is);
+        keys.retain(|key| !changed.contains_key(key));
+        keys.extend(joined.map(|(key, _)| key.clone()));
+        // Two runs that are in order already.
+        keys.sort();
+        if keys.len() < limit {
+            return Ok(Page { members: keys, next });
         }
-        Ok(keys)
+        keys.truncate(limit);
+        Ok(Page::of_keys(keys, limit))
     }
 }
 

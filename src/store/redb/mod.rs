@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::backend::Backend;
+use super::backend::{Backend, Page};
 use super::change::Change;
 use super::rows;
 use crate::clock::Clock;
@@ -181,6 +181,10 @@ impl Backend for Embedded {
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
         self.read(|rows| rows::members(&rows.part(group), group, self.clock.now()))
+    }
+
+    async fn page(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<Vec<u8>>> {
+        self.read(|rows| rows::page(&rows.part(group), group, after, limit, self.clock.now()))
     }
 
     async fn count(&self, group: &str) -> Result<usize> {

@@ -1,6 +1,6 @@
 //! The tables in the file, as the verbs of `rows.rs` see them in a reading and in a writing transaction.
 
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use anyhow::{Context, Result};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::guard::{self, ROWS};
 use super::stored::{Stored, decode, encode};
 use crate::clock::Timestamp;
+use crate::store::backend::Page;
 use crate::store::rows::{Look, Reminded, Row, Rows};
 
 /// A list and a key in it.
@@ -50,8 +51,8 @@ impl Look for Reading {
         row(&self.rows, key)
     }
 
-    fn keys(&self, group: &str) -> Result<Vec<String>> {
-        keys(&self.lists, group)
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
+        keys(&self.lists, group, after, limit)
     }
 }
 
@@ -117,8 +118,8 @@ impl Look for Writing<'_> {
         row(&self.rows, key)
     }
 
-    fn keys(&self, group: &str) -> Result<Vec<String>> {
-        keys(&self.lists, group)
+    fn keys(&self, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
+        keys(&self.lists, group, after, limit)
     }
 }
 
@@ -160,16 +161,16 @@ fn row(rows: &impl ReadableTable<&'static str, Stored>, key: &str) -> Result<Opt
     Ok(rows.get(key)?.map(|stored| decode(stored.value())))
 }
 
-fn keys(lists: &impl ReadableTable<Listed, ()>, group: &str) -> Result<Vec<String>> {
+fn keys(lists: &impl ReadableTable<Listed, ()>, group: &str, after: &str, limit: usize) -> Result<Page<String>> {
     let list = members(group);
     let mut keys = Vec::new();
-    for entry in lists.range((list.as_str(), "")..)? {
+    for entry in lists.range((Bound::Excluded((list.as_str(), after)), Bound::Unbounded))? {
         let entry = entry?.0;
         let (of, key) = entry.value();
-        if of != list {
+        if of != list || keys.len() == limit {
             break;
         }
         keys.push(key.to_owned());
     }
-    Ok(keys)
+    Ok(Page::of_keys(keys, limit))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::backend::Backend;
+use super::backend::{Backend, Page};
 use super::change::{Change, Entry};
 use super::foreign::Foreign;
 use super::settings::RedisSettings;
@@ -27,6 +27,9 @@ use scripts::Script;
 
 /// A hundred years. Redis counts milliseconds, and refuses what would overflow.
 const LONGEST_KEEP: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// The largest page, within what Lua counts exactly.
+const MOST_AT_ONCE: usize = 1 << 30;
 
 /// The backend that keeps everything in Redis.
 pub struct Shared {
@@ -125,6 +128,15 @@ impl Backend for Shared {
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
         self.run(&scripts::MEMBERS, Effect::Read, &[self.name(group)], &[]).await
+    }
+
+    async fn page(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<Vec<u8>>> {
+        let (ends, key) = after.and_then(|after| after.split_once(' ')).unwrap_or_default();
+        let limit = limit.min(MOST_AT_ONCE).to_string();
+        let arguments = [ends.as_bytes(), key.as_bytes(), limit.as_bytes()];
+        let (next, members): (String, _) =
+            self.run(&scripts::PAGE, Effect::Read, &[self.name(group)], &arguments).await?;
+        Ok(Page { members, next: Some(next).filter(|next| !next.is_empty()) })
     }
 
     async fn count(&self, group: &str) -> Result<usize> {

@@ -143,6 +143,44 @@ return values
     )
 });
 
+/// Group; where the last page ended (the end of its last member, and its key; both empty for the first one), and how many
+/// members a page has. Answers where this page ends (empty for the last one), and values.
+///
+/// The order is that of the set: by end, then by key. A page costs as much as it shows, wherever it begins: what lies
+/// before it is counted, and among members of one end a binary search finds the place, also of a key that is gone.
+pub(super) static PAGE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local group, ends, key, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local function comes_after(one, other)
+  -- As Redis compares them: `<` of Lua goes by the language of the server.
+  for at = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, at), string.byte(other, at)
+    if a ~= b then return a > b end
+  end
+  return #one > #other
+end
+local living = string.format('%.0f', now)
+if ends ~= '' and ends ~= 'inf' and tonumber(ends) < now then ends = '' end
+local first = redis.call('ZCOUNT', group, '-inf', '(' .. (ends == '' and living or ends))
+if ends ~= '' then
+  local last = first + redis.call('ZCOUNT', group, ends, ends)
+  while first < last do
+    local middle = math.floor((first + last) / 2)
+    if comes_after(redis.call('ZRANGE', group, middle, middle)[1], key) then last = middle else first = middle + 1 end
+  end
+end
+local found, values, next = redis.call('ZRANGE', group, first, first + limit - 1, 'WITHSCORES'), {}, ''
+for at = 1, #found, 2 do
+  local value = redis.call('HGET', found[at], 'value')
+  if value then values[#values + 1] = value end
+end
+if #found == 2 * limit then next = found[#found] .. ' ' .. found[#found - 1] end
+return {next, values}
+",
+    )
+});
+
 /// Group.
 pub(super) static COUNT: LazyLock<Script> =
     LazyLock::new(|| Script::new("return redis.call('ZCOUNT', KEYS[1], string.format('%.0f', now), '+inf')\n"));

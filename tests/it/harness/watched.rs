@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use uitsmijter::protocol::error::Unavailable;
-use uitsmijter::store::{Backend, Change};
+use uitsmijter::store::{Backend, Change, Page};
 
 /// The backend behind the watch.
 pub(crate) struct Watched {
@@ -94,6 +94,10 @@ impl Backend for Watched {
 
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>> {
         self.reach()?.members(group).await
+    }
+
+    async fn page(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<Vec<u8>>> {
+        self.reach()?.page(group, after, limit).await
     }
 
     async fn count(&self, group: &str) -> Result<usize> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 use uitsmijter::protocol::error::Unavailable;
-use uitsmijter::store::{Backend, Change, Foreign};
+use uitsmijter::store::{Backend, Change, Foreign, Page};
 
 /// A value, and its groups.
 type Row = (Vec<u8>, Vec<String>);
@@ -136,6 +136,10 @@ impl Backend for Memory {
             .filter(|(_, groups)| groups.iter().any(|name| name == group))
             .map(|row| row.0.clone())
             .collect())
+    }
+
+    async fn page(&self, _group: &str, _after: Option<&str>, _limit: usize) -> Result<Page<Vec<u8>>> {
+        Err(anyhow!("signing keys are not listed page by page"))
     }
 
     async fn count(&self, group: &str) -> Result<usize> {

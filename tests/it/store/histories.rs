@@ -102,6 +102,13 @@ async fn seen_after(store: &dyn Backend, step: &Step) -> anyhow::Result<String> 
         let mut members = store.members(group).await?;
         members.sort();
         seen.push(format!("{group} {members:?}"));
+        let mut page = store.page(group, None, 2).await?;
+        let mut shown = std::mem::take(&mut page.members);
+        while let Some(after) = page.next {
+            page = store.page(group, Some(&after), 2).await?;
+            shown.append(&mut page.members);
+        }
+        seen.push(format!("{group} page by page {shown:?}"));
     }
     Ok(seen.join("\n"))
 }
