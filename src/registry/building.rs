@@ -36,7 +36,7 @@ impl Snapshot {
     }
 }
 
-/// One document of the reading, and what it is called where that could be read.
+/// One document, and its id where that could be read.
 struct NamedDocument<'a> {
     document: &'a Document,
     parsed: Arc<Parsed>,
@@ -115,7 +115,7 @@ impl<'a> Building<'a> {
         matches!(entity, Entity::Client(client) if self.snapshot.tenant(&client.tenant).is_none())
     }
 
-    /// Whether the client's tenant is declared, and not served all the same.
+    /// Whether the client's tenant is declared but not served.
     fn has_broken_tenant(&self, entity: &Entity) -> bool {
         let declared = |name: &str| self.named.contains(&Id::first(Kind::Tenant, name.to_owned(), ""));
         self.lacks_tenant(entity) && matches!(entity, Entity::Client(client) if declared(&client.tenant))

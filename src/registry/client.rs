@@ -35,9 +35,9 @@ pub struct Client {
     pub grant_types: Vec<GrantType>,
     /// What it may ask for.
     pub scopes: Vec<ScopePattern>,
-    /// For which resources (RFC 8707) and audiences (RFC 8693) it may have tokens, besides itself.
+    /// For which resources (RFC 8707) and audiences (RFC 8693) it may have tokens, in addition to itself.
     pub resources: Vec<ScopePattern>,
-    /// Which tokens it may exchange besides its own: those whose `aud` is one of these.
+    /// The tokens that it may exchange in addition to its own: those whose `aud` is one of these.
     pub accepted_audiences: Vec<ScopePattern>,
     /// What a login script may add.
     pub provider_scopes: Vec<ScopePattern>,

@@ -1,4 +1,4 @@
-//! One YAML document as it stands in its source, before anybody read it.
+//! One YAML document as it stands in its source, before it is parsed.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::document::{Document, Kind};
 use super::{Problem, Severity};
 
-/// A larger file is not something that a person declares; reading it would only cost memory.
+/// Nobody declares a larger file by hand; reading it would only cost memory.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// `<DIRECTORY>/Resources/Configurations` with its folders `Tenants` and `Clients`.
@@ -42,7 +42,7 @@ impl Folder {
         documents
     }
 
-    /// The files that were meant for one of the two folders and lie beside them, where nobody reads them.
+    /// Files that were meant for one of the two folders and lie beside them, where they are not read.
     pub fn misplaced(&self) -> Vec<Problem> {
         let mut files: Vec<PathBuf> = entries(&self.0).unwrap_or_default();
         files.retain(|file| is_yaml(file) && !file.is_dir());

@@ -1,7 +1,7 @@
-//! The same snapshot with a few documents replaced: one change among ten thousand must not cost all of them.
+//! The next snapshot from the last one and the few documents that changed, so that one change among ten thousand does
+//! not cost as much as all of them.
 //!
-//! Only where nothing else can depend on it. Everything else is put together anew (`building`), and what comes out here
-//! is what would come out there.
+//! Only where nothing else can depend on the change. Anything else is built anew (`building`), with the same result.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use super::served::Id;
 use super::snapshot::Snapshot;
 use super::tenant::Tenant;
 
-/// More changes than this at once are no exception.
+/// Most changes at once; more are built anew.
 const FEW: usize = 64;
 
 impl Snapshot {
-    /// The snapshot of `documents`; `None` where all of it has to be put together anew.
+    /// The snapshot of `documents`; `None` where it has to be built anew.
     pub(super) fn changed(
         &self,
         documents: &[Document],
         check_script: &dyn Fn(&str) -> Result<(), String>,
     ) -> Option<Self> {
-        // Whoever was refused may be waiting for what a change gives free.
+        // What was refused may want what a change sets free.
         if self.is_contested || documents.len() != self.documents.len() {
             return None;
         }
@@ -39,8 +39,8 @@ impl Snapshot {
         Some(next)
     }
 
-    /// Puts `new` in the place of the document at `position`, if it declares the same thing, otherwise, and there is
-    /// no more to tell about it than before.
+    /// Replaces the document at `position` by `new`, if that declares the same tenant or client, and operators are told
+    /// the same about it.
     fn replace(
         &mut self,
         position: usize,

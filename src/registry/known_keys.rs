@@ -1,4 +1,4 @@
-//! Which keys a type reads, so that the others can be told to their author.
+//! Which keys a type reads, so that an operator hears of the others.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
@@ -9,7 +9,7 @@ use super::spelling;
 /// Sentences about the keys of `value` that `T` does not read.
 pub(super) fn unknown_keys<'de, T: Deserialize<'de>>(value: Option<&Yaml>, path: &str) -> Vec<String> {
     let mut known: &'static [&'static str] = &[];
-    // It fails once it told its keys; that is all that is wanted.
+    // It fails as soon as it has named its keys, which is all that is wanted.
     let _ = T::deserialize(KeysOf(&mut known));
     value.map(|value| unknown_among(known.iter().copied(), value, path)).unwrap_or_default()
 }

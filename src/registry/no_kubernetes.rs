@@ -11,7 +11,7 @@ use super::resources::{ResourceSettings, StatusSource};
 use super::{Problem, Registry};
 use crate::metrics::Metrics;
 
-/// A connection that nobody can have.
+/// A connection that cannot exist.
 #[derive(Clone)]
 pub struct Cluster(());
 
@@ -29,7 +29,7 @@ impl Cluster {
     /// Nothing to follow.
     pub async fn follow(self, _: Arc<Loader>, _: Registry, _: Metrics) {}
 
-    /// Nobody to tell.
+    /// Nothing to write.
     pub async fn publish(self, _: Registry, _: Arc<dyn StatusSource>) {}
 }
 

@@ -14,7 +14,7 @@ use super::document::{Document, Kind};
 use super::file::Folder;
 use super::{Problem, Registry, Severity, Snapshot};
 
-/// Says whether a login script is well-formed, and if not, why. The engine that knows lives a floor above.
+/// Says whether a login script is well-formed, and if not, why. The engine is a floor above.
 pub type CheckScript = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// Changes that follow each other this closely are read together: an editor writes, renames and deletes in one go.
@@ -129,7 +129,7 @@ impl Loader {
         let base = std::path::absolute(self.folder.path())?;
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if event.map_or(true, |event| matters(&event, &base)) {
-                // The other end is gone only when nobody waits any more.
+                // The other end is gone once the watching has ended.
                 let _ = changes.send(());
             }
         })?;

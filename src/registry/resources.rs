@@ -1,4 +1,4 @@
-//! Tenants and clients as resources of a cluster, in words that need no Kubernetes: what it is told, and what it asks.
+//! Tenants and clients as resources of a cluster, without Kubernetes: its settings, and what it asks of us.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,19 +18,19 @@ pub struct ResourceSettings {
     pub namespace: Option<String>,
     /// The file that says where the API server is; without one, `KUBECONFIG`, the usual file, or the pod's own account.
     pub kubeconfig: Option<PathBuf>,
-    /// How often Secrets are read again.
+    /// Interval of reading Secrets again.
     pub secrets_every: Duration,
-    /// How often the figures of a status are looked at.
+    /// Interval of updating the figures of a status.
     pub status_every: Duration,
 }
 
-/// What changes in the status of a tenant and its clients without a change of the resources; `None` where nobody
-/// knows.
+/// What changes in the status of a tenant and its clients without a change of the resources; `None` where it is not
+/// known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantFigures {
     /// Living sessions.
     pub sessions: Option<i64>,
-    /// How often clients were refused, by `client_id`; who is not in it never was.
+    /// Refusals by `client_id`; a client that is not in it was never refused.
     pub denied: Option<BTreeMap<String, i64>>,
 }
 
@@ -41,9 +41,9 @@ pub trait StatusSource: Send + Sync {
     async fn may_write(&self) -> bool;
     /// The figures of the tenant with that full name.
     async fn of_tenant(&self, tenant: &str) -> TenantFigures;
-    /// How many living grants a client has; `None` where nobody knows.
+    /// The number of living grants of a client; `None` where it is not known.
     async fn grants_of(&self, client: &Client) -> Option<i64>;
-    /// Where tenants and clients ask for what the settings do not give.
+    /// Where tenants and clients ask for what the settings do not allow.
     fn conflicts(&self, snapshot: &Snapshot) -> Vec<Problem>;
     /// The present, as RFC 3339.
     fn now(&self) -> String;

@@ -1,4 +1,4 @@
-//! What is served, by which it is found again in the next reading.
+//! What one reading serves, and how the next one finds it again.
 
 use super::document::Kind;
 use super::parsed::Entity;

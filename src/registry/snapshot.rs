@@ -20,7 +20,7 @@ pub struct Snapshot {
     pub(super) tenants: Vec<Arc<Tenant>>,
     pub(super) by_name: SharedMap<Arc<str>, Arc<Tenant>>,
     pub(super) hosts: HostTable,
-    /// Hosts of login pages that nobody has among their hosts.
+    /// Hosts of login pages that are among no tenant's hosts.
     login_pages: HashMap<String, Arc<Tenant>>,
     clients: SharedMap<String, Arc<Client>>,
     pub(super) clients_of: SharedMap<Arc<str>, Vec<Arc<Client>>>,

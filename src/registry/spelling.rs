@@ -1,4 +1,4 @@
-//! What an operator may have meant by a word that nobody knows.
+//! What an operator may have meant by an unknown word.
 
 /// The known word that is spelled most like `unknown`, if any is close enough to be meant.
 pub fn nearest<'a>(known: impl IntoIterator<Item = &'a str>, unknown: &str) -> Option<&'a str> {

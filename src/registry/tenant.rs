@@ -160,7 +160,7 @@ pub struct Templates {
     pub path: String,
     /// The region for which requests are signed.
     pub region: String,
-    /// Both halves of the access key, or neither of a bucket that everybody may read.
+    /// Both halves of the access key, or neither for a public bucket.
     pub access_key_id: Option<String>,
     /// The secret half.
     pub secret_access_key: Option<String>,

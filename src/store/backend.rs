@@ -40,7 +40,7 @@ pub trait Backend: Send + Sync {
     async fn commit(&self, changes: Arc<[Change]>) -> Result<bool>;
     /// What is under `key`.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
-    /// Marks one more use of `key`: how often it has been used by now (1 for the first), and what is under it.
+    /// Marks one more use of `key`: the number of uses with this one, and what is under it.
     async fn consume(&self, key: &str) -> Result<Option<(u64, Vec<u8>)>>;
     /// All values in `group` that are still there, in no order.
     async fn members(&self, group: &str) -> Result<Vec<Vec<u8>>>;
@@ -48,11 +48,11 @@ pub trait Backend: Send + Sync {
     /// order is the backend's own. A member that is there from the first page to the last one, and is kept as long as
     /// before, is shown once.
     async fn page(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Page<Vec<u8>>>;
-    /// How many members of `group` are still there, at most those whose time is over by a moment.
+    /// The number of living members of `group`; some that have ended a moment ago may be among them.
     async fn count(&self, group: &str) -> Result<usize>;
     /// Removes every member of `group`, in one step, and the group.
     async fn remove_group(&self, group: &str) -> Result<()>;
-    /// Removes one key; answers whether it was there. Of many who remove it at the same time, one is told so.
+    /// Removes one key; answers whether it was there. Of many removals at the same time, one answers yes.
     async fn remove(&self, key: &str) -> Result<bool>;
     /// Whether the backend answers.
     async fn ping(&self) -> Result<()>;
@@ -68,8 +68,8 @@ pub trait Backend: Send + Sync {
     async fn sweep(&self) -> Result<()> {
         Ok(())
     }
-    /// Leaves everything as it rests best, before the process ends. Without it nothing is lost, but the next start has
-    /// more to do, and an earlier version may not understand what it finds.
+    /// Prepares for the end of the process. Without it nothing is lost, but the next start has more to do, and an earlier
+    /// version may refuse what it finds.
     async fn close(&self) -> Result<()> {
         Ok(())
     }

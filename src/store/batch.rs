@@ -1,5 +1,5 @@
-//! Typed changes that happen in one step, or not at all: what must not be seen half done, and what should not cost two
-//! journeys to the store.
+//! Typed changes that happen in one step, or not at all: what must not be seen half done, or should not cost two round
+//! trips to the store.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl Batch<'_> {
         Ok(self.with(Change::Replace { expected: expected.map(|loaded| loaded.raw.clone()), entry }))
     }
 
-    /// Uses the record under `id` up, if it is there and nobody has used it (see [`Store::consume`]).
+    /// Uses the record under `id` up, if it is there and unused (see [`Store::consume`]).
     pub fn use_first<R: Record>(self, id: &str) -> Self {
         let key = self.store.key::<R>(id);
         self.with(Change::UseFirst(key))
@@ -117,8 +117,8 @@ impl Batch<'_> {
     }
 }
 
-/// The backend may still hold what has expired by the clock, and nobody can load that to replace it: the changes that
-/// expect it in the place of nothing, if there is any.
+/// A backend may still hold what has expired by our clock, which no caller can load and so replace. Gives the same changes
+/// with what is there as expected, where they expect nothing; `None` if there is nothing of the kind.
 async fn over_what_expired(store: &Store, changes: &[Change]) -> Result<Option<Arc<[Change]>>> {
     let mut over = changes.to_vec();
     let mut found = false;

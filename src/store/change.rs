@@ -1,4 +1,4 @@
-//! What a backend is told to change.
+//! What a backend can be asked to change.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub enum Change {
         /// What takes its place.
         entry: Entry,
     },
-    /// Marks the first use of a key, if it is there and nobody has used it ([`Backend::consume`](super::Backend::consume)).
+    /// Marks the first use of a key, if it is there and unused ([`Backend::consume`](super::Backend::consume)).
     UseFirst(String),
     /// Changes nothing, and depends on a key that is there.
     Require(String),

@@ -31,7 +31,7 @@ pub async fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Arc
 
 #[cfg(feature = "redis")]
 async fn open_redis(settings: &RedisSettings) -> Result<Arc<dyn Backend>> {
-    Ok(Arc::new(redis::Shared::open(settings).await?))
+    Ok(Arc::new(redis::Redis::open(settings).await?))
 }
 
 #[cfg(not(feature = "redis"))]

@@ -22,7 +22,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
 /// What [`Store::consume`](super::Store::consume) found.
 #[derive(Debug)]
 pub enum Consumed<R> {
-    /// Nobody has used it before.
+    /// This is its first use.
     First(R),
     /// It has been used before, and this is what it was.
     Again(R),

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) value: Vec<u8>,
-    /// How often it has been consumed.
+    /// Number of times it has been consumed.
     pub(super) uses: u64,
     /// The last second in which it is there; `None` keeps it for good.
     pub(super) deadline: Option<Timestamp>,
@@ -56,7 +56,7 @@ impl<L: Look, P: Deref<Target = L>> Look for P {
     }
 }
 
-/// Rows to change. Whoever implements it keeps groups and deadlines in step with the rows.
+/// Rows to change. Implementations keep groups and deadlines in step with the rows.
 pub(super) trait Rows: Look {
     /// Puts `new` in the place of `old`, which is what [`Look::row`] shows under `key`; `None` is no row.
     fn replace(&mut self, key: &str, old: Option<&Row>, new: Option<Row>) -> Result<()>;
@@ -97,7 +97,7 @@ pub(super) fn page(
     Ok(Page { members, next })
 }
 
-/// How many there are, without keeping them all.
+/// The number of members, without their values in memory.
 pub(super) fn count(rows: &impl Look, group: &str, now: Timestamp) -> Result<usize> {
     rows.all_keys(group)?.iter().try_fold(0, |count, key| Ok(count + usize::from(get(rows, key, now)?.is_some())))
 }

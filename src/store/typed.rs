@@ -46,15 +46,15 @@ impl Store {
         self.backend.get(&key).await?.map_or(Ok(None), |raw| self.open(&raw))
     }
 
-    /// Like [`Store::get`], with what [`Store::replace`] needs to know that nobody was faster.
+    /// Like [`Store::get`], with what [`Store::replace`] compares.
     pub async fn load<R: Record>(&self, id: &str) -> Result<Option<Loaded<R>>> {
         let Some(raw) = self.backend.get(&self.key::<R>(id)).await? else { return Ok(None) };
         let record = self.open(&raw)?;
         Ok(record.map(|record| Loaded { record, raw }))
     }
 
-    /// Like [`Store::load`], for what can be made anew: a record that cannot be read counts as what `instead` makes of the
-    /// reason, and can be replaced.
+    /// Like [`Store::load`], for what can be made again: in place of a record that cannot be read, it answers what `instead`
+    /// makes of the reason, and that can be replaced.
     pub async fn load_or<R: Record>(
         &self,
         id: &str,
@@ -96,7 +96,7 @@ impl Store {
         values.iter().filter_map(|raw| self.open(raw).transpose()).collect()
     }
 
-    /// Like [`Store::members`], for records that come again by themselves: `skip` is told of those that cannot be read.
+    /// Like [`Store::members`], for records that are written again and again: those that cannot be read go to `skip`.
     pub async fn readable_members<R: Record>(&self, group: &str, skip: impl Fn(anyhow::Error)) -> Result<Vec<R>> {
         let values = self.backend.members(&self.prefixed(group)).await?;
         let open = |raw: &Vec<u8>| self.open(raw).map_err(&skip).ok().flatten();
@@ -130,7 +130,7 @@ impl Store {
         self.backend.sweep().await
     }
 
-    /// Leaves everything as it rests best, before the process ends.
+    /// Prepares for the end of the process.
     pub async fn close(&self) -> Result<()> {
         self.backend.close().await
     }

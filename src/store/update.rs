@@ -8,7 +8,7 @@ use super::record::Record;
 use super::typed::Store;
 use crate::clock::Timestamp;
 
-/// How often a change is tried. Whenever it fails, another one got through.
+/// Attempts at one change. Each that fails means that another change got through.
 pub const TRIES: usize = 100;
 
 /// What takes the place of a record.

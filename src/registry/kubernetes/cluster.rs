@@ -25,7 +25,7 @@ use crate::registry::resources::ResourceSettings;
 
 /// Changes that follow each other this closely are read together.
 const SETTLE: Duration = Duration::from_millis(50);
-/// Someone who never stops changing something is not waited for longer than this.
+/// The longest wait while changes go on and on.
 const SETTLE_AT_MOST: Duration = Duration::from_secs(1);
 /// Lists and watches in ten seconds, both kinds together: an API server that ends every watch at once is not flooded.
 const REQUESTS_IN_TEN_SECONDS: u64 = 60;
@@ -41,7 +41,7 @@ pub struct Cluster {
     namespace: Option<String>,
     pub(super) settings: ResourceSettings,
     seen: Arc<Mutex<Seen>>,
-    /// Counts how often the registry took what was seen.
+    /// The number of times that the registry took what was seen.
     pub(super) taken: Arc<channel::Sender<u64>>,
 }
 
@@ -52,7 +52,7 @@ impl Cluster {
     pub async fn connect(settings: &ResourceSettings) -> Result<Self> {
         let mut config = configuration(settings).await?;
         config.connect_timeout = Some(CONNECT);
-        // Whoever asks decides how to go on, and says why it waits.
+        // Each caller decides how to go on, and says why it waits.
         config.default_retry = false;
         let namespace = settings.scoped.then(|| {
             let own = || config.default_namespace.clone();

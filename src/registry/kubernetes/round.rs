@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::refusals::Refusals;
 use crate::registry::resources::StatusSource;
 
-/// How often whoever writes makes sure that nobody else has begun to: well within the time after which others may.
+/// How long a replica goes on without renewing its lease: well within the time after which another one may write.
 const STILL: Duration = Duration::from_secs(20);
 
 /// Why a round ends before everything was told.
@@ -23,12 +23,12 @@ pub(super) enum End {
 pub(super) struct Round<'a> {
     pub(super) source: &'a dyn StatusSource,
     pub(super) refusals: &'a Mutex<Refusals>,
-    /// When this replica made sure that it is the one that writes.
+    /// When this replica last renewed its lease.
     sure: Mutex<Instant>,
 }
 
 impl<'a> Round<'a> {
-    /// For a replica that has just been told that it may write.
+    /// For a replica that holds the lease.
     pub(super) fn begin(source: &'a dyn StatusSource, refusals: &'a Mutex<Refusals>) -> Self {
         Self { source, refusals, sure: Mutex::new(Instant::now()) }
     }
@@ -47,7 +47,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// What somebody who panicked left behind is as good as before.
+/// What a thread that panicked left behind is as good as before.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Reads the Secrets that resources name, one by one: nobody has to let us list them.
+//! Reads the Secrets that resources name, one by one, so that the right to list them is not needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::registry::secrets::Secret;
 /// A Secret by namespace and name.
 pub(super) type SecretName = (String, String);
 
-/// How many are asked for at once.
+/// How many are read at once.
 const AT_ONCE: usize = 8;
 /// How long one may take.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Who asks for Secrets. Cheap to clone.
+/// Reads Secrets. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct SecretReader(Client);
 

@@ -1,4 +1,4 @@
-//! What the cluster told so far: every tenant and client as a document, and the Secrets that they name.
+//! What is known of the cluster: every tenant and client as a document, and the Secrets that they name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -59,7 +59,7 @@ fn age(key: &Key, created: &str) -> Age {
     (created.to_owned(), key.namespace.clone(), key.clone())
 }
 
-/// Everything that was told.
+/// Everything that is known.
 #[derive(Default)]
 pub(super) struct Seen {
     entries: HashMap<Key, Entry>,
@@ -106,7 +106,7 @@ impl Seen {
         if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.document.text.as_deref() == Ok(&text)) {
             entry.status = status;
             let is_changed = std::mem::replace(&mut entry.generation, generation) != generation;
-            // Recreated while nobody watched: it is younger than the others now.
+            // Recreated while the watch was down: it is younger than the others now.
             let before = std::mem::replace(&mut entry.created, created.clone());
             if before == created {
                 return is_changed;

@@ -30,7 +30,7 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 8;
 /// How long the API server may take to store a status.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Longer messages help nobody.
+/// Longer messages are cut.
 const LONGEST_MESSAGE: usize = 2000;
 
 /// What became of a resource.

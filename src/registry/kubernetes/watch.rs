@@ -23,7 +23,7 @@ const PAGE: u32 = 1000;
 /// operator waits who restarts an API server and then changes a tenant.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(15);
-/// Whoever had no error for this long begins with the first pause again.
+/// After so long without an error, the first pause is the shortest again.
 const CALM: Duration = Duration::from_secs(120);
 
 /// How long to wait after the next error. A success in between does not count: lists that work while watches do not are
@@ -57,7 +57,7 @@ impl Backoff for Patience {
     fn reset(&mut self) {}
 }
 
-/// Tells what happens to all resources of a kind until nobody listens any more. Lists and watches that fail are counted.
+/// Sends what happens to all resources of a kind until the receiver is gone. Lists and watches that fail are counted.
 pub(super) async fn follow(api: Api<Object>, kind: Kind, news: mpsc::Sender<News>, failures: Counter) {
     let mut patience = Patience::new();
     while !news.is_closed() {

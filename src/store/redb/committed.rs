@@ -1,4 +1,4 @@
-//! What is committed, as everybody reads it: the changes of the journal over the tables.
+//! What is committed, as requests read it: the changes of the journal over the tables.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -9,8 +9,8 @@ use super::tables::Reading;
 use crate::store::backend::Page;
 use crate::store::rows::{Look, Row};
 
-/// The tables as of some moment, and all changes since. The writer alone changes it; whoever reads holds the lock only
-/// while it looks at what is in memory, so that nobody waits for a long list.
+/// The tables as of some moment, and all changes since. Only the writer changes it. Readers hold the lock while they look
+/// at what is in memory, and not while they read the tables, so a long list keeps no one waiting.
 pub(super) struct Committed(RwLock<Layer<Arc<Reading>>>);
 
 impl Committed {
@@ -18,12 +18,12 @@ impl Committed {
         Self(RwLock::new(layer))
     }
 
-    /// All of it. For the writer, for which nobody ever waits while it only reads.
+    /// All of it, for the writer, which blocks no reader while it reads.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Layer<Arc<Reading>>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As much of it as tells who is in `group`.
+    /// The part that tells the members of `group`.
     pub(super) fn part(&self, group: &str) -> Layer<Arc<Reading>> {
         self.read().part(group)
     }
@@ -31,7 +31,7 @@ impl Committed {
     /// Makes `later` changes too.
     pub(super) fn add(&self, later: Changes) {
         if later.len() > self.read().changes().len() {
-            // So many that it is shorter for everybody to put them together first.
+            // With so many, the lock is held for a shorter time if they are put together first.
             let mut all = self.read().changes().clone();
             all.add(later);
             self.change(|layer| layer.replace_changes(all));
@@ -40,8 +40,8 @@ impl Committed {
         }
     }
 
-    /// Reads the tables anew, after every commit: whoever reads an older one keeps the pages of that moment from being used
-    /// again, and every commit leaves some behind.
+    /// Reads the tables as of the last commit. A reader of an earlier one keeps its pages from being used again, and every
+    /// commit leaves some behind.
     pub(super) fn read_anew(&self, tables: Reading) {
         self.change(|layer| layer.replace_below(Arc::new(tables)));
     }
@@ -51,7 +51,7 @@ impl Committed {
         self.change(|layer| (layer.replace_below(Arc::new(tables)), layer.replace_changes(late)));
     }
 
-    /// What it leaves is dropped when nobody waits for it any more.
+    /// What it replaces is dropped after the lock is released.
     fn change<T>(&self, change: impl FnOnce(&mut Layer<Arc<Reading>>) -> T) {
         let mut layer = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let left = change(&mut layer);

@@ -1,9 +1,9 @@
 //! Keeps earlier versions away from a file whose journal may hold something.
 //!
-//! They know nothing of a journal. They would serve the tables as they are without it, and this version, once it is
-//! back, would make the changes of the journal over what they have done meanwhile: a used code would be unused again.
-//! So while the file is in use, and after a crash, a table of another type stands where every version looks for the rows,
-//! and all but this one refuse to start. In a file that was closed everything is where they know it.
+//! Earlier versions know no journal. They would serve the tables without it, and this version, once it is back, would
+//! apply the journal to what they have written: a used code would be unused again. So while the file is in use, and
+//! after a crash, a table of another type stands under the name of the rows, and earlier versions refuse to start. A
+//! file that was closed has its rows where every version looks for them.
 
 use ::redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
 use ::redb::{TypeName, Value, WriteTransaction};
@@ -56,7 +56,7 @@ pub(super) fn rows(transaction: &ReadTransaction) -> Result<ReadOnlyTable<&'stat
     }
 }
 
-/// From this transaction on only this version reads the file. It may be so already.
+/// From this transaction on only this version reads the file; it may be up already.
 pub(super) fn put_up(transaction: &WriteTransaction) -> Result<()> {
     match transaction.open_table(GUARD) {
         Err(TableError::TableTypeMismatch { .. }) => {
@@ -68,7 +68,7 @@ pub(super) fn put_up(transaction: &WriteTransaction) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is there.
+/// Whether the guard is up.
 pub(super) fn is_up(database: &Database) -> Result<bool> {
     match database.begin_read()?.open_table(GUARD) {
         Ok(_) => Ok(true),
@@ -77,7 +77,7 @@ pub(super) fn is_up(database: &Database) -> Result<bool> {
     }
 }
 
-/// From this transaction on every version reads the file again. Fails if there is something in the journal.
+/// From this transaction on every version reads the file again. Fails if the journal is not empty.
 pub(super) fn take_down(transaction: &WriteTransaction) -> Result<()> {
     ensure!(journal::is_empty(transaction)?, "the journal is not empty");
     transaction.delete_table(GUARD)?;

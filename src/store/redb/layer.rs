@@ -12,8 +12,8 @@ use crate::store::rows::{Look, Row, Rows};
 #[derive(Clone, Default)]
 pub(super) struct Changes {
     rows: HashMap<String, Changed>,
-    /// Group → key → whether it is a member by now. Who is a member below is always named, so nothing else needs to be
-    /// known of a row to tell whether it is one.
+    /// Group → key → whether it is a member now. Every changed row that was a member below is in it, so the rows themselves
+    /// need not be looked at.
     groups: HashMap<String, BTreeMap<String, bool>>,
 }
 
@@ -62,7 +62,7 @@ impl Changes {
         }
     }
 
-    /// What the members of `group` can be told from.
+    /// The part that tells the members of `group`.
     fn of(&self, group: &str) -> Self {
         let Some(keys) = self.groups.get(group) else { return Self::default() };
         let rows =
@@ -106,7 +106,7 @@ impl<B> Layer<B> {
         self.changes
     }
 
-    /// Puts the same rows, read anew, in the place of those below, and gives those.
+    /// Replaces the rows below by the same rows as of a later commit, and gives the old ones.
     pub(super) fn replace_below(&mut self, below: B) -> B {
         std::mem::replace(&mut self.below, below)
     }
@@ -123,7 +123,7 @@ impl<B> Layer<B> {
 }
 
 impl<B: Clone> Layer<B> {
-    /// As much of it as tells who is in `group`.
+    /// The part that tells the members of `group`.
     pub(super) fn part(&self, group: &str) -> Self {
         Self { below: self.below.clone(), changes: self.changes.of(group), commit: self.commit }
     }

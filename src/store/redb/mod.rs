@@ -43,7 +43,7 @@ const CACHE_BYTES: usize = 64 << 20;
 pub struct Embedded {
     clock: Arc<dyn Clock>,
     committed: Arc<Committed>,
-    // Taken on drop: the writer ends when nobody can send it anything any more.
+    // Taken on drop: the writer ends when its queue is closed.
     work: Option<mpsc::Sender<Work>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -105,7 +105,7 @@ impl Embedded {
         self.ask(Work::Chore(Box::new(move |writer| drop(sender.send(chore(writer))))), answer).await
     }
 
-    /// Has the writer work, and waits for its answer.
+    /// Sends the writer some work, and waits for its answer.
     async fn ask<T>(&self, work: Work, answer: oneshot::Receiver<Result<T, Failed>>) -> Result<T> {
         if let Some(writer) = &self.work {
             // If it has stopped, the work is dropped with the other end of `answer`.
@@ -115,8 +115,8 @@ impl Embedded {
         outcome.map_err(unavailable)
     }
 
-    /// Right here, on a worker of the runtime: a row comes from the page cache in microseconds, far sooner than another
-    /// thread is woken and has answered, and from a disk in about the time of a signature.
+    /// On this worker of the runtime: a row comes from the page cache in microseconds, sooner than another thread would
+    /// wake, and from a disk in about the time of a signature.
     fn read<T>(&self, verb: impl FnOnce(&Committed) -> Result<T>) -> Result<T> {
         verb(&self.committed).context(Unavailable("the store"))
     }

@@ -19,16 +19,14 @@ type Reminder = (i64, u64, &'static str);
 
 /// Every group is a list of keys.
 const LISTS: TableDefinition<Listed, ()> = TableDefinition::new("lists");
-/// When to look whether a row is overdue: at its deadline, or before. Nothing else asks for deadlines, so a row that
-/// ends sooner or stays longer leaves its reminder alone, which would be a page of its own to write; a sweep, for which
-/// they lie side by side, forgets or repeats it.
+/// When to check whether a row is overdue: at its deadline, or before. Only a sweep reads reminders, so a row that ends
+/// sooner or stays longer leaves its own where it is, which saves writing a page; the sweep drops or renews it.
 const REMINDERS: TableDefinition<Reminder, ()> = TableDefinition::new("reminders");
 
 /// The lists in which an earlier version kept deadlines lie between these, beside the groups.
 const DEADLINES: Range<Listed> = ("deadline ", "")..("group ", "");
 
-/// The tables as of one commit. Whoever has them sees nothing later, and keeps the pages of that moment from being used
-/// anew.
+/// The tables as of one commit. It keeps the pages of that commit from being used again.
 pub(super) struct Reading {
     rows: ReadOnlyTable<&'static str, Stored>,
     lists: ReadOnlyTable<Listed, ()>,

@@ -17,9 +17,9 @@ use super::journal::{Checkpoint, Journal};
 use super::layer::Layer;
 use super::tables::Reading;
 
-/// How many changes one commit carries at most: a bound for the wait of the first of them.
+/// Most changes of one commit: a bound for how long the first of them waits.
 const BATCH: usize = 1024;
-/// How long a writer that had several changes to commit waits for those who come next.
+/// How long a writer that has just committed several changes waits for more.
 const GATHER: Duration = Duration::from_millis(2);
 /// How much the journal may hold before a checkpoint begins: about a bound for the memory of its rows, and for the time
 /// that a start after a crash takes.
@@ -34,15 +34,15 @@ pub(super) enum Work {
 
 pub(super) type Chore = Box<dyn FnOnce(&mut Writer) + Send>;
 
-/// One verb, run over what is committed, or told why nothing can be; answers what to call once its changes are or are not
-/// committed too.
+/// One verb, run on what is committed, or given the reason why nothing can be written; answers what to call once its own
+/// changes are committed or have failed.
 pub(super) type Verb = Box<dyn FnOnce(Result<&mut Pending<'_>, Failed>) -> Result<Answer, Failed> + Send>;
 pub(super) type Answer = Box<dyn FnOnce(Result<(), Failed>) + Send>;
 
 /// Changes that are yet to be committed.
 pub(super) type Pending<'c> = Layer<&'c Layer<Arc<Reading>>>;
 
-/// Why nothing was written or read, as told to everyone who waited for it.
+/// Why nothing was written, for everyone who waited for it.
 #[derive(Clone)]
 pub(super) struct Failed(pub(super) Arc<str>);
 
@@ -62,7 +62,7 @@ pub(super) struct Writer {
     /// 2 × rows changed during checkpoints − rows copied. Slices grow with it: copying stays ahead of what arrives.
     pub(super) owed: usize,
     pub(super) is_guarded: bool,
-    /// Why the last write is the last one.
+    /// Why nothing can be written any more.
     failed: Option<Failed>,
 }
 
@@ -72,12 +72,12 @@ impl Writer {
         Self { database, committed, journal, checkpoint: None, owed: 0, is_guarded: false, failed: None }
     }
 
-    /// Works until nobody can send any more.
+    /// Works until the queue is closed.
     pub(super) fn run(mut self, queue: &mpsc::Receiver<Work>) {
         let mut busy = false;
         while let Ok(first) = self.wait(queue) {
             if busy {
-                // Not by waiting for the queue, because then everyone who comes would have to wake this thread.
+                // Not by waiting for the queue, as every sender would then have to wake this thread.
                 thread::sleep(GATHER);
             }
             let (mut verbs, mut chores) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ impl Writer {
         if self.checkpoint.is_some() {
             self.owed += 2 * changes.len();
         }
-        // Before anybody hears of it: they read what they wrote.
+        // Before the answers, so that everyone reads what they wrote.
         committed.add(changes);
         // If they cannot be read this time, they can be the next time; the rows in them are the same.
         if let Ok(tables) = Reading::begin(&self.database) {
@@ -149,8 +149,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Runs `write` in a transaction of this file, unless one has failed before: what is not in the tables would only
-    /// become more.
+    /// Runs `write` in a transaction, unless an earlier one has failed: then the journal would only grow.
     pub(super) fn write<T>(
         &mut self,
         write: impl FnOnce(&Journal, &WriteTransaction) -> Result<T>,

@@ -14,16 +14,16 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::store::settings::{RedisSettings, SentinelSettings};
 
-/// How long a connection may take to stand, with everything that is said before the first command.
+/// Timeout of connecting, with all that precedes the first command.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many commands may wait to be sent before their senders do.
 const PIPELINE: usize = 1024;
 
-/// Who to call.
+/// What to connect to.
 pub(super) enum Dialer {
     /// One server.
     Server(Box<Client>),
-    /// Whoever the sentinels call the master; and where that was the last time.
+    /// The master that the sentinels name, and its address when it was last dialled.
     Sentinel(Box<SentinelClient>, Option<ConnectionAddr>),
 }
 
@@ -63,7 +63,7 @@ pub(super) enum Target {
     Cluster(Box<ClusterClient>),
 }
 
-/// Reads `settings`; answers the target and its name for people, which carries no secret.
+/// The target that `settings` describe, and its name for people, which carries no secret.
 pub(super) fn target(settings: &RedisSettings) -> Result<(Target, String)> {
     let braces = ['{', '}'];
     ensure!(!settings.prefix.contains(braces), "the prefix of the Redis store must not contain braces");
@@ -71,7 +71,7 @@ pub(super) fn target(settings: &RedisSettings) -> Result<(Target, String)> {
     let certificates = certificates(settings)?;
     let tls = tls(&info);
     if tls {
-        // Whoever else lives in this process may have brought a second provider, and rustls does not choose.
+        // Another crate in this process may have a second provider, and rustls does not choose between two.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     }
     match (&settings.sentinel, settings.cluster_hosts.as_slice()) {
@@ -218,9 +218,10 @@ fn address(text: &str, default_port: u16, tls: bool) -> Result<ConnectionAddr> {
 }
 
 fn socket(host: String, port: u16, tls: bool) -> ConnectionAddr {
-    match tls {
-        true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-        false => ConnectionAddr::Tcp(host, port),
+    if tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The keeper of the connection to one server: asks it now and then, and replaces it in the background.
+//! Keeps the connection to one server: checks it once a second, and replaces it in the background.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use tokio::time::sleep;
 
 use super::dial::Dialer;
 
-/// How often the connection is asked whether it still stands.
+/// Interval between two checks of the connection.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The first and the longest pause between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// How the connection stands; each one carries its number.
+/// The state of the connection; connections are numbered.
 #[derive(Clone)]
 pub(super) enum State {
     Up(MultiplexedConnection, u64),
@@ -24,10 +24,10 @@ pub(super) enum State {
     Down,
 }
 
-/// What the users of the connection tell its keeper.
+/// What users of the connection report to its keeper.
 #[derive(Default)]
 pub(super) struct Doubts {
-    /// The highest number of a connection that is certainly of no use any more.
+    /// The highest number of a dead connection.
     dead: AtomicU64,
     news: Notify,
 }
@@ -50,7 +50,7 @@ impl Doubts {
     }
 }
 
-/// Runs until nobody holds the other ends any more.
+/// Runs until its users are gone.
 pub(super) struct Keeper {
     pub(super) dialer: Dialer,
     /// What it keeps, for the log.
@@ -73,7 +73,7 @@ impl Keeper {
         }
     }
 
-    /// Returns when the connection is dead or nobody needs it any more.
+    /// Returns when the connection is dead or has no users any more.
     async fn watch_over(&mut self, generation: u64) {
         let State::Up(mut connection, _) = self.publish.borrow().clone() else { return };
         loop {

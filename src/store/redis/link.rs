@@ -1,4 +1,4 @@
-//! The way to Redis: one connection that everyone shares, watched and replaced in the background.
+//! The shared connection to Redis, watched and replaced in the background.
 //!
 //! While Redis is known to be away, a command fails at once. What is repeated, and what is not:
 //!
@@ -99,7 +99,7 @@ impl Link {
         }
     }
 
-    /// One attempt, on a connection that nobody has given up; answers its number too.
+    /// One attempt, on a connection that is not known to be dead; answers its number too.
     async fn attempt<T: FromRedisValue>(&self, command: &Cmd) -> Result<(RedisResult<T>, u64), QueryError> {
         match self {
             Self::Cluster(connection) => Ok((command.query_async(&mut connection.clone()).await, 0)),

@@ -32,12 +32,12 @@ const LONGEST_KEEP: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 const MOST_AT_ONCE: usize = 1 << 30;
 
 /// The backend that keeps everything in Redis.
-pub struct Shared {
+pub struct Redis {
     link: Link,
     prefix: String,
 }
 
-impl Shared {
+impl Redis {
     /// Connects as `settings` say. Waits a few seconds for a Redis that is not there yet, then fails with a sentence
     /// that names host and port; a wrong password fails at once.
     pub async fn open(settings: &RedisSettings) -> Result<Self> {
@@ -98,7 +98,7 @@ fn milliseconds(keep: Duration) -> String {
 }
 
 #[async_trait]
-impl Backend for Shared {
+impl Backend for Redis {
     async fn commit(&self, changes: Arc<[Change]>) -> Result<bool> {
         let (mut keys, mut arguments) = (Vec::new(), Vec::new());
         for change in removals_last(&changes) {
