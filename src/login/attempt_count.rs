@@ -42,11 +42,8 @@ pub(super) async fn take(store: &Store, key: &str, rule: Rule, now: Timestamp) -
         wait = before.map(|count| count.wait(now, rule)).unwrap_or_default();
         wait.is_zero().then(|| Count::after(before, now, rule).kept(rule))
     };
-    match Contended::or(None, store.update(key, count).await.map(Some))? {
-        Some(_) => Ok(wait),
-        // Many at once.
-        None => Ok(Duration::from_secs(1)),
-    }
+    // Where many try at once, one who is overtaken every time waits for a second.
+    Contended::or(Duration::from_secs(1), store.update(key, count).await.map(|_| wait))
 }
 
 /// How long the next attempt under `key` has to wait.

@@ -71,8 +71,14 @@ const FENCES: [(&str, &[&str], &str); 8] = [
 ];
 
 /// Where a feature may decide what is compiled; everywhere else the code is the same for everyone.
-const FEATURES: [&str; 6] =
-    ["src/store/mod.rs", "src/store/opening.rs", "src/registry/mod.rs", "src/settings/", "src/telemetry/mod.rs", "src/page/views/mod.rs"];
+const FEATURES: [&str; 6] = [
+    "src/store/mod.rs",
+    "src/store/opening.rs",
+    "src/registry/mod.rs",
+    "src/settings/",
+    "src/telemetry/mod.rs",
+    "src/page/views/mod.rs",
+];
 
 /// Longer files hold two thoughts.
 const MOST_LINES: usize = 400;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use uitsmijter::clock::{Clock, Timestamp};
-use uitsmijter::login::consent::Consent;
 use uitsmijter::protocol::scope::Scope;
+use uitsmijter::session::consent::Consent;
 use uitsmijter::store::{Contended, Record, Replacement, Store, TRIES, group};
 
 use super::fixture::Fixture;
