@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
+use crate::protocol::audience::Audience;
 use crate::protocol::client_keys::{ClientKeys, Unproven};
 use crate::protocol::error::{OAuthError, Result};
 use crate::registry::client::Client;
@@ -32,13 +33,6 @@ struct Claims {
     nbf: Option<f64>,
     iat: Option<f64>,
     jti: String,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
 }
 
 /// An assertion that was used, until it would have expired.
@@ -103,14 +97,10 @@ async fn keys(issuer: &Issuer, client: &Client, missing_in: Option<&Arc<ClientKe
 fn check(issuer: &Issuer, client: &Client, claims: &Claims) -> Result<()> {
     let refused = |description: &'static str| Err(OAuthError::invalid_client(description));
     let now = issuer.now().0 as f64;
-    let audiences = match &claims.aud {
-        Audience::One(one) => std::slice::from_ref(one),
-        Audience::Several(several) => several.as_slice(),
-    };
     if ![&claims.iss, &claims.sub].into_iter().all(|id| issuer.is_same_client(id, &client.ident)) {
         return refused("iss and sub of the client assertion must be the client_id");
     }
-    if !audiences.iter().any(|audience| is_us(issuer, audience)) {
+    if !claims.aud.as_slice().iter().any(|audience| is_us(issuer, audience)) {
         return refused("aud of the client assertion must be the issuer or the token endpoint");
     }
     if !claims.exp.is_finite() || claims.exp <= now {

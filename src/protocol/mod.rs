@@ -1,5 +1,6 @@
 //! The words of OAuth 2.0 and OpenID Connect: types and their arithmetic, without I/O, clock or state.
 
+pub mod audience;
 pub mod authorization;
 pub mod client_keys;
 pub mod depth;

@@ -9,6 +9,7 @@ use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::key::{Expired, TenantSigner, TokenType};
+use crate::protocol::audience::Audience;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::store::Record;
@@ -40,16 +41,6 @@ pub struct Claims {
     /// The stored grant without which the token is dead where the server is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grant_id: Option<String>,
-}
-
-/// RFC 7519 §4.1.3: one string or several.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Audience {
-    /// One.
-    One(String),
-    /// Several.
-    Several(Vec<String>),
 }
 
 /// An access token that was revoked by itself, until it would have expired: RFC 7009.
@@ -105,10 +96,7 @@ impl Claims {
 
     /// Whom it is made for.
     pub fn audience(&self) -> &[String] {
-        match &self.aud {
-            Audience::One(one) => std::slice::from_ref(one),
-            Audience::Several(several) => several,
-        }
+        self.aud.as_slice()
     }
 
     /// What it is good for.
