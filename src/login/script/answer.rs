@@ -3,7 +3,7 @@
 use rquickjs::{Array, Function, Object, Value};
 use serde_json::Map;
 
-use super::engine::Question;
+use super::question::Question;
 use super::run::Run;
 use crate::login::DEFAULT_ROLE;
 use crate::protocol::depth::{MAX_DEPTH, is_deeper_than};

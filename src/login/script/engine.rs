@@ -6,29 +6,11 @@ use rquickjs::context::EvalOptions;
 use rquickjs::{Context, Ctx, FromJs, Object, Persistent, Runtime, Value};
 
 use super::answer::{self, Answer};
+use super::desk::Desk;
 use super::error::{SOURCE_NAME, ScriptError, caught, uncompiled};
-use super::host;
+use super::question::Question;
 use super::run::{Arrival, Run};
-use super::worker::Desk;
-use super::{LOGIN_CLASS, VALIDATION_CLASS};
-use crate::login::Credentials;
-
-/// What a script is asked.
-pub(super) enum Question {
-    /// May this person log in?
-    Login(Credentials),
-    /// May the person of this name stay?
-    Validation(String),
-}
-
-impl Question {
-    fn class(&self) -> &'static str {
-        match self {
-            Self::Login(_) => LOGIN_CLASS,
-            Self::Validation(_) => VALIDATION_CLASS,
-        }
-    }
-}
+use super::{host, parts};
 
 /// Asks `source` the question, at `desk`. Every stretch of JavaScript is one turn; between turns the thread is free.
 pub(super) async fn ask(source: &str, question: Question, run: Rc<Run>, desk: &Desk) -> Result<Answer, ScriptError> {
@@ -71,7 +53,7 @@ impl Engine {
         })));
         let context = Context::full(&runtime).map_err(failed)?;
         let driver = context.with(|ctx| {
-            let driver = host::install(&ctx, &run).map_err(|error| explain(&ctx, &error, &run))?;
+            let driver = parts::install(&ctx, &run).map_err(|error| explain(&ctx, &error, &run))?;
             evaluate::<()>(&ctx, source).map_err(|error| match run.stopped() {
                 Some(stopped) => stopped,
                 None => uncompiled(&ctx, &error, &run.secret),

@@ -4,30 +4,12 @@ use std::rc::Rc;
 
 use rquickjs::convert::List;
 use rquickjs::function::{Func, Rest};
-use rquickjs::{Array, Coerced, Ctx, Exception, FromJs, Function, Null, Object, Result, TypedArray, Undefined, Value};
+use rquickjs::{Array, Coerced, Ctx, Exception, FromJs, Function, Object, Result, TypedArray, Value};
 
 use super::digest;
 use super::fetch::Request;
-use super::parts;
 use super::run::{Arrival, Run};
 use crate::random::{Random, SystemRandom};
-
-/// Puts all functions that scripts may call into the global scope; gives the object by which the run drives the script.
-pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
-    let globals = ctx.globals();
-    plain(&globals, run)?;
-    // Classes run in strict mode, where an assignment to an undeclared name throws; scripts in use make these three.
-    for habit in ["profile", "response", "result"] {
-        globals.set(habit, Undefined)?;
-    }
-    // Without a prototype, which scripts may change.
-    let driver = Object::new_proto(ctx.clone(), None)?;
-    driver.set("provider", Null)?;
-    // As it is before a script can put another one in its place.
-    driver.set("stringify", globals.get::<_, Object<'js>>("JSON")?.get::<_, Function<'js>>("stringify")?)?;
-    parts::install(ctx, run, &driver)?;
-    Ok(driver)
-}
 
 /// What scripts hand over where text is meant.
 type Text = Coerced<String>;
@@ -56,14 +38,14 @@ impl<'js> FromJs<'js> for Pairs {
 }
 
 fn bounded(ctx: &Ctx<'_>, bytes: usize) -> Result<()> {
-    match bytes <= MAX_TEXT {
-        true => Ok(()),
-        false => Err(Exception::throw_range(ctx, "this is more than a login script may take apart or put together")),
+    if bytes > MAX_TEXT {
+        return Err(Exception::throw_range(ctx, "this is more than a login script may take apart or put together"));
     }
+    Ok(())
 }
 
-/// Functions that need no JavaScript of ours.
-fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
+/// Puts the functions that need no JavaScript of ours into the global scope.
+pub(super) fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
     let this = run.clone();
     globals.set("commit", Func::from(move |values: Rest<Value<'js>>| this.commit(&values.0)))?;
     globals.set("md5", Func::from(|text: Text| digest::md5(&text.0)))?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod answer;
 mod check;
+mod desk;
 mod digest;
 mod engine;
 mod error;
@@ -17,6 +18,7 @@ mod host;
 mod parts;
 mod places;
 mod pool;
+mod question;
 mod run;
 mod secret;
 mod worker;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::object::{Accessor, Property};
-use rquickjs::{Ctx, Function, Object, Result, Value};
+use rquickjs::{Ctx, Function, Null, Object, Result, Undefined, Value};
 
 use super::host;
 use super::run::Run;
@@ -26,9 +26,26 @@ const WEB: Part = Part {
     defines: &["URL", "URLSearchParams", "TextEncoder", "TextDecoder"],
 };
 
-/// Defines the names of all parts in the global scope. The driver is left where their getters find it and scripts do not:
+/// Puts everything that scripts may call into the global scope; gives the object by which the run drives the script.
+pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
+    let globals = ctx.globals();
+    host::plain(&globals, run)?;
+    // Classes run in strict mode, where an assignment to an undeclared name throws; scripts in use make these three.
+    for habit in ["profile", "response", "result"] {
+        globals.set(habit, Undefined)?;
+    }
+    // Without a prototype, which scripts may change.
+    let driver = Object::new_proto(ctx.clone(), None)?;
+    driver.set("provider", Null)?;
+    // Taken before a script can replace it.
+    driver.set("stringify", globals.get::<_, Object<'js>>("JSON")?.get::<_, Function<'js>>("stringify")?)?;
+    define_parts(ctx, run, &driver)?;
+    Ok(driver)
+}
+
+/// Defines the names of all parts in the global scope. The driver is kept where their getters find it and scripts do not:
 /// a function of ours that held it would keep the engine from being freed.
-pub(super) fn install<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, driver: &Object<'js>) -> Result<()> {
+fn define_parts<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, driver: &Object<'js>) -> Result<()> {
     let globals = ctx.globals();
     ctx.store_userdata(driver.clone()).map_err(|_| rquickjs::Error::Unknown)?;
     for part in [&CONSOLE, &NETWORK, &WEB] {

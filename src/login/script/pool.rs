@@ -15,13 +15,13 @@ use tokio::time::Instant;
 use tracing::Dispatch;
 
 use super::answer::Answer;
-use super::engine::Question;
+use super::desk::{Desk, Turn};
 use super::error::ScriptError;
 use super::fetch::{self, Exchange};
 use super::places::Places;
+use super::question::Question;
 use super::secret::Secret;
-use super::worker::{self, Desk, Turn};
-use super::{LOGIN_CLASS, Script, ScriptLimits};
+use super::{LOGIN_CLASS, Script, ScriptLimits, worker};
 use crate::login::Credentials;
 use crate::session::Identity;
 
@@ -128,15 +128,11 @@ impl Job {
         reply: oneshot::Sender<Result<Answer, ScriptError>>,
         taken: Arc<AtomicBool>,
     ) -> Self {
-        let secret = match &question {
-            Question::Login(credentials) => Secret::new(&credentials.username, &credentials.password),
-            Question::Validation(_) => Secret::none(),
-        };
         Self {
             tenant: script.tenant.into(),
             source: Arc::clone(&script.source),
+            secret: question.secret(),
             question,
-            secret,
             exchange: shared.exchange(script),
             server: Handle::current(),
             dispatch: tracing::dispatcher::get_default(Dispatch::clone),

@@ -1,0 +1,31 @@
+//! What a script is asked.
+
+use super::secret::Secret;
+use super::{LOGIN_CLASS, VALIDATION_CLASS};
+use crate::login::Credentials;
+
+/// What a script is asked.
+pub(super) enum Question {
+    /// May this person log in?
+    Login(Credentials),
+    /// May the person of this name stay?
+    Validation(String),
+}
+
+impl Question {
+    /// The class that answers it.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::Login(_) => LOGIN_CLASS,
+            Self::Validation(_) => VALIDATION_CLASS,
+        }
+    }
+
+    /// What the script must not repeat.
+    pub(super) fn secret(&self) -> Secret {
+        match self {
+            Self::Login(credentials) => Secret::new(&credentials.username, &credentials.password),
+            Self::Validation(_) => Secret::none(),
+        }
+    }
+}
