@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::endpoint;
 use crate::endpoint::health;
 use crate::endpoint::webhook::{self, Judge};
-use crate::page::views::follow;
+use crate::page::views::follow_buckets;
 use crate::random::Random;
 use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
@@ -184,7 +184,7 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
             }
         }
     }));
-    tasks.spawn(follow::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
+    tasks.spawn(follow_buckets::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
     tasks.spawn(health::watch(app.clone()));
     let resuming = app.clone();
     tasks.spawn(every(DELIVERIES, move || {

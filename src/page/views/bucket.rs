@@ -5,21 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
+use super::listed::{LARGEST, Listed, MOST, Sources};
 use super::s3::Bucket;
-use super::{LARGEST, MOST, Sources};
 
 /// The most objects that may lie beside the templates: what one listing tells.
 const MOST_OBJECTS: usize = 1000;
-
-/// One object as the listing names it.
-pub(super) struct Listed {
-    /// The name without the path before it.
-    pub(super) name: String,
-    /// In bytes.
-    pub(super) size: u64,
-    /// Another one after each change.
-    pub(super) version: String,
-}
 
 /// The templates of one bucket as of one reading, by name.
 pub(super) struct Contents(BTreeMap<String, Object>);

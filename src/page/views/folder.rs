@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{LARGEST, MOST, Sources};
+use super::listed::{LARGEST, MOST, Sources};
 
 /// The folders with their names, which are tenants' slugs. Where there is no folder of all views there are none.
 ///

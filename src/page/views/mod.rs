@@ -17,7 +17,8 @@ use crate::store::digest_of;
 
 mod bucket;
 mod folder;
-pub mod follow;
+pub mod follow_buckets;
+mod listed;
 #[cfg(not(feature = "s3"))]
 mod no_s3;
 #[cfg(feature = "s3")]
@@ -25,16 +26,9 @@ mod s3;
 mod translations;
 
 use folder::slug;
+use listed::Sources;
 #[cfg(not(feature = "s3"))]
 use no_s3 as s3;
-
-/// The most bytes that one template may have; ours have less than 4 KiB.
-const LARGEST: u64 = 256 * 1024;
-/// The most templates that one folder or bucket may have.
-const MOST: usize = 32;
-
-/// File names, such as `login.html`, and what they say.
-type Sources = Vec<(String, Arc<str>)>;
 
 /// The pages of every tenant. Cheap to clone; all clones see the same.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::bucket::Listed;
+use super::listed::Listed;
 use crate::registry::tenant::Templates;
 
 /// A way out that nobody takes.

@@ -19,7 +19,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
 use reqwest::Client;
 
-use super::bucket::Listed;
+use super::listed::Listed;
 use crate::registry::tenant::{AMAZON, Templates};
 
 /// How long a connection may take to come about.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::LARGEST;
+use super::listed::LARGEST;
 use crate::page::locale::{Locale, Translations, Words, places};
 
 /// What was found: the sentences that can be shown, and what is left out, by file and reason.
