@@ -3,23 +3,23 @@
 
 use url::Url;
 
-#[cfg(not(feature = "telemetry"))]
-mod absent;
 #[cfg(feature = "telemetry")]
 mod context;
 #[cfg(feature = "telemetry")]
 mod courier;
 #[cfg(feature = "telemetry")]
 mod export;
+#[cfg(not(feature = "telemetry"))]
+mod no_telemetry;
 #[cfg(feature = "telemetry")]
 mod told;
 
-#[cfg(not(feature = "telemetry"))]
-pub use absent::{Telemetry, answered, begin, join, pass_on};
 #[cfg(feature = "telemetry")]
 pub use context::{answered, begin, join, pass_on};
 #[cfg(feature = "telemetry")]
 pub use export::Telemetry;
+#[cfg(not(feature = "telemetry"))]
+pub use no_telemetry::{Telemetry, answered, begin, join, pass_on};
 
 /// Where each signal is sent; nowhere by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
