@@ -1,0 +1,11 @@
+//! Bad input, everywhere: every parameter of every endpoint in every wrong way, and then whatever a machine thinks of.
+//! The answer is one from the specifications, and nothing is stored.
+
+mod answer;
+mod bodies;
+mod endpoints;
+mod fuzz;
+mod grammar;
+mod parameters;
+mod spoilt;
+mod words;
