@@ -22,57 +22,64 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Counters>);
 
-/// The counters, one by one.
-pub struct Counters {
-    registry: RwLock<Registry>,
-    /// Signatures, by key. Take a counter out once and keep it: looking it up takes a lock.
-    pub tokens_signed: Family<SignedWith, Counter>,
-    /// Changes of the signing key that this replica carried out, and why.
-    pub key_rotations: Family<Rotation, Counter>,
-    /// Answers of the JWKS endpoint, by HTTP status.
-    pub jwks_requests: Family<Status, Counter>,
-    /// 1 while the store answers, 0 while it is away.
-    pub store_up: Gauge,
-    /// Sign-ins that were tried, by tenant.
-    pub login_attempts: Family<OfTenant, Counter>,
-    /// Sign-ins that succeeded.
-    pub login_success: Family<OfTenant, Counter>,
-    /// Sign-ins that failed.
-    pub login_failure: Family<OfTenant, Counter>,
-    /// People who signed out.
-    pub logout: Family<OfTenant, Counter>,
-    /// Requests that a proxy was told to let pass.
-    pub interceptor_success: Family<OfTenant, Counter>,
-    /// Requests that a proxy was told to hold back.
-    pub interceptor_failure: Family<OfTenant, Counter>,
-    /// Requests to `/authorize`.
-    pub authorize_attempts: Family<OfTenant, Counter>,
-    /// Answers of `/token` with tokens.
-    pub oauth_success: Family<OfTenant, Counter>,
-    /// Answers of `/token` without.
-    pub oauth_failure: Family<OfTenant, Counter>,
-    /// Answers of `/revoke` to clients that proved who they are.
-    pub revoke_success: Family<OfTenant, Counter>,
-    /// Other answers of `/revoke`.
-    pub revoke_failure: Family<OfTenant, Counter>,
-    /// Templates that could not be read, parsed or drawn.
-    pub template_failures: Family<OfTenant, Counter>,
-    /// Refresh tokens that were stored.
-    pub token_stored: Family<OfTenant, Counter>,
-    /// Lists and watches of custom resources that failed.
-    pub cluster_failures: Counter,
-    /// Documents that are not served as they are written: in their last good version, or not at all.
-    pub registry_problems: Family<OfKind, Gauge>,
-    /// Requests of clients that were refused, until somebody takes them: for the status of resources.
-    pub denied: Denied,
-    /// Tenants that are served.
-    pub tenants: Gauge,
-    /// Clients that are served.
-    pub clients: Gauge,
-    /// Requests, by method, route and status.
-    pub http_requests: Family<Route, Counter>,
-    /// How long requests took, in seconds, by method and route.
-    pub http_request_duration: Family<Timed, Histogram, fn() -> Histogram>,
+/// Declares the counters: each is a field, described by its help text, and registered under its name. The format adds
+/// `_total` to the name of every counter. The order is that of the answer.
+macro_rules! counters {
+    ($($(#[$more:meta])* $field:ident: $kind:ty $(= $new:expr)? => $name:literal, $help:literal;)*) => {
+        /// The counters, one by one.
+        pub struct Counters {
+            registry: RwLock<Registry>,
+            /// Requests of clients that were refused, until they are taken for the status of resources.
+            pub denied: Denied,
+            $(#[doc = concat!($help, ".")] $(#[$more])* pub $field: $kind,)*
+        }
+
+        impl Default for Counters {
+            fn default() -> Self {
+                let metrics = Self {
+                    registry: RwLock::default(),
+                    denied: Denied::default(),
+                    $($field: counters!(@new $($new)?),)*
+                };
+                $(metrics.register($name, $help, metrics.$field.clone());)*
+                // Until somebody finds out otherwise.
+                metrics.store_up.set(1);
+                metrics
+            }
+        }
+    };
+    (@new) => { Default::default() };
+    (@new $new:expr) => { $new };
+}
+
+counters! {
+    /// Take a counter out once and keep it: looking it up takes a lock.
+    tokens_signed: Family<SignedWith, Counter> => "uitsmijter_tokens_signed", "Tokens that were signed";
+    key_rotations: Family<Rotation, Counter> => "uitsmijter_key_rotations", "Changes of the signing key";
+    jwks_requests: Family<Status, Counter> => "uitsmijter_jwks_requests", "Requests for the JWKS";
+    /// 1 or 0.
+    store_up: Gauge => "uitsmijter_store_up", "Whether the store answers";
+    login_attempts: Family<OfTenant, Counter> => "uitsmijter_login_attempts", "Sign-ins that were tried";
+    login_success: Family<OfTenant, Counter> => "uitsmijter_login_success", "Sign-ins that succeeded";
+    login_failure: Family<OfTenant, Counter> => "uitsmijter_login_failure", "Sign-ins that failed";
+    logout: Family<OfTenant, Counter> => "uitsmijter_logout", "People who signed out";
+    interceptor_success: Family<OfTenant, Counter> => "uitsmijter_interceptor_success", "Requests that a proxy may let pass";
+    interceptor_failure: Family<OfTenant, Counter> => "uitsmijter_interceptor_failure", "Requests that a proxy holds back";
+    authorize_attempts: Family<OfTenant, Counter> => "uitsmijter_authorize_attempts", "Requests to /authorize";
+    oauth_success: Family<OfTenant, Counter> => "uitsmijter_oauth_success", "Answers of /token with tokens";
+    oauth_failure: Family<OfTenant, Counter> => "uitsmijter_oauth_failure", "Answers of /token without tokens";
+    revoke_success: Family<OfTenant, Counter> => "uitsmijter_revoke_success", "Revocations by a client that proved itself";
+    revoke_failure: Family<OfTenant, Counter> => "uitsmijter_revoke_failure", "Revocations that were refused";
+    token_stored: Family<OfTenant, Counter> => "uitsmijter_token_stored", "Refresh tokens that were stored";
+    template_failures: Family<OfTenant, Counter> => "uitsmijter_template_failures", "Templates that could not be used";
+    tenants: Gauge => "uitsmijter_tenants_count", "Tenants that are served";
+    clients: Gauge => "uitsmijter_clients_count", "Clients that are served";
+    registry_problems: Family<OfKind, Gauge>
+        => "uitsmijter_registry_problems", "Tenants and clients that are not served as they are written";
+    cluster_failures: Counter => "uitsmijter_cluster_failures", "Lists and watches of custom resources that failed";
+    http_requests: Family<Route, Counter> => "http_requests", "Requests";
+    http_request_duration: Family<Timed, Histogram, fn() -> Histogram> = Family::new_with_constructor(durations)
+        => "http_request_duration_seconds", "How long requests took";
 }
 
 /// How often clients were refused. Only declared ones count, so it stays small.
@@ -176,80 +183,7 @@ impl Deref for Metrics {
     }
 }
 
-impl Default for Counters {
-    fn default() -> Self {
-        let metrics = Self {
-            registry: RwLock::default(),
-            tokens_signed: Family::default(),
-            key_rotations: Family::default(),
-            jwks_requests: Family::default(),
-            store_up: Gauge::default(),
-            login_attempts: Family::default(),
-            login_success: Family::default(),
-            login_failure: Family::default(),
-            logout: Family::default(),
-            interceptor_success: Family::default(),
-            interceptor_failure: Family::default(),
-            authorize_attempts: Family::default(),
-            oauth_success: Family::default(),
-            oauth_failure: Family::default(),
-            revoke_success: Family::default(),
-            revoke_failure: Family::default(),
-            template_failures: Family::default(),
-            token_stored: Family::default(),
-            cluster_failures: Counter::default(),
-            registry_problems: Family::default(),
-            denied: Denied::default(),
-            tenants: Gauge::default(),
-            clients: Gauge::default(),
-            http_requests: Family::default(),
-            http_request_duration: Family::new_with_constructor(durations),
-        };
-        // The suffix _total belongs to the format, which adds it to every counter.
-        metrics.register("uitsmijter_tokens_signed", "Tokens that were signed", metrics.tokens_signed.clone());
-        metrics.register("uitsmijter_key_rotations", "Changes of the signing key", metrics.key_rotations.clone());
-        metrics.register("uitsmijter_jwks_requests", "Requests for the JWKS", metrics.jwks_requests.clone());
-        metrics.register("uitsmijter_store_up", "Whether the store answers", metrics.store_up.clone());
-        metrics.register_people();
-        metrics.register_http();
-        // Until somebody finds out otherwise.
-        metrics.store_up.set(1);
-        metrics
-    }
-}
-
 impl Counters {
-    fn register_people(&self) {
-        let counters = [
-            ("uitsmijter_login_attempts", "Sign-ins that were tried", &self.login_attempts),
-            ("uitsmijter_login_success", "Sign-ins that succeeded", &self.login_success),
-            ("uitsmijter_login_failure", "Sign-ins that failed", &self.login_failure),
-            ("uitsmijter_logout", "People who signed out", &self.logout),
-            ("uitsmijter_interceptor_success", "Requests that a proxy may let pass", &self.interceptor_success),
-            ("uitsmijter_interceptor_failure", "Requests that a proxy holds back", &self.interceptor_failure),
-            ("uitsmijter_authorize_attempts", "Requests to /authorize", &self.authorize_attempts),
-            ("uitsmijter_oauth_success", "Answers of /token with tokens", &self.oauth_success),
-            ("uitsmijter_oauth_failure", "Answers of /token without tokens", &self.oauth_failure),
-            ("uitsmijter_revoke_success", "Revocations by a client that proved itself", &self.revoke_success),
-            ("uitsmijter_revoke_failure", "Revocations that were refused", &self.revoke_failure),
-            ("uitsmijter_token_stored", "Refresh tokens that were stored", &self.token_stored),
-            ("uitsmijter_template_failures", "Templates that could not be used", &self.template_failures),
-        ];
-        counters.into_iter().for_each(|(name, help, counter)| self.register(name, help, counter.clone()));
-        self.register("uitsmijter_tenants_count", "Tenants that are served", self.tenants.clone());
-        self.register("uitsmijter_clients_count", "Clients that are served", self.clients.clone());
-        let help = "Tenants and clients that are not served as they are written";
-        self.register("uitsmijter_registry_problems", help, self.registry_problems.clone());
-        let help = "Lists and watches of custom resources that failed";
-        self.register("uitsmijter_cluster_failures", help, self.cluster_failures.clone());
-    }
-
-    fn register_http(&self) {
-        self.register("http_requests", "Requests", self.http_requests.clone());
-        let durations = self.http_request_duration.clone();
-        self.register("http_request_duration_seconds", "How long requests took", durations);
-    }
-
     /// Adds a metric of some part of the server, under its whole name (a counter's without `_total`).
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry.write().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);
