@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::time::sleep;
@@ -45,7 +45,7 @@ pub async fn ready(State(app): State<App>) -> Response {
     if let Some(reason) = missing {
         body["waiting_for"] = reason.as_str().into();
     }
-    (status, [("cache-control", "no-store")], Json(body)).into_response()
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 /// Looks until everything has been there once, whether or not somebody asks: who asks for the first time in an outage

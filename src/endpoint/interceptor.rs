@@ -81,7 +81,7 @@ fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issu
 
 /// The host that a refused request was about, for the log: nobody has checked it.
 fn named_host(parts: &Parts) -> String {
-    let told = ["x-original-url", "x-forwarded-host", "host"].iter().find_map(|name| parts.headers.get(*name));
+    let told = ["x-original-url", "x-forwarded-host", header::HOST.as_str()].iter().find_map(|name| parts.headers.get(*name));
     let told = told.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
     // Of a URL the host alone: what stands behind it may be a person's secret.
     let authority = told.split_once("://").map_or(told.as_str(), |(_, rest)| rest);
@@ -122,7 +122,7 @@ fn shows_pages(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let for_window = text("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
     let by_script = text("x-requested-with").is_some_and(|by| by.eq_ignore_ascii_case("XMLHttpRequest"));
-    for_window && !by_script && text("accept").is_none_or(accepts_html)
+    for_window && !by_script && text(header::ACCEPT.as_str()).is_none_or(accepts_html)
 }
 
 /// RFC 9110 §12.5.1.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
@@ -96,7 +96,10 @@ impl Callback {
                     return OAuthError::invalid_request("redirect_uri is not a URI").into_response();
                 };
                 url.query_pairs_mut().extend_pairs(&fields);
-                ([("cache-control", "no-store"), ("referrer-policy", "no-referrer")], Redirect::to(url.as_str()))
+                (
+                    [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")],
+                    Redirect::to(url.as_str()),
+                )
                     .into_response()
             }
             ResponseMode::FormPost => {
