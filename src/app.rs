@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -11,7 +10,7 @@ use crate::client::declared::DeclaredClients;
 use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
-use crate::issuer::{Issuer, Lifetimes, Services};
+use crate::issuer::{Issuer, Services};
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::provider::LoginProvider;
 use crate::metrics::Metrics;
@@ -26,9 +25,6 @@ use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
 use crate::turned_away::TurnedAway;
-
-/// A family of refresh tokens that is used all the time and has no cap: ten years.
-const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The server without its socket. Cheap to clone, which happens several times per request; tests build a real one with
 /// their own clock and chance.
@@ -103,7 +99,8 @@ impl App {
             outgoing,
             clock,
             random,
-            lifetimes: lifetimes(&settings),
+            lifetimes: settings.lifetimes,
+            documents_max_age: settings.signing.jwks_max_age,
             throttle: settings.login_protection,
         };
         Ok(Self(Arc::new(Parts {
@@ -204,16 +201,6 @@ impl App {
         let scheme = if self.settings.secure || scheme == "https" { "https" } else { "http" };
         let domain = tenant.interceptor.domain.as_deref().unwrap_or(&self.settings.public_domain);
         Some(Origin { scheme, authority: canonical(domain, scheme)? })
-    }
-}
-
-fn lifetimes(settings: &Settings) -> Lifetimes {
-    Lifetimes {
-        access_token: settings.lifetimes.access_token,
-        refresh_token: settings.lifetimes.refresh_token,
-        refresh_absolute: settings.lifetimes.refresh_absolute.unwrap_or(UNCAPPED),
-        session: settings.lifetimes.session,
-        documents: settings.signing.jwks_max_age,
     }
 }
 

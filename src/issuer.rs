@@ -20,19 +20,27 @@ use crate::registry::client::Client;
 use crate::registry::tenant::Tenant;
 use crate::store::Store;
 
+/// A family of refresh tokens that is used all the time and has no cap: ten years.
+const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// How long things live, where no client says otherwise.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Access and ID tokens.
     pub access_token: Duration,
     /// A refresh token that is not used.
     pub refresh_token: Duration,
-    /// A family of refresh tokens, however busily used.
-    pub refresh_absolute: Duration,
-    /// A single-sign-on session.
+    /// A family of refresh tokens, even if it is used all the time; `None`: without a cap.
+    pub refresh_absolute: Option<Duration>,
+    /// A single sign-on session.
     pub session: Duration,
-    /// Published keys and metadata in caches.
-    pub documents: Duration,
+}
+
+impl Lifetimes {
+    /// How long a family of refresh tokens can live.
+    pub fn of_family(&self) -> Duration {
+        self.refresh_absolute.unwrap_or(UNCAPPED)
+    }
 }
 
 /// Who knows the clients of a tenant.
@@ -65,6 +73,8 @@ pub struct Services {
     pub random: Arc<dyn Random>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How long published keys and metadata may be cached.
+    pub documents_max_age: Duration,
     /// How guessing passwords is slowed down.
     pub throttle: ThrottlePolicy,
 }

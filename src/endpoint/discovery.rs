@@ -36,7 +36,7 @@ async fn document(app: &App, issuer: &Issuer, headers: &HeaderMap) -> Result<Res
     let algorithms = issuer.signer().await?.supported_algorithms();
     let compose = || Ok(serde_json::to_vec(&metadata(issuer, &algorithms))?);
     let (body, etag) = app.metadata.of(issuer, &algorithms, compose)?;
-    Ok(document::respond(headers, body, &etag, issuer.services.lifetimes.documents))
+    Ok(document::respond(headers, body, &etag, issuer.services.documents_max_age))
 }
 
 fn metadata(issuer: &Issuer, algorithms: &[Algorithm]) -> ServerMetadata {

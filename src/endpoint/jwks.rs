@@ -21,7 +21,7 @@ pub async fn get(issuer: Result<Issuer, Response>, request: Request) -> Response
         Ok(signer) => {
             let keys = signer.jwk_set();
             // What may be out of date, no cache is to keep.
-            let max_age = if signer.is_in_touch() { issuer.services.lifetimes.documents } else { Duration::ZERO };
+            let max_age = if signer.is_in_touch() { issuer.services.documents_max_age } else { Duration::ZERO };
             document::respond(request.headers(), keys.body.clone(), &keys.etag, max_age)
         }
         Err(error) => span_of(&request, &issuer).in_scope(|| error.into_response()),

@@ -24,5 +24,5 @@ pub async fn get(State(app): State<App>, issuer: Issuer, headers: HeaderMap) -> 
     openapi["info"]["version"] = env!("CARGO_PKG_VERSION").into();
     let body = serde_json::to_vec(&openapi)?;
     let etag = document::etag(&body);
-    Ok(document::respond(&headers, body.into(), &etag, issuer.services.lifetimes.documents))
+    Ok(document::respond(&headers, body.into(), &etag, issuer.services.documents_max_age))
 }

@@ -147,7 +147,7 @@ impl AuthorizationCode {
         Grant {
             claims: self.claims,
             audience: self.audience,
-            absolute_expiry: now + issuer.services.lifetimes.refresh_absolute,
+            absolute_expiry: now + issuer.services.lifetimes.of_family(),
             ..Grant::new(&self.client_id, &self.issuer, self.person, self.scope, expires_at)
         }
     }

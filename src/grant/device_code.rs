@@ -243,7 +243,7 @@ impl DeviceCode {
         let expires_at = now + issuer.access_token_lifetime(&client);
         let grant = Grant {
             audience: self.audience,
-            absolute_expiry: now + issuer.services.lifetimes.refresh_absolute,
+            absolute_expiry: now + issuer.services.lifetimes.of_family(),
             ..Grant::new(&self.client_id, &self.issuer, *person, scope, expires_at)
         };
         let using = issuer.store.batch().use_first::<DeviceCode>(device);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use url::{Host, Url};
 
-use super::Settings;
+use super::resolved::Settings;
 use crate::login::script::VALIDATION_CLASS;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;

@@ -1,6 +1,7 @@
 //! What changed in the settings while the server runs, and holds only after a restart.
 
-use super::{Log, Settings};
+use super::resolved::Settings;
+use super::written::Log;
 
 impl Settings {
     /// The keys in which `new` differs, apart from those that take effect while the server runs.

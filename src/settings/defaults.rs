@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Environment;
 use super::written::{
-    KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
+    Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
     WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;

@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use super::Environment;
 use super::resolve::{endpoint, network};
-use super::written::{LogFormat, LogLevel, Written};
+use super::written::{Environment, LogFormat, LogLevel, Written};
 use crate::protocol::duration::{self, Span};
 use crate::protocol::jwk::Algorithm;
 use crate::secret::Secret;

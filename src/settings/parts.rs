@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{KeyScope, Redis, Sentinel, Settings};
+use super::resolved::Settings;
+use super::written::{KeyScope, Redis, Sentinel};
 use crate::key::{RotationPolicy, SigningSettings};
 use crate::login::script::ScriptLimits;
 use crate::registry::resources::ResourceSettings;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Settings;
+use super::resolved::Settings;
 use crate::protocol::duration;
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::token::GrantType;

@@ -7,10 +7,11 @@ use ipnet::IpNet;
 use url::Url;
 use yaml_serde::Value as Yaml;
 
+use super::resolved::{Settings, Signing, Store, Tls, Webhook};
 use super::written::{
-    Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore, WrittenTelemetry,
+    Environment, Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore, WrittenTelemetry,
 };
-use super::{Environment, Lifetimes, Settings, Signing, Store, Tls, Webhook};
+use crate::issuer::Lifetimes;
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;

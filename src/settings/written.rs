@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Environment;
 use crate::protocol::duration::Span;
 use crate::secret::Secret;
 
@@ -50,6 +49,16 @@ pub struct Written {
     pub store: WrittenStore,
     #[serde(deserialize_with = "or_default")]
     pub signing: WrittenSigning,
+}
+
+/// What kind of installation it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "named after what they are")]
+pub enum Environment {
+    #[default]
+    Development,
+    Production,
 }
 
 /// Files of the certificate and its key.

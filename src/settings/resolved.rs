@@ -1,0 +1,135 @@
+//! The settings as they hold: checked, and with every default filled in.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::written::{KeyScope, Kubernetes, Log, Redis};
+use crate::issuer::Lifetimes;
+use crate::login::throttle::ThrottlePolicy;
+use crate::protocol::jwk::Algorithm;
+use crate::registry::tenant::bare_host;
+use crate::secret::Secret;
+use crate::telemetry::Collectors;
+
+/// Everything the process is told, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Address of the HTTP server.
+    pub listen: SocketAddr,
+    /// Address of metrics and health, where they are not on [`Settings::listen`].
+    pub metrics_listen: Option<SocketAddr>,
+    /// The certificate with which the binary terminates TLS itself.
+    pub tls: Option<Tls>,
+    /// `ENVIRONMENT=production`: no demo, no defaults that are only good enough for a desk.
+    pub production: bool,
+    /// Host, perhaps with a port, where no tenant names one.
+    pub public_domain: String,
+    /// Whether generated URLs are https and cookies Secure.
+    pub secure: bool,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// Cookie domains by host; see [`Settings::cookie_domain`].
+    pub cookie_domains: BTreeMap<String, String>,
+    /// Base of `Resources/Configurations`, `Resources/Views` and `Resources/Translations`.
+    pub directory: PathBuf,
+    /// Whether tenants and clients are also read from Kubernetes.
+    pub kubernetes: Kubernetes,
+    /// Where resources are judged before they are stored.
+    pub webhook: Option<Webhook>,
+    /// How long a login script may take.
+    pub script_timeout: Duration,
+    /// How often tenants' buckets are looked at.
+    pub templates_refresh: Duration,
+    /// Whether a user whom no `UserValidationProvider` vouches for may stay.
+    pub allow_missing_providers: bool,
+    /// Whether `/versions` answers.
+    pub display_version: bool,
+    /// Whether `/openapi.json` answers.
+    pub openapi: bool,
+    /// What is logged and how.
+    pub log: Log,
+    /// Where traces and logs are sent besides.
+    pub telemetry: Collectors,
+    /// Whether calls to addresses that clients name may reach private ones, and be plain http.
+    pub allow_private_addresses: bool,
+    /// How guessing passwords is slowed down.
+    pub login_protection: ThrottlePolicy,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where state lives.
+    pub store: Store,
+    /// How tokens are signed.
+    pub signing: Signing,
+}
+
+/// Certificate and key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after what they are")]
+pub struct Tls {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+/// The validating webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Its certificate: the API server speaks nothing but TLS.
+    pub tls: Tls,
+}
+
+/// Redis if it is there, otherwise the file, otherwise memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The file of the embedded store.
+    pub path: Option<PathBuf>,
+    /// The shared store.
+    pub redis: Option<Redis>,
+}
+
+/// How tokens are signed and keys are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signing {
+    /// Of access tokens, for tenants that name none.
+    pub algorithm: Algorithm,
+    /// Whether [`Signing::algorithm`] was asked for, or follows from the secret.
+    pub algorithm_is_named: bool,
+    /// How long a key signs.
+    pub rotate_every: Duration,
+    /// How long a key is published before it signs.
+    pub announce: Duration,
+    /// How long a key is published after it signed.
+    pub grace: Duration,
+    /// How long the world may cache the JWKS.
+    pub jwks_max_age: Duration,
+    /// One set of keys per tenant or for all.
+    pub scope: KeyScope,
+    /// Size of new RSA keys.
+    pub rsa_bits: u32,
+    /// The secret of HS256.
+    pub hs256_secret: Option<Secret>,
+    /// What private keys are sealed with: the first seals, all open.
+    pub seal_secrets: Vec<Secret>,
+}
+
+impl Settings {
+    /// Scheme and domain under which browsers reach the server where no tenant says otherwise.
+    pub fn public_origin(&self) -> String {
+        format!("{}://{}", self.scheme(), self.public_domain)
+    }
+
+    /// The scheme of generated URLs.
+    pub fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
+    /// The domain for the cookies of `host`, with its leading dot if it is for hosts below it too.
+    pub fn cookie_domain(&self, host: &str) -> Option<&str> {
+        self.cookie_domains.get(&bare_host(host)).map(String::as_str)
+    }
+}
