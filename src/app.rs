@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
 use crate::issuer::{Issuer, Services};
 use crate::key::signer_manager::{Extras, SignerManager};
-use crate::login::provider::LoginProvider;
+use crate::login::people::LoginProvider;
 use crate::metrics::Metrics;
 use crate::origin::{Origin, canonical, covers};
 use crate::outgoing::Outgoing;

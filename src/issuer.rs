@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
-use crate::login::provider::LoginProvider;
+use crate::login::people::LoginProvider;
 use crate::login::throttle::ThrottlePolicy;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;

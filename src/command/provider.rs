@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use uitsmijter::login::Credentials;
-use uitsmijter::login::provider::script_of;
+use uitsmijter::login::people::script_of;
 use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
 use uitsmijter::session::Identity;
 use uitsmijter::settings::{Log, LogLevel, Settings};

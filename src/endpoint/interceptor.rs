@@ -81,7 +81,8 @@ fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issu
 
 /// The host that a refused request was about, for the log: nobody has checked it.
 fn named_host(parts: &Parts) -> String {
-    let told = ["x-original-url", "x-forwarded-host", header::HOST.as_str()].iter().find_map(|name| parts.headers.get(*name));
+    let told =
+        ["x-original-url", "x-forwarded-host", header::HOST.as_str()].iter().find_map(|name| parts.headers.get(*name));
     let told = told.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
     // Of a URL the host alone: what stands behind it may be a person's secret.
     let authority = told.split_once("://").map_or(told.as_str(), |(_, rest)| rest);

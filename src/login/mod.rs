@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 mod attempt_count;
 pub mod attempts;
 pub mod password;
-pub mod provider;
+pub mod people;
 pub mod script;
 pub mod throttle;
 

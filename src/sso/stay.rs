@@ -17,7 +17,7 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(5 * 60);
 ///
 /// Errors: [`crate::protocol::error::Unavailable`] when nobody could be asked: that is not a no.
 pub async fn may_stay(issuer: &Issuer, identity: &Identity) -> anyhow::Result<bool> {
-    issuer.services.login.is_valid(&issuer.tenant, &identity.username).await
+    issuer.services.login.may_stay(&issuer.tenant, &identity.username).await
 }
 
 /// Somebody who stays signed in.

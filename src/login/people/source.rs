@@ -1,0 +1,26 @@
+//! What every source of people answers: a script, a list, later a directory or a provider.
+
+use anyhow::Result;
+use async_trait::async_trait;
+
+use crate::login::Credentials;
+use crate::registry::tenant::Tenant;
+use crate::session::Identity;
+
+/// The answer of one source.
+pub(super) enum Reply<T> {
+    Yes(T),
+    No,
+    /// The source cannot answer this question for this tenant; the next one is asked.
+    Undecided,
+}
+
+/// A source of people. Errors mean that it could not be asked: that is not a no, and must not count as a wrong password.
+#[async_trait]
+pub(super) trait People: Send + Sync {
+    /// Whose credentials these are.
+    async fn login(&self, tenant: &Tenant, credentials: &Credentials) -> Result<Reply<Identity>>;
+
+    /// Whether somebody who signed in before may stay.
+    async fn may_stay(&self, tenant: &Tenant, username: &str) -> Result<Reply<()>>;
+}
