@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result};
 
 use crate::client::declared::DeclaredClients;
-use crate::client_keys::PublishedClientKeys;
 use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
 use crate::issuer::{Issuer, Services};
@@ -16,6 +15,8 @@ use crate::login::people::LoginProvider;
 use crate::metrics::Metrics;
 use crate::origin::{Origin, canonical, covers};
 use crate::outgoing::Outgoing;
+use crate::outgoing::client::Policy;
+use crate::outgoing::client_keys::PublishedClientKeys;
 use crate::page::Pages;
 use crate::page::views::Views;
 use crate::random::{Random, Series};
@@ -84,7 +85,7 @@ impl App {
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
-        let outgoing = Outgoing::new(settings.allow_private_addresses);
+        let outgoing = Outgoing::new(Policy::of_strangers(settings.allow_private_addresses));
         let pages = Pages::new()?;
         let views = Views::below(&settings.directory, pages.clone(), metrics.clone());
         let first = views.clone();

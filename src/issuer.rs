@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::client_keys::PublishedClientKeys;
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::people::LoginProvider;
 use crate::login::throttle::ThrottlePolicy;
 use crate::metrics::Metrics;
 use crate::outgoing::Outgoing;
+use crate::outgoing::client_keys::PublishedClientKeys;
 use crate::protocol::error::Result;
 use crate::random::Random;
 use crate::registry::Snapshot;

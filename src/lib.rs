@@ -18,7 +18,7 @@
 //! | RFC 6750 bearer tokens | `protocol/error.rs` | `token/access_token.rs` | `web/bearer.rs` |
 //! | RFC 7009 revocation | `protocol/token.rs` | `token/refresh_token.rs`, `token/access_token.rs` | `endpoint/revoke.rs` |
 //! | RFC 7515, 7517, 7518, 7519, 7638, 8037 JOSE | `protocol/jwk.rs` | `key/signer.rs`, `key/verify.rs`, `key/key_ring.rs` | `endpoint/jwks.rs` |
-//! | RFC 7523, OIDC Core §9 `private_key_jwt` | `protocol/client_keys.rs` | `client_assertion.rs`, `client_keys.rs` | `web/client_authentication.rs` |
+//! | RFC 7523, OIDC Core §9 `private_key_jwt` | `protocol/client_keys.rs` | `client/assertion.rs`, `outgoing/client_keys.rs` | `web/client_authentication.rs` |
 //! | RFC 7636 PKCE | `protocol/pkce.rs` | `grant/authorization_code.rs` | |
 //! | RFC 7662 introspection | `protocol/token.rs` | `token/access_token.rs`, `token/refresh_token.rs` | `endpoint/introspect.rs` |
 //! | RFC 8252 §7.3 loopback redirects | `protocol/redirect_uri.rs` | | |
@@ -38,7 +38,6 @@
 pub mod app;
 pub mod audit;
 pub mod client;
-pub mod client_keys;
 pub mod clock;
 pub mod document;
 pub mod endpoint;

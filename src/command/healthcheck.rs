@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use uitsmijter::outgoing::client::{self, Policy};
 use uitsmijter::settings::Settings;
 
 /// How much of an answer is shown, in characters.
@@ -25,11 +26,8 @@ pub(crate) fn healthcheck(settings: &Settings, ready: bool) -> Result<ExitCode> 
 
 async fn ask(url: &str) -> Result<ExitCode> {
     // The certificate names a public host and not this address; the question stays on this machine.
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(3))
-        .tls_danger_accept_invalid_certs(true)
-        .build()?;
+    let client = client::builder(Policy::Operator).timeout(Duration::from_secs(3));
+    let client = client.tls_danger_accept_invalid_certs(true).build()?;
     let response = client.get(url).send().await.with_context(|| format!("{url} does not answer"))?;
     let status = response.status();
     if !status.is_success() {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use uitsmijter::app::App;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::login::password;
+use uitsmijter::outgoing::client::{self, Policy};
 use uitsmijter::random::{Random, SystemRandom};
 use uitsmijter::registry::kubernetes::Cluster;
 use uitsmijter::registry::{Registry, demo, reload};
@@ -21,7 +22,7 @@ pub(crate) fn serve(settings: Settings, read_settings: ReadSettings) -> Result<E
     super::install_cryptography();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?;
-    let telemetry = Telemetry::start(&settings.telemetry, runtime.handle())?;
+    let telemetry = Telemetry::start(&settings.telemetry, client::builder(Policy::Operator), runtime.handle())?;
     let volume = super::log::begin(&settings.log, telemetry.as_ref())?;
     let outcome = runtime.block_on(async {
         let hangup = Hangup::expect(read_settings, volume)?;

@@ -147,8 +147,8 @@ async fn attempt(issuer: &Issuer, client: &Client, participant: &Participant) ->
     // A fresh one each time, because it lives for two minutes only.
     let token = logout_token::sign(issuer, client, participant).await;
     let token = token.map_err(|error| (true, error.cause.unwrap_or_else(|| anyhow::anyhow!(error.description))))?;
-    let status =
-        issuer.services.outgoing.post_form(uri, &[("logout_token", &token)]).await.map_err(|error| (true, error))?;
+    let answer = issuer.services.outgoing.post_form(uri, &[("logout_token", &token)]).await;
+    let status = answer.map_err(|error| (true, error))?.status;
     if status.is_success() {
         return Ok(());
     }

@@ -1,9 +1,8 @@
 //! Carries what was gathered to the collector, on the server's runtime, and says so once when it cannot.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use anyhow::{Chain, Context, Result};
+use anyhow::{Chain, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,8 +12,6 @@ use tokio::runtime::Handle;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
-/// From the call to the last byte of the answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an answer; those of a collector are short.
 const MAX_ANSWER: usize = 64 * 1024;
 
@@ -29,11 +26,9 @@ pub(super) struct Courier {
 }
 
 impl Courier {
-    pub(super) fn new(signal: &'static str, runtime: &Handle) -> Result<Self> {
-        // A redirect would take the headers, which may have a key, to somebody else.
-        let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
-        let client = builder.build().context("telemetry cannot be sent")?;
-        Ok(Self { signal, client, runtime: runtime.clone(), failing: AtomicBool::new(false) })
+    /// Sends by `client`, which must follow no redirect: the headers, which may have a key, would go along.
+    pub(super) fn new(signal: &'static str, client: &Client, runtime: &Handle) -> Self {
+        Self { signal, client: client.clone(), runtime: runtime.clone(), failing: AtomicBool::new(false) }
     }
 
     fn tell(&self, outcome: Result<u16, String>) {

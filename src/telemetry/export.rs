@@ -10,6 +10,7 @@ use opentelemetry_otlp::{LogExporter, Protocol, SpanExporter, WithExportConfig, 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use reqwest::ClientBuilder;
 use tokio::runtime::Handle;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::Filter;
@@ -20,6 +21,8 @@ use super::Collectors;
 use super::courier::Courier;
 use super::told::Told;
 
+/// From a request to the last byte of its answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long what is left may take to be sent when the server stops.
 const FLUSH: Duration = Duration::from_secs(3);
 /// What a line has of its request besides its own fields.
@@ -32,16 +35,19 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Begins to gather for those that are named; `runtime` must outlive it. Gives nothing if nobody is.
+    /// Begins to gather for the collectors that are named, and sends by `http` on `runtime`, which must outlive it. Gives
+    /// nothing if none is named.
     ///
     /// Errors: if a variable of OpenTelemetry is bad.
-    pub fn start(collectors: &Collectors, runtime: &Handle) -> Result<Option<Self>> {
+    pub fn start(collectors: &Collectors, http: ClientBuilder, runtime: &Handle) -> Result<Option<Self>> {
         if !collectors.is_named() {
             return Ok(None);
         }
         let resource = resource();
-        let traces = collectors.traces.as_ref().map(|url| traces(url, &resource, runtime)).transpose()?;
-        let logs = collectors.logs.as_ref().map(|url| logs(url, &resource, runtime)).transpose()?;
+        let client = http.timeout(TIMEOUT).build().context("telemetry cannot be sent")?;
+        let courier = |signal| Courier::new(signal, &client, runtime);
+        let traces = collectors.traces.as_ref().map(|url| traces(url, &resource, courier("traces"))).transpose()?;
+        let logs = collectors.logs.as_ref().map(|url| logs(url, &resource, courier("logs"))).transpose()?;
         Ok(Some(Self { traces, logs }))
     }
 
@@ -80,10 +86,10 @@ impl Telemetry {
     }
 }
 
-fn traces(url: &Url, resource: &Resource, runtime: &Handle) -> Result<SdkTracerProvider> {
+fn traces(url: &Url, resource: &Resource, courier: Courier) -> Result<SdkTracerProvider> {
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Courier::new("traces", runtime)?)
+        .with_http_client(courier)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(url.as_str())
         .build()
@@ -92,10 +98,10 @@ fn traces(url: &Url, resource: &Resource, runtime: &Handle) -> Result<SdkTracerP
     Ok(provider.with_batch_exporter(Told(exporter)).build())
 }
 
-fn logs(url: &Url, resource: &Resource, runtime: &Handle) -> Result<SdkLoggerProvider> {
+fn logs(url: &Url, resource: &Resource, courier: Courier) -> Result<SdkLoggerProvider> {
     let exporter = LogExporter::builder()
         .with_http()
-        .with_http_client(Courier::new("logs", runtime)?)
+        .with_http_client(courier)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(url.as_str())
         .build()

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use http::{HeaderMap, StatusCode};
+use reqwest::ClientBuilder;
 use tokio::runtime::Handle;
 use tracing::Span;
 use tracing_subscriber::layer::Filter;
@@ -14,7 +15,7 @@ pub enum Telemetry {}
 
 impl Telemetry {
     /// Errors: if a collector is named.
-    pub fn start(collectors: &Collectors, _: &Handle) -> Result<Option<Self>> {
+    pub fn start(collectors: &Collectors, _: ClientBuilder, _: &Handle) -> Result<Option<Self>> {
         ensure!(!collectors.is_named(), "this program was built without OpenTelemetry (feature `telemetry`)");
         Ok(None)
     }

@@ -1,14 +1,17 @@
 //! `fetch` of login scripts: one HTTP exchange under limits of its own.
 
-use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::Client;
 use url::Url;
+
+use crate::outgoing::client::{self, Policy};
 
 /// What one `fetch` may cost.
 #[derive(Clone, Debug)]
@@ -67,16 +70,12 @@ impl Failure {
     }
 }
 
-/// The client that all scripts of a pool share. It follows no redirects: each hop is checked here.
+/// The client that all scripts of a pool share. Redirects are followed here, because each hop is checked.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
-    let builder = || {
-        let agent = concat!("uitsmijter/", env!("CARGO_PKG_VERSION"));
-        Client::builder().user_agent(agent).no_proxy().redirect(reqwest::redirect::Policy::none())
-    };
-    builder().build().or_else(|error| {
+    client::builder(Policy::Operator).build().or_else(|error| {
         // An image without root certificates can still talk to a user store inside the cluster, over http.
         tracing::warn!(%error, "login scripts cannot fetch over https: the system's root certificates did not load");
-        builder().tls_certs_only([]).build()
+        client::builder(Policy::Operator).tls_certs_only([]).build()
     })
 }
 
@@ -153,18 +152,10 @@ impl Exchange {
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Response, Failure> {
-        let too_big = || Failure::new(format!("fetch: the response is bigger than {} bytes", self.limits.max_body));
         let max = self.limits.max_body;
-        if response.content_length().is_some_and(|length| length > max as u64) {
-            return Err(too_big());
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if bytes.len() + chunk.len() > max {
-                return Err(too_big());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = client::body_within(&mut response, max).await.map_err(failed)?;
+        let too_big = || Failure::new(format!("fetch: the response is bigger than {max} bytes"));
+        let bytes = bytes.ok_or_else(too_big)?;
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let status = response.status();
         if !status.is_success() {
@@ -189,7 +180,7 @@ fn header_map(pairs: &[(String, String)]) -> Result<HeaderMap, Failure> {
     }
     // The body's length is counted here; a script that counts differently would break the framing.
     headers.remove(CONTENT_LENGTH);
-    headers.remove(http::header::TRANSFER_ENCODING);
+    headers.remove(TRANSFER_ENCODING);
     Ok(headers)
 }
 
@@ -214,17 +205,8 @@ fn allows(allowed: &str, host: &str, port: Option<u16>) -> bool {
     }
 }
 
-/// The cause without the URL: its query may hold what the user typed.
 fn failed(error: reqwest::Error) -> Failure {
-    let error = error.without_url();
-    let mut message = format!("fetch: {error}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        message.push_str(": ");
-        message.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    Failure::new(message)
+    Failure::new(format!("fetch: {}", client::causes(error)))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
 use reqwest::Client;
 
 use super::listed::Listed;
+use crate::outgoing::client::{self, Policy};
 use crate::registry::tenant::{AMAZON, Templates};
 
 /// How long a connection may take to come about.
@@ -49,12 +50,7 @@ impl Http {
         if let Some(client) = self.0.get() {
             return Ok(client.clone());
         }
-        let agent = concat!("uitsmijter/", env!("CARGO_PKG_VERSION"));
-        let client = Client::builder()
-            .user_agent(agent)
-            .no_proxy()
-            // A redirect would lead away from the host that the operator wrote.
-            .redirect(reqwest::redirect::Policy::none())
+        let client = client::builder(Policy::Operator)
             .connect_timeout(CONNECT)
             .timeout(TIMEOUT)
             .pool_max_idle_per_host(1)

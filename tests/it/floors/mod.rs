@@ -12,7 +12,7 @@ use imports::{first_segments, imports, without_comments};
 
 /// On which floor a module lives. The tens are the floors; within one, a higher number stands above. Modules with the same
 /// number are siblings, and siblings do not know each other.
-const FLOORS: [(&str, u8); 33] = [
+const FLOORS: [(&str, u8); 32] = [
     // 0: words
     ("protocol", 0),
     ("clock", 0),
@@ -27,7 +27,6 @@ const FLOORS: [(&str, u8); 33] = [
     ("registry", 10),
     // 2: machinery
     ("outgoing", 20),
-    ("client_keys", 20),
     ("session", 20),
     ("key", 20),
     ("login", 21),

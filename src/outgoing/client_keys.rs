@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::sync::Mutex;
 
+use super::call::Outgoing;
 use crate::clock::Timestamp;
-use crate::outgoing::Outgoing;
 use crate::protocol::client_keys::ClientKeys;
 
 /// How long a fetched set is good without asking again.
@@ -77,8 +77,8 @@ impl PublishedClientKeys {
     }
 
     async fn fetch(&self, uri: &str) -> Result<ClientKeys> {
-        let body = self.outgoing.get(uri).await?;
-        let set = serde_json::from_slice(&body).context("the answer is not JSON")?;
+        let answer = self.outgoing.get(uri).await?.success()?;
+        let set = serde_json::from_slice(&answer.body).context("the answer is not JSON")?;
         ClientKeys::parse(&set).map_err(|error| anyhow::anyhow!("the answer is not a JWK set: {error}"))
     }
 }

@@ -1,0 +1,49 @@
+//! The one maker of HTTP clients, and how their answers are read.
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use reqwest::redirect;
+use reqwest::{Client, ClientBuilder, Response};
+
+pub use super::policy::Policy;
+use super::policy::PublicNames;
+
+/// A client under `policy`; the caller adds its limits of time. It follows no redirects, which would lead past the check
+/// of the address or take credentials elsewhere, and uses no proxy.
+pub fn builder(policy: Policy) -> ClientBuilder {
+    let agent = concat!("uitsmijter/", env!("CARGO_PKG_VERSION"));
+    let builder = Client::builder().user_agent(agent).no_proxy().redirect(redirect::Policy::none());
+    match policy {
+        Policy::Stranger => builder.dns_resolver(Arc::new(PublicNames)),
+        Policy::Operator => builder,
+    }
+}
+
+/// The body, or `None` if it is bigger than `most` bytes.
+pub async fn body_within(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    if response.content_length().is_some_and(|length| length > most as u64) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
+
+/// The error with its causes in one line, without the URL, whose query may hold what somebody typed.
+pub fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        message.push_str(": ");
+        message.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    message
+}
