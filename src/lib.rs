@@ -17,22 +17,23 @@
 //! | RFC 6749 Appendix B parameters | `protocol/parameters.rs` | | `web/form.rs` |
 //! | RFC 6750 bearer tokens | `protocol/error.rs` | `token/access_token.rs` | `web/bearer.rs` |
 //! | RFC 7009 revocation | `protocol/token.rs` | `token/refresh_token.rs`, `token/access_token.rs` | `endpoint/revoke.rs` |
-//! | RFC 7515, 7517, 7518, 7519, 7638, 8037 JOSE | `protocol/jwk.rs` | `key/signer.rs`, `key/verify.rs`, `key/key_ring.rs` | `endpoint/jwks.rs` |
-//! | RFC 7523, OIDC Core §9 `private_key_jwt` | `protocol/client_keys.rs` | `client/assertion.rs`, `outgoing/client_keys.rs` | `web/client_authentication.rs` |
+//! | RFC 7515, 7517, 7518, 7519, 7638, 8037 JOSE | `protocol/jwk.rs`, `protocol/audience.rs` | `key/signer.rs`, `key/verify.rs`, `key/snapshot.rs` | `endpoint/jwks.rs` |
+//! | RFC 7521, 7523, OIDC Core §9 `private_key_jwt` | `protocol/client_keys.rs` | `client/assertion.rs`, `outgoing/client_keys.rs` | `web/client_authentication.rs` |
 //! | RFC 7636 PKCE | `protocol/pkce.rs` | `grant/authorization_code.rs` | |
-//! | RFC 7662 introspection | `protocol/token.rs` | `token/access_token.rs`, `token/refresh_token.rs` | `endpoint/introspect.rs` |
+//! | RFC 7662 introspection | | `token/access_token.rs`, `token/refresh_token.rs` | `endpoint/introspect.rs` |
 //! | RFC 8252 §7.3 loopback redirects | `protocol/redirect_uri.rs` | | |
 //! | RFC 8414, OIDC Discovery | `protocol/metadata.rs` | | `endpoint/discovery.rs` |
 //! | RFC 8628 device grant | `protocol/token.rs`, `protocol/error.rs` | `grant/device_code.rs`, `grant/user_code.rs` | `endpoint/device_authorization.rs`, `endpoint/activate.rs` |
-//! | RFC 8693 token exchange | `protocol/token.rs` | `grant/token_exchange.rs` | `endpoint/token.rs` |
+//! | RFC 8693 token exchange | `protocol/token_exchange.rs`, `protocol/token.rs` | `grant/token_exchange.rs`, `token/access_token.rs` | |
+//! | RFC 8707 resource indicators | `protocol/parameters.rs`, `protocol/authorization.rs`, `protocol/token.rs` | `grant/mod.rs`, `registry/client.rs` | |
 //! | RFC 8725 how to verify a JWT | | `key/verify.rs` | |
 //! | RFC 9068 access token | | `token/access_token.rs` | |
 //! | RFC 9207 `iss` | | | `web/callback.rs` |
 //! | OIDC Core §2 ID token | | `token/id_token.rs` | |
 //! | OIDC Core §5.1, §5.4, §5.5 claims, §5.3 userinfo | `protocol/authorization.rs` | `token/claims.rs` | `endpoint/userinfo.rs` |
 //! | OAuth 2.0 Form Post Response Mode | `protocol/authorization.rs` | | `web/callback.rs` |
-//! | OIDC RP-Initiated Logout | | `login/session.rs` | `endpoint/logout.rs` |
-//! | OIDC Back-Channel Logout | | `sign_out.rs`, `token/logout_token.rs` | `endpoint/logout.rs` |
+//! | OIDC RP-Initiated Logout | | `session/record.rs` | `endpoint/logout.rs` |
+//! | OIDC Back-Channel Logout | | `sso/sign_out.rs`, `token/logout_token.rs` | `endpoint/logout.rs` |
 //! | forward authentication, by proxies | | `token/pass.rs` | `endpoint/interceptor.rs` |
 
 pub mod app;

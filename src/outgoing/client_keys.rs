@@ -1,5 +1,5 @@
-//! The keys of clients that publish them at a `jwks_uri`: fetched when needed, kept for a while, asked for again when a
-//! client signs with a key that is not known yet.
+//! The keys of clients that publish them at a `jwks_uri` and prove themselves by a signature (RFC 7523): fetched when
+//! needed, kept for a while, and fetched again when a client signs with a key that is not known yet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};

@@ -1,4 +1,5 @@
-//! The public keys that a client publishes: RFC 7517 §5, read generously and used strictly.
+//! The public keys of a client that proves itself by a signature (RFC 7523): RFC 7517 §5, read generously and used
+//! strictly.
 
 use std::fmt;
 

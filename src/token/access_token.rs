@@ -130,7 +130,7 @@ pub fn sign(signer: &TenantSigner, claims: &Claims) -> Result<String> {
     Ok(signer.sign(TokenType::Access, claims, claims.exp)?)
 }
 
-/// An access token that is good right now, with the grant it names.
+/// An access token that is good right now (`active` in RFC 7662), with the grant it names.
 pub struct Living {
     /// What it says.
     pub claims: Claims,
@@ -140,7 +140,7 @@ pub struct Living {
 
 /// Verifies signature, type, tenant and issuer, then asks the store whether token and grant still live.
 ///
-/// Errors: `invalid_token` for everything that is not a living access token of this tenant.
+/// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not a living access token of this tenant.
 pub async fn verify(issuer: &Issuer, token: &str) -> Result<Living> {
     let claims = verify_signature(issuer, token).await?;
     if issuer.store.get::<RevokedToken>(&claims.jti).await?.is_some() {

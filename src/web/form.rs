@@ -1,4 +1,4 @@
-//! Parameters of a request: from its query, or from its body as a form or as JSON.
+//! Parameters of a request: from its query, or from its body as a form (RFC 6749 Appendix B) or as JSON.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};

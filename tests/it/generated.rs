@@ -50,21 +50,6 @@ fn every_target_that_the_documents_name_is_in_the_makefile() {
 }
 
 #[test]
-fn every_file_that_the_documents_name_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let roots = ["", "src", "tests/it"];
-    for document in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "src/lib.rs"] {
-        for name in read(document).lines().flat_map(|line| quoted(line).map(str::to_owned).collect::<Vec<_>>()) {
-            let like_a_file = [".rs", "/"].iter().any(|end| name.ends_with(end))
-                && !name.starts_with('/')
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-            let exists = roots.iter().any(|base| root.join(base).join(&name).exists());
-            assert!(!like_a_file || exists, "{document} names `{name}`, which does not exist");
-        }
-    }
-}
-
-#[test]
 fn every_decision_is_in_the_list_of_decisions() {
     let architecture = read("docs/architecture.md");
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/adr")).unwrap() {

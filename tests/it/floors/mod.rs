@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod circles;
+mod documents;
 mod imports;
 use imports::{first_segments, imports, without_comments};
 
