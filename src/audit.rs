@@ -11,18 +11,18 @@ const TARGET: &str = "uitsmijter::audit";
 /// The longest user name that is written down, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// Somebody proved who they are. `way` is the grant type that login scripts are told.
+/// Somebody proved who they are. `way` is the grant type that login scripts see.
 pub fn login(tenant: &str, subject: &str, way: &str) {
     tracing::info!(target: TARGET, event = "login", tenant, subject, way, "signed in");
 }
 
-/// Somebody typed a wrong password, or a name that is nobody's.
+/// A wrong password, or an unknown name.
 pub fn login_failure(tenant: &str, username: &str, way: &str) {
     let username = typed(username);
     tracing::info!(target: TARGET, event = "login_failure", tenant, username, way, "could not sign in");
 }
 
-/// Somebody tried too often; the password was not even looked at.
+/// Too many attempts; the password was not checked.
 pub fn throttled(tenant: &str, username: &str, address: Option<IpAddr>, wait: Duration) {
     let (username, seconds) = (typed(username), wait.as_secs());
     let from = address.map(|address| address.to_string());
@@ -38,8 +38,8 @@ pub enum Extent {
     Everywhere,
 }
 
-/// A session ended because its person wanted it to, or because the login provider did (`by`). What was granted in it ends
-/// along, in one step however much it is; so this line stands for all of that, and no `token_revoked` follows.
+/// A session was ended by its person, or by the login provider (`by`). Its grants end with it in one step, so this line
+/// stands for all of them and no `token_revoked` follows.
 pub fn logout(tenant: &str, subject: &str, by: &str, extent: Extent) {
     let extent = match extent {
         Extent::Session => "session",
@@ -48,17 +48,17 @@ pub fn logout(tenant: &str, subject: &str, by: &str, extent: Extent) {
     tracing::info!(target: TARGET, event = "logout", tenant, subject, by, extent, "signed out");
 }
 
-/// Tokens left the server. `jti` is the name of the access token.
+/// Tokens were issued. `jti` is that of the access token.
 pub fn token_issued(tenant: &str, client: &str, subject: &str, jti: &str) {
     tracing::info!(target: TARGET, event = "token_issued", tenant, client, subject, jti, "token issued");
 }
 
-/// A token and what belongs to it ended before its time.
+/// A token was revoked, with everything that belongs to it.
 pub fn token_revoked(tenant: &str, client: &str, subject: &str, reason: &str) {
     tracing::info!(target: TARGET, event = "token_revoked", tenant, client, subject, reason, "token revoked");
 }
 
-/// A client could not prove who it is, or is not known. What it called itself is a stranger's text.
+/// A client is unknown, or could not authenticate. Its name is a stranger's text.
 pub fn client_refused(tenant: &str, client: &str, reason: &str) {
     let client = typed(client);
     tracing::warn!(target: TARGET, event = "client_refused", tenant, client, reason, "client refused");
@@ -69,7 +69,7 @@ pub fn key_rotated(tenant: &str, kid: &str, reason: &str) {
     tracing::info!(target: TARGET, event = "key_rotated", tenant, kid, reason, "signing key replaced");
 }
 
-/// What a stranger typed, as it may stand in a log: no line breaks, no control characters, no end to be waited for.
+/// A stranger's text, safe for a log: no line breaks, no control characters, cut short.
 pub fn typed(text: &str) -> String {
     let mut short: String = text.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST_NAME).is_some() {

@@ -12,15 +12,14 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use crate::settings::{Log, LogFormat, LogLevel};
 use crate::telemetry::Telemetry;
 
-/// Libraries speak up from `warn` on, because some of them would otherwise log headers and bodies, which carry tokens.
-/// OpenTelemetry would complain of a collector with every batch, and Kubernetes' client of every failed connection; those
-/// who asked do so once.
+/// Libraries log from `warn` on, because some would log headers and bodies, which carry tokens. OpenTelemetry would log
+/// every failed batch, and Kubernetes' client every failed connection; our own code logs such outages once.
 const LIBRARIES: &str = "warn,opentelemetry=off,kube_client=off,kube_runtime=off";
-/// Of the lines for a collector, those are left out that sending them could cause.
+/// Lines for a collector leave out what sending them could cause.
 const LIBRARIES_TO_SEND: &str =
     "warn,opentelemetry=off,kube_client=off,kube_runtime=off,hyper=off,h2=off,reqwest=off,rustls=off,tower=off";
 
-/// Sets the level of a log that is being written.
+/// Changes the level of a running log.
 pub struct Volume(Vec<(Handle<EnvFilter, Registry>, &'static str)>);
 
 impl Volume {
@@ -51,7 +50,7 @@ where
 
 fn filter(level: LogLevel, libraries: &str) -> Result<EnvFilter> {
     let own: Directive = format!("uitsmijter={}", level.tracing()).parse()?;
-    // Audit lines are not turned off by the level: whoever looks for them looks later.
+    // The level does not turn audit lines off: they are needed later.
     let audit: Directive = "uitsmijter::audit=info".parse()?;
     Ok(EnvFilter::try_new(libraries)?.add_directive(own).add_directive(audit))
 }

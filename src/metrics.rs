@@ -1,5 +1,4 @@
-//! What the server counts, by name, in the text format of OpenMetrics. Everyone may count; labels never carry what a
-//! person or a client typed.
+//! The metrics of the server, in the text format of OpenMetrics. Labels never carry what a person or a client typed.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -82,7 +81,7 @@ counters! {
         => "http_request_duration_seconds", "How long requests took";
 }
 
-/// How often clients were refused. Only declared ones count, so it stays small.
+/// Refused requests, by client. Only declared clients count, so it stays small.
 #[derive(Default)]
 pub struct Denied(Mutex<HashMap<TenantsClient, u64>>);
 
@@ -96,7 +95,7 @@ impl Denied {
         *counts.entry((tenant.clone(), client_id.clone())).or_default() += 1;
     }
 
-    /// What was counted since the last time, by tenant and `client_id`.
+    /// The counts since the last call, by tenant and `client_id`.
     pub fn take(&self) -> HashMap<TenantsClient, u64> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -112,7 +111,7 @@ pub struct OfTenant {
 /// The label of what is declared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OfKind {
-    /// `tenant` or `client`; `unknown` for a document of which that cannot be read.
+    /// `tenant` or `client`; `unknown` for an unreadable document.
     pub kind: &'static str,
 }
 
@@ -184,12 +183,12 @@ impl Deref for Metrics {
 }
 
 impl Counters {
-    /// Adds a metric of some part of the server, under its whole name (a counter's without `_total`).
+    /// Registers a metric under its full name (a counter's without `_total`).
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry.write().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);
     }
 
-    /// Adds metrics that are made at the moment at which somebody asks.
+    /// Registers metrics that are computed when they are read.
     pub fn register_collector(&self, collector: Box<dyn Collector>) {
         self.registry.write().unwrap_or_else(PoisonError::into_inner).register_collector(collector);
     }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::random::Random;
 use crate::registry::client::{ClientSecret, is_affordable};
 
-/// Belongs to no password. Its parameters are those of [`hash`], so that an unknown user costs what a known one does.
+/// Matches no password. Its parameters are those of [`hash`], so that an unknown user takes as long as a known one.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIG5vYm9keQ$Tm9ib2R5J3MgcGFzc3dvcmQgaGFzaCBub3Q/IQAAAAA";
 
@@ -48,7 +48,7 @@ impl PasswordChecker {
 
     async fn at_the_gate(&self, work: impl FnOnce() -> bool + Send + 'static) -> bool {
         let Ok(place) = Arc::clone(&self.gate).acquire_owned().await else { return false };
-        // The place goes along, so that a caller who gave up does not let in one more computation than there are cores.
+        // The permit moves along: a caller who gives up must not free it while the computation still runs.
         let work = tokio::task::spawn_blocking(move || {
             let _place = place;
             work()

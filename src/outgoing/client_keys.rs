@@ -26,7 +26,7 @@ pub struct PublishedClientKeys {
     sets: Arc<std::sync::Mutex<HashMap<String, Arc<Mutex<Fetched>>>>>,
 }
 
-/// What is known of one address. Whoever holds it fetches, and the others wait for what comes.
+/// What is known of one address. The holder of its lock fetches, and the others wait for the result.
 #[derive(Default)]
 struct Fetched {
     keys: Option<(Timestamp, Arc<ClientKeys>)>,

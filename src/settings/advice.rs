@@ -51,7 +51,7 @@ impl Settings {
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
     }
 
-    /// In production, somebody must be served.
+    /// In production there must be a tenant.
     ///
     /// Errors: a sentence that says what to write where.
     pub fn check_tenants(&self, snapshot: &Snapshot) -> Result<()> {
@@ -94,7 +94,8 @@ impl Settings {
         policy.check_lifetime("TOKEN_EXPIRATION_IN_HOURS", self.lifetimes.access_token)
     }
 
-    /// Whether nobody can say that a person of the tenant may stay. The script is not compiled for it: this is asked often.
+    /// Whether no source can say that a person of the tenant may stay. The script is searched and not compiled, because this
+    /// runs often.
     fn lets_nobody_stay(&self, tenant: &Tenant) -> bool {
         let script = tenant.script.as_ref().filter(|_| tenant.users.is_empty() && !self.allow_missing_providers);
         script.is_some_and(|script| !script.contains(VALIDATION_CLASS))
@@ -109,7 +110,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What an operator should read at start, besides problems.
+    /// What an operator should know at start, apart from problems.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         if self.signing.hs256_secret.is_some() && !self.signing.algorithm_is_named {

@@ -1,4 +1,4 @@
-//! What changed in the settings while the server runs, and holds only after a restart.
+//! Settings that changed while the server runs and take effect only after a restart.
 
 use super::resolved::Settings;
 use super::written::Log;
@@ -6,7 +6,7 @@ use super::written::Log;
 impl Settings {
     /// The keys in which `new` differs, apart from those that take effect while the server runs.
     pub fn needing_restart(&self, new: &Self) -> Vec<&'static str> {
-        // Taken apart, so that whoever adds a setting has to say here whether it can change.
+        // Destructured, so that a new setting does not compile without a decision here.
         let Self {
             listen,
             metrics_listen,

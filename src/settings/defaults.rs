@@ -1,4 +1,4 @@
-//! What is written where nobody wrote anything.
+//! The defaults of the written settings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

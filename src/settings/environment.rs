@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 type Set = fn(&mut Written, &str) -> Result<(), String>;
 
-/// Every variable that is read, besides `UITSMIJTER_CONFIG`, which names the file.
+/// Every variable that is read, except `UITSMIJTER_CONFIG`, which names the file.
 pub fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().map(|(name, _)| *name)
 }
@@ -85,15 +85,19 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
     ("ALLOW_PRIVATE_ADDRESSES", |w, v| flag(v).map(|on| w.outgoing.allow_private_addresses = Some(on))),
     ("STORE_PATH", |w, v| put(&mut w.store.path, v.into())),
-    ("REDIS_URL", |w, v| match v.starts_with("redis://") || v.starts_with("rediss://") {
-        true => put(&mut w.store.redis.url, Secret::new(v)),
-        false => Err("a URL that begins with redis:// or rediss://".into()),
+    ("REDIS_URL", |w, v| {
+        if !v.starts_with("redis://") && !v.starts_with("rediss://") {
+            return Err("a URL that begins with redis:// or rediss://".into());
+        }
+        put(&mut w.store.redis.url, Secret::new(v))
     }),
     ("REDIS_HOST", |w, v| put(&mut w.store.redis.host, v.into())),
     // A Kubernetes service called `redis` puts its own `tcp://address:port` under this name.
-    ("REDIS_PORT", |w, v| match v.starts_with("tcp://") {
-        true => Ok(()),
-        false => parsed(v, "a port like 6379").map(|port| w.store.redis.port = port),
+    ("REDIS_PORT", |w, v| {
+        if v.starts_with("tcp://") {
+            return Ok(());
+        }
+        parsed(v, "a port like 6379").map(|port| w.store.redis.port = port)
     }),
     ("REDIS_USERNAME", |w, v| put(&mut w.store.redis.username, v.into())),
     ("REDIS_PASSWORD", |w, v| put(&mut w.store.redis.password, Secret::new(v))),
@@ -144,7 +148,7 @@ pub(super) fn overlay(written: &mut Written, environment: &dyn Fn(&str) -> Optio
         if value.trim().is_empty() {
             continue;
         }
-        // A secret that others share is what it is, white space at its ends included.
+        // A secret that is shared with other programs keeps the white space at its ends.
         let is_secret = matches!(*name, "JWT_SECRET" | "REDIS_PASSWORD");
         let value = if is_secret { &value } else { value.trim() };
         if let Err(expected) = set(written, value) {
@@ -169,7 +173,7 @@ fn parsed<T: FromStr>(value: &str, expected: &str) -> Result<T, String> {
 }
 
 fn number(value: &str) -> Result<f64, String> {
-    // Whether the span is one that makes sense is found out with the file's settings.
+    // Its range is checked together with the settings of the file.
     duration::scaled(value, 3600).map_err(|_| "a number above 0".to_owned())?;
     parsed(value, "a number above 0")
 }

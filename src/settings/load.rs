@@ -22,7 +22,7 @@ pub struct Flags {
     pub webhook: bool,
 }
 
-/// Where the webhook listens that was only asked for by its flag: the API server comes from another machine.
+/// Default address of the webhook (`--webhook`): the API server calls from another machine.
 const WEBHOOK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9443);
 
 impl Settings {

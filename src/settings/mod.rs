@@ -1,4 +1,4 @@
-//! What the process is told: defaults, then a file, then the environment, then flags; read once.
+//! The settings: defaults, then a file, then the environment, then flags; read once.
 
 mod advice;
 mod changes;

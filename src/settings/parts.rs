@@ -1,4 +1,4 @@
-//! The settings of the parts below, in their own words.
+//! The settings of each part, in its own types.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::secret::Secret;
 use crate::store::StoreSettings;
 use crate::store::settings::{RedisSettings, SentinelSettings};
 
-/// How often the Secrets that resources name are read again.
+/// Interval for reading the Secrets that resources name.
 const SECRETS: Duration = Duration::from_secs(30);
-/// How often the figures in the status of resources are looked at.
+/// Interval for updating the figures in the status of resources.
 const STATUS: Duration = Duration::from_secs(30);
 
 impl Settings {

@@ -12,7 +12,7 @@ use crate::registry::client::Client;
 use crate::registry::tenant::{HostPattern, Tenant};
 use crate::registry::{Problem, Severity, Snapshot};
 
-/// Everything that `uitsmijter check` tells; printed for people, serialized for machines.
+/// Everything that `uitsmijter check` reports; printed for people, serialized for machines.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Whether nothing is wrong; warnings do not count.

@@ -1,4 +1,4 @@
-//! From what is written to what holds: unknown keys, defaults that depend on other settings, words that become values.
+//! From written settings to resolved ones: unknown keys, defaults that depend on other settings, words that become values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -27,7 +27,7 @@ impl Redis {
 impl Written {
     /// Reads a configuration file.
     ///
-    /// Errors: what the reader stumbled over, or keys that nobody knows, each with the nearest one that is known.
+    /// Errors: what cannot be read, or unknown keys, each with the nearest known one.
     pub fn parse(text: &str) -> Result<Self> {
         let value: Yaml = yaml_serde::from_str(text).context("it is not YAML")?;
         if value.is_null() {

@@ -15,7 +15,7 @@ use crate::registry::tenant::bare_host;
 use crate::secret::Secret;
 use crate::telemetry::Collectors;
 
-/// Everything the process is told, checked.
+/// All settings, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Address of the HTTP server.
@@ -24,7 +24,7 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// The certificate with which the binary terminates TLS itself.
     pub tls: Option<Tls>,
-    /// `ENVIRONMENT=production`: no demo, no defaults that are only good enough for a desk.
+    /// `ENVIRONMENT=production`: no demo, and no defaults that suit only a developer's machine.
     pub production: bool,
     /// Host, perhaps with a port, where no tenant names one.
     pub public_domain: String,
@@ -42,7 +42,7 @@ pub struct Settings {
     pub webhook: Option<Webhook>,
     /// How long a login script may take.
     pub script_timeout: Duration,
-    /// How often tenants' buckets are looked at.
+    /// How often tenants' buckets are read.
     pub templates_refresh: Duration,
     /// Whether a user whom no `UserValidationProvider` vouches for may stay.
     pub allow_missing_providers: bool,
@@ -52,7 +52,7 @@ pub struct Settings {
     pub openapi: bool,
     /// What is logged and how.
     pub log: Log,
-    /// Where traces and logs are sent besides.
+    /// Where traces and logs are also sent.
     pub telemetry: Collectors,
     /// Whether calls to addresses that clients name may reach private ones, and be plain http.
     pub allow_private_addresses: bool,

@@ -94,7 +94,7 @@ pub struct Kubernetes {
     pub webhook: WrittenWebhook,
 }
 
-/// The validating webhook: where it listens, and the certificate that the API server is told to trust.
+/// The validating webhook: where it listens, and the certificate that the API server trusts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WrittenWebhook {
@@ -136,7 +136,7 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-/// Where traces and logs are sent besides.
+/// Where traces and logs are also sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WrittenTelemetry {
@@ -220,7 +220,7 @@ pub struct Redis {
     pub tls: bool,
     /// Authorities to trust in place of the usual ones.
     pub ca_file: Option<PathBuf>,
-    /// Who knows the master.
+    /// How the master is found.
     #[serde(deserialize_with = "or_default")]
     pub sentinel: Sentinel,
     /// Some nodes of a Redis Cluster.
@@ -258,7 +258,7 @@ pub struct WrittenSigning {
     pub seal_secrets: Vec<Secret>,
 }
 
-/// Who shares a set of keys.
+/// Which tenants share a set of keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyScope {

@@ -1,4 +1,4 @@
-//! The trace of a request: taken over from whoever asked us, and handed on to whom we ask (W3C Trace Context).
+//! The trace of a request: taken from its caller, and passed on to the servers that we call (W3C Trace Context).
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use opentelemetry::Context;
@@ -28,7 +28,7 @@ pub fn begin(span: &Span, headers: &HeaderMap) {
     record(span, trace_id(&span.context()).or(named));
 }
 
-/// Writes down how a request was answered; what was our fault is an error of the span.
+/// Records the status of the answer; our own faults are errors of the span.
 pub fn answered(span: &Span, status: StatusCode) {
     span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {
@@ -36,7 +36,7 @@ pub fn answered(span: &Span, status: StatusCode) {
     }
 }
 
-/// Makes `span`, which has no parent, go on with the trace of where we are. A child would keep its parent from ending.
+/// Makes `span`, which has no parent, continue the current trace. A child would keep its parent from ending.
 pub fn join(span: &Span) {
     let context = Span::current().context();
     if let Some(id) = trace_id(&context) {
@@ -45,7 +45,7 @@ pub fn join(span: &Span) {
     }
 }
 
-/// Adds to the headers of a request to others in which trace it happens.
+/// Adds the current trace to the headers of an outgoing request.
 pub fn pass_on(headers: &mut HeaderMap) {
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Sent(headers));
 }

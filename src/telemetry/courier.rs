@@ -1,4 +1,4 @@
-//! Carries what was gathered to the collector, on the server's runtime, and says so once when it cannot.
+//! Sends what was gathered to the collector, on the server's runtime; an outage is logged once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,7 +21,7 @@ pub(super) struct Courier {
     signal: &'static str,
     client: Client,
     runtime: Handle,
-    /// Whether the last delivery failed, so that an outage is told when it begins and when it ends.
+    /// Whether the last delivery failed, so that an outage is logged when it begins and when it ends.
     failing: AtomicBool,
 }
 
@@ -31,7 +31,7 @@ impl Courier {
         Self { signal, client: client.clone(), runtime: runtime.clone(), failing: AtomicBool::new(false) }
     }
 
-    fn tell(&self, outcome: Result<u16, String>) {
+    fn log_change(&self, outcome: Result<u16, String>) {
         let signal = self.signal;
         let cause = match outcome {
             Ok(status) if status < 300 => None,
@@ -58,7 +58,7 @@ impl HttpClient for Courier {
         // What the client itself would log or trace would be the next thing to send, and so on for ever.
         let answer = self.runtime.spawn(exchange.with_subscriber(NoSubscriber::new())).await;
         let answer = answer.map_err(HttpError::from).flatten();
-        self.tell(match &answer {
+        self.log_change(match &answer {
             Ok(answer) => Ok(answer.status().as_u16()),
             Err(error) => Err(causes(error.as_ref())),
         });

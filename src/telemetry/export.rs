@@ -1,4 +1,4 @@
-//! Gathers spans and lines in bounded queues and has them sent in batches, apart from all requests.
+//! Gathers spans and log lines in bounded queues, and sends them in batches apart from requests.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use url::Url;
 
 use super::Collectors;
 use super::courier::Courier;
-use super::told::Told;
+use super::span_attributes::KnownAttributes;
 
 /// From a request to the last byte of its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long what is left may take to be sent when the server stops.
 const FLUSH: Duration = Duration::from_secs(3);
-/// What a line has of its request besides its own fields.
+/// The fields of its request that a line carries.
 const OF_THE_REQUEST: [&str; 5] = ["request_id", "method", "path", "tenant", "client"];
 
-/// What sends. Sampling, queues, headers and attributes of the resource are as the variables `OTEL_*` say.
+/// The exporters. Sampling, queues, headers and resource attributes follow the variables `OTEL_*`.
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
     logs: Option<SdkLoggerProvider>,
@@ -51,14 +51,14 @@ impl Telemetry {
         Ok(Some(Self { traces, logs }))
     }
 
-    /// What a subscriber needs to gather; `lines` says which lines are sent.
+    /// The layers for a subscriber; `lines` selects the lines that are sent.
     pub fn layers<F>(&self, lines: F) -> Vec<Box<dyn Layer<Registry> + Send + Sync>>
     where
         F: Filter<Registry> + Send + Sync + 'static,
     {
         let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
         if let Some(provider) = &self.traces {
-            // Ours alone, whatever is logged: a quiet log does not mean that nobody wants to see requests.
+            // Our spans only, whatever the log level: a quiet log does not mean that nobody wants traces.
             let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("uitsmijter"));
             let layer = tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("uitsmijter"))
@@ -78,7 +78,7 @@ impl Telemetry {
 
     /// Sends what is left, within seconds. Blocks: not for a thread of the runtime.
     pub fn stop(self) {
-        // Both at the same time. Whoever cannot be reached was complained about already.
+        // Both at the same time. An outage has been logged already.
         std::thread::scope(|scope| {
             scope.spawn(|| self.traces.map(|provider| provider.shutdown_with_timeout(FLUSH)));
             scope.spawn(|| self.logs.map(|provider| provider.shutdown_with_timeout(FLUSH)));
@@ -95,7 +95,7 @@ fn traces(url: &Url, resource: &Resource, courier: Courier) -> Result<SdkTracerP
         .build()
         .context("traces cannot be sent")?;
     let provider = SdkTracerProvider::builder().with_resource(resource.clone());
-    Ok(provider.with_batch_exporter(Told(exporter)).build())
+    Ok(provider.with_batch_exporter(KnownAttributes(exporter)).build())
 }
 
 fn logs(url: &Url, resource: &Resource, courier: Courier) -> Result<SdkLoggerProvider> {
@@ -109,10 +109,10 @@ fn logs(url: &Url, resource: &Resource, courier: Courier) -> Result<SdkLoggerPro
     Ok(SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build())
 }
 
-/// Who sends: by `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, and where they say nothing, by our own name.
+/// The resource as `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` describe it, by default under our own name.
 fn resource() -> Resource {
-    let told = Resource::builder().build();
-    let named = told.get(&Key::from_static_str("service.name"));
+    let described = Resource::builder().build();
+    let named = described.get(&Key::from_static_str("service.name"));
     let named = named.filter(|name| !name.as_str().starts_with("unknown_service"));
     let name = named.unwrap_or_else(|| "uitsmijter".into());
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));

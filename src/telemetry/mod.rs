@@ -12,7 +12,7 @@ mod export;
 #[cfg(not(feature = "telemetry"))]
 mod no_telemetry;
 #[cfg(feature = "telemetry")]
-mod told;
+mod span_attributes;
 
 #[cfg(feature = "telemetry")]
 pub use context::{answered, begin, join, pass_on};

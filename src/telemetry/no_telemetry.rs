@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::Collectors;
 
-/// What sends, of which there is nothing.
+/// Does not exist without the feature.
 pub enum Telemetry {}
 
 impl Telemetry {

@@ -3,7 +3,7 @@
 use rquickjs::{Context, Ctx, Object, Runtime, Value};
 
 use super::error::{ScriptError, caught, uncompiled};
-use super::secret::Secret;
+use super::redactor::Redactor;
 use super::{LOGIN_CLASS, ScriptLimits, VALIDATION_CLASS, engine};
 
 /// Which of the two classes a script declares.
@@ -21,15 +21,15 @@ pub struct Classes {
 /// [`ScriptError::Syntax`] with the line, or what kept the engine from reading it.
 pub fn check(source: &str) -> Result<Classes, ScriptError> {
     let limits = ScriptLimits::default();
-    let secret = Secret::none();
+    let redactor = Redactor::none();
     let engine = |error: rquickjs::Error| ScriptError::Engine(error.to_string());
     let runtime = Runtime::new().map_err(engine)?;
     runtime.set_memory_limit(limits.memory);
     runtime.set_max_stack_size(limits.stack);
     let context = Context::full(&runtime).map_err(engine)?;
     context.with(|ctx| {
-        let stop = Object::new(ctx.clone()).map_err(|error| caught(&ctx, &error, &secret))?;
-        ctx.globals().set("stop", stop.clone()).map_err(|error| caught(&ctx, &error, &secret))?;
+        let stop = Object::new(ctx.clone()).map_err(|error| caught(&ctx, &error, &redactor))?;
+        ctx.globals().set("stop", stop.clone()).map_err(|error| caught(&ctx, &error, &redactor))?;
         // A script is compiled as a whole before its first statement runs, and this is the first: it keeps the rest
         // from running, and stands on the source's first line so that the parser counts as the author does.
         let outcome = engine::evaluate::<Value<'_>>(&ctx, &format!("throw stop;{source}"));
@@ -37,7 +37,7 @@ pub fn check(source: &str) -> Result<Classes, ScriptError> {
             Err(rquickjs::Error::Exception) if is_stop(&ctx, &stop) => {
                 Ok(Classes { login: declares(&ctx, LOGIN_CLASS), validation: declares(&ctx, VALIDATION_CLASS) })
             }
-            Err(error) => Err(uncompiled(&ctx, &error, &secret)),
+            Err(error) => Err(uncompiled(&ctx, &error, &redactor)),
             Ok(_) => Err(ScriptError::Engine("the check of a script ran it".to_owned())),
         }
     })

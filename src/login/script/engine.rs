@@ -56,7 +56,7 @@ impl Engine {
             let driver = parts::install(&ctx, &run).map_err(|error| explain(&ctx, &error, &run))?;
             evaluate::<()>(&ctx, source).map_err(|error| match run.stopped() {
                 Some(stopped) => stopped,
-                None => uncompiled(&ctx, &error, &run.secret),
+                None => uncompiled(&ctx, &error, &run.redactor),
             })?;
             let constructed = construct(&ctx, &driver, question).map_err(|error| explain(&ctx, &error, &run))?;
             Ok(constructed.then(|| Persistent::save(&ctx, driver)))
@@ -142,5 +142,5 @@ fn construct<'js>(ctx: &Ctx<'js>, driver: &Object<'js>, question: &Question) -> 
 
 /// A script that was stopped ends in an exception of the engine, which says less than why it was stopped.
 fn explain(ctx: &Ctx<'_>, error: &rquickjs::Error, run: &Run) -> ScriptError {
-    run.stopped().unwrap_or_else(|| caught(ctx, error, &run.secret))
+    run.stopped().unwrap_or_else(|| caught(ctx, error, &run.redactor))
 }

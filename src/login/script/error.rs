@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rquickjs::{Ctx, Error, Value};
 
-use super::secret::Secret;
+use super::redactor::Redactor;
 
 /// Longest message that is kept of an exception, in characters.
 const MESSAGE: usize = 512;
@@ -73,25 +73,25 @@ impl ScriptError {
 }
 
 /// Turns what the engine answered, and the exception that it may hold, into the error to report.
-pub(super) fn caught(ctx: &Ctx<'_>, error: &Error, secret: &Secret) -> ScriptError {
+pub(super) fn caught(ctx: &Ctx<'_>, error: &Error, redactor: &Redactor) -> ScriptError {
     match error {
         Error::Allocation => ScriptError::OutOfMemory,
         // A conversion that ran out of memory says so only by the exception which it left behind.
-        Error::Exception | Error::Unknown if ctx.has_exception() => thrown(&ctx.catch(), secret),
+        Error::Exception | Error::Unknown if ctx.has_exception() => thrown(&ctx.catch(), redactor),
         // The engine could not even allocate the exception.
         Error::Exception => ScriptError::OutOfMemory,
-        other => ScriptError::Engine(secret.withhold(&other.to_string(), MESSAGE)),
+        other => ScriptError::Engine(redactor.redact(&other.to_string(), MESSAGE)),
     }
 }
 
 /// The error for a value that was thrown or with which a promise was rejected.
-pub(super) fn thrown(value: &Value<'_>, secret: &Secret) -> ScriptError {
+pub(super) fn thrown(value: &Value<'_>, redactor: &Redactor) -> ScriptError {
     let Some(exception) = value.as_exception() else {
         // Only the engine throws null, when there is no memory left for more.
         if value.is_null() {
             return ScriptError::OutOfMemory;
         }
-        return ScriptError::Exception(secret.withhold(&plain(value), MESSAGE));
+        return ScriptError::Exception(redactor.redact(&plain(value), MESSAGE));
     };
     let name = exception.as_object().get::<_, String>("name").unwrap_or_else(|_| "Error".to_owned());
     let mut message = exception.message().unwrap_or_default();
@@ -110,24 +110,24 @@ pub(super) fn thrown(value: &Value<'_>, secret: &Secret) -> ScriptError {
         Some(line) => format!("{name}: {message} (line {line})"),
         None => format!("{name}: {message}"),
     };
-    let text = secret.withhold(&text, MESSAGE);
+    let text = redactor.redact(&text, MESSAGE);
     if unavailable { ScriptError::Unavailable(text) } else { ScriptError::Exception(text) }
 }
 
 /// The same for a compilation: there, an error of this name is about the source.
-pub(super) fn uncompiled(ctx: &Ctx<'_>, error: &Error, secret: &Secret) -> ScriptError {
+pub(super) fn uncompiled(ctx: &Ctx<'_>, error: &Error, redactor: &Redactor) -> ScriptError {
     if !matches!(error, Error::Exception) || !ctx.has_exception() {
-        return caught(ctx, error, secret);
+        return caught(ctx, error, redactor);
     }
     let value = ctx.catch();
     match value.as_exception() {
         Some(exception) if exception.as_object().get::<_, String>("name").is_ok_and(|name| name == "SyntaxError") => {
             ScriptError::Syntax {
                 line: exception.stack().as_deref().and_then(line_of),
-                message: secret.withhold(&exception.message().unwrap_or_default(), MESSAGE),
+                message: redactor.redact(&exception.message().unwrap_or_default(), MESSAGE),
             }
         }
-        _ => thrown(&value, secret),
+        _ => thrown(&value, redactor),
     }
 }
 

@@ -19,8 +19,8 @@ mod parts;
 mod places;
 mod pool;
 mod question;
+mod redactor;
 mod run;
-mod secret;
 mod worker;
 
 pub use check::{Classes, check};

@@ -20,7 +20,7 @@ use super::error::ScriptError;
 use super::fetch::{self, Exchange};
 use super::places::Places;
 use super::question::Question;
-use super::secret::Secret;
+use super::redactor::Redactor;
 use super::{LOGIN_CLASS, Script, ScriptLimits, worker};
 use crate::login::Credentials;
 use crate::session::Identity;
@@ -32,7 +32,7 @@ pub struct ScriptPool {
 }
 
 /// Lets the threads go when the last clone is dropped.
-struct PoolHandle(Arc<Shared>);
+struct PoolHandle(Arc<PoolState>);
 
 impl Drop for PoolHandle {
     fn drop(&mut self) {
@@ -44,7 +44,7 @@ impl Drop for PoolHandle {
 impl ScriptPool {
     /// A pool with these limits. Threads start with the first scripts.
     pub fn new(limits: ScriptLimits) -> Self {
-        let shared = Shared {
+        let shared = PoolState {
             places: Places::new(limits.max_runs),
             limits,
             floor: Mutex::default(),
@@ -93,12 +93,10 @@ impl ScriptPool {
                     return outcome.unwrap_or_else(|_| Err(ScriptError::Engine("the script's thread failed".to_owned())));
                 }
                 () = &mut limit => {
-                    return Err(match taken.load(Ordering::Acquire) {
-                        true => ScriptError::Timeout(limits.timeout),
-                        false => ScriptError::PoolExhausted,
-                    });
+                    let began = taken.load(Ordering::Acquire);
+                    return Err(if began { ScriptError::Timeout(limits.timeout) } else { ScriptError::PoolExhausted });
                 }
-                // Whoever waits looks after the threads: that needs no thread of its own, and rests when nobody waits.
+                // The waiting caller supervises the threads: that needs no thread of its own, and stops when nobody waits.
                 () = tokio::time::sleep(limits.patience()) => shared.supervise(),
             }
         }
@@ -110,7 +108,7 @@ pub(super) struct Job {
     pub(super) tenant: Arc<str>,
     pub(super) source: Arc<str>,
     pub(super) question: Question,
-    pub(super) secret: Secret,
+    pub(super) redactor: Redactor,
     pub(super) exchange: Exchange,
     /// The runtime of the caller, where fetches and timers live.
     pub(super) server: Handle,
@@ -122,7 +120,7 @@ pub(super) struct Job {
 
 impl Job {
     fn new(
-        shared: &Shared,
+        shared: &PoolState,
         script: &Script<'_>,
         question: Question,
         reply: oneshot::Sender<Result<Answer, ScriptError>>,
@@ -131,7 +129,7 @@ impl Job {
         Self {
             tenant: script.tenant.into(),
             source: Arc::clone(&script.source),
-            secret: question.secret(),
+            redactor: question.redactor(),
             question,
             exchange: shared.exchange(script),
             server: Handle::current(),
@@ -143,7 +141,7 @@ impl Job {
 }
 
 /// What callers and threads share.
-pub(super) struct Shared {
+pub(super) struct PoolState {
     pub(super) limits: ScriptLimits,
     /// Rings for every free thread at once: a single call could go to one that gets stuck before it answers.
     pub(super) bell: Notify,
@@ -159,7 +157,7 @@ struct Floor {
     desks: Vec<Arc<Desk>>,
 }
 
-impl Shared {
+impl PoolState {
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }

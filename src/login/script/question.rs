@@ -1,6 +1,6 @@
 //! What a script is asked.
 
-use super::secret::Secret;
+use super::redactor::Redactor;
 use super::{LOGIN_CLASS, VALIDATION_CLASS};
 use crate::login::Credentials;
 
@@ -21,11 +21,11 @@ impl Question {
         }
     }
 
-    /// What the script must not repeat.
-    pub(super) fn secret(&self) -> Secret {
+    /// Redacts what the script must not repeat.
+    pub(super) fn redactor(&self) -> Redactor {
         match self {
-            Self::Login(credentials) => Secret::new(&credentials.username, &credentials.password),
-            Self::Validation(_) => Secret::none(),
+            Self::Login(credentials) => Redactor::new(&credentials.username, &credentials.password),
+            Self::Validation(_) => Redactor::none(),
         }
     }
 }

@@ -14,7 +14,7 @@ use tracing::Dispatch;
 use super::ScriptLimits;
 use super::error::{ScriptError, thrown};
 use super::fetch::{Exchange, Failure, Request, Response};
-use super::secret::Secret;
+use super::redactor::Redactor;
 
 /// How many fetches and timers a script may wait for at the same time.
 const MAX_WAITING: usize = 64;
@@ -44,7 +44,7 @@ pub(super) enum Arrival {
 /// One run, as the host functions see it. It holds no value of the engine, so that the two can be freed in any order.
 pub(super) struct Run {
     pub(super) tenant: Arc<str>,
-    pub(super) secret: Secret,
+    pub(super) redactor: Redactor,
     pub(super) limits: ScriptLimits,
     pub(super) deadline: Instant,
     exchange: Exchange,
@@ -67,7 +67,7 @@ impl Run {
     /// A run that begins now.
     pub(super) fn new(
         tenant: Arc<str>,
-        secret: Secret,
+        redactor: Redactor,
         limits: ScriptLimits,
         exchange: Exchange,
         server: Handle,
@@ -76,7 +76,7 @@ impl Run {
         let now = Instant::now();
         Self {
             tenant,
-            secret,
+            redactor,
             deadline: now + limits.timeout,
             limits,
             exchange,
@@ -120,8 +120,8 @@ impl Run {
         self.committed.get()
     }
 
-    /// The subject that the commits named, or else the username, which scripts in use rely on. Whoever meant an id hears
-    /// of it, because the person gets tokens of another `sub`.
+    /// The subject of the commits, otherwise the username, which scripts in use rely on. An unusable subject is logged,
+    /// because the tokens then have another `sub` than the author meant.
     pub(super) fn subject_or(&self, username: &str) -> String {
         match &*self.subject.borrow() {
             Subject::Named(subject) => subject.clone(),
@@ -143,7 +143,7 @@ impl Run {
         // Each promise is reported at most once either way, so a count is enough to know whether one is left.
         self.unhandled.set(self.unhandled.get() + if handled { -1 } else { 1 });
         if !handled {
-            *self.rejection.borrow_mut() = Some(thrown(reason, &self.secret));
+            *self.rejection.borrow_mut() = Some(thrown(reason, &self.redactor));
         }
     }
 
@@ -176,7 +176,7 @@ impl Run {
     /// Starts a request of the script.
     pub(super) fn fetch(&self, ctx: &Ctx<'_>, id: u32, request: Request) -> Result<()> {
         let exchange = self.exchange.clone();
-        let what = self.secret.withhold(&request.to_string(), MAX_LINE);
+        let what = self.redactor.redact(&request.to_string(), MAX_LINE);
         let (tenant, dispatch) = (Arc::clone(&self.tenant), self.dispatch.clone());
         self.wait_for(ctx, async move {
             let began = Instant::now();
@@ -230,9 +230,9 @@ impl Run {
         if line == MAX_LINES {
             tracing::warn!(tenant, "the login script logs too much; the rest of this run is left out");
         } else if line < MAX_LINES && level == "error" {
-            tracing::error!(tenant, "login script: {}", self.secret.withhold(text, MAX_LINE));
+            tracing::error!(tenant, "login script: {}", self.redactor.redact(text, MAX_LINE));
         } else if line < MAX_LINES {
-            tracing::info!(tenant, "login script: {}", self.secret.withhold(text, MAX_LINE));
+            tracing::info!(tenant, "login script: {}", self.redactor.redact(text, MAX_LINE));
         }
     }
 }

@@ -8,11 +8,11 @@ use tokio::task::{JoinSet, LocalSet};
 use super::desk::Desk;
 use super::engine;
 use super::error::ScriptError;
-use super::pool::{Job, Shared};
+use super::pool::{Job, PoolState};
 use super::run::Run;
 
 /// Starts the thread at `desk`.
-pub(super) fn start(shared: Arc<Shared>, desk: Arc<Desk>) -> std::io::Result<()> {
+pub(super) fn start(shared: Arc<PoolState>, desk: Arc<Desk>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let work = move || {
         LocalSet::new().block_on(&runtime, serve(&shared, &desk));
@@ -21,7 +21,7 @@ pub(super) fn start(shared: Arc<Shared>, desk: Arc<Desk>) -> std::io::Result<()>
     std::thread::Builder::new().name("login-script".to_owned()).spawn(work).map(drop)
 }
 
-async fn serve(shared: &Arc<Shared>, desk: &Arc<Desk>) {
+async fn serve(shared: &Arc<PoolState>, desk: &Arc<Desk>) {
     let mut runs = JoinSet::new();
     while !desk.is_retired() && !shared.is_closed() {
         // Listen first, look then: a job that comes in between wakes this thread.
@@ -41,9 +41,9 @@ async fn serve(shared: &Arc<Shared>, desk: &Arc<Desk>) {
     while runs.join_next().await.is_some() {}
 }
 
-async fn answer(job: Job, shared: Arc<Shared>, desk: Arc<Desk>) {
-    let Job { source, question, mut reply, secret, tenant, exchange, server, dispatch, .. } = job;
-    let run = Rc::new(Run::new(tenant, secret, shared.limits.clone(), exchange, server, dispatch));
+async fn answer(job: Job, shared: Arc<PoolState>, desk: Arc<Desk>) {
+    let Job { source, question, mut reply, redactor, tenant, exchange, server, dispatch, .. } = job;
+    let run = Rc::new(Run::new(tenant, redactor, shared.limits.clone(), exchange, server, dispatch));
     let asked = engine::ask(&source, question, Rc::clone(&run), &desk);
     let outcome = tokio::select! {
         outcome = asked => outcome,

@@ -1,4 +1,4 @@
-//! Reads the buckets of tenants that have one, apart from all requests: at once, and then again and again.
+//! Reads tenants' buckets apart from requests: at once, and then once per period.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::registry::tenant::Tenant;
 const AT_ONCE: usize = 8;
 /// How long one reading may take, whatever the store does.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A bucket that stays away is asked less and less, down to once in so many periods.
+/// A bucket that fails is read less and less often, down to once in so many periods.
 const SELDOM: u32 = 10;
 
 /// What every reading needs.
@@ -67,11 +67,11 @@ pub async fn follow(views: Views, registry: Registry, period: Duration) {
 impl Reader {
     /// Reads one tenant's bucket for ever. An outage is logged when it begins, when its reason changes, and when it ends.
     async fn keep_reading(self, tenant: Arc<Tenant>) {
-        let (mut contents, mut failures, mut told) = (None, 0, None);
+        let (mut contents, mut failures, mut logged) = (None, 0, None);
         loop {
             match self.read(&tenant, contents.as_ref()).await {
                 Ok(new) => {
-                    if told.take().is_some() {
+                    if logged.take().is_some() {
                         tracing::info!(tenant = &*tenant.name, "the tenant's bucket can be read again");
                     }
                     failures = 0;
@@ -81,14 +81,14 @@ impl Reader {
                     self.views.count_failure(&tenant.name);
                     failures += 1;
                     let cause = format!("{error:#}");
-                    if told.as_ref() != Some(&cause) {
+                    if logged.as_ref() != Some(&cause) {
                         tracing::warn!(
                             tenant = &*tenant.name,
                             bucket = tenant.templates.as_ref().map(tracing::field::display),
                             cause,
                             "the tenant's bucket cannot be read; what was read last is shown, at first the default pages"
                         );
-                        told = Some(cause);
+                        logged = Some(cause);
                     }
                 }
             }

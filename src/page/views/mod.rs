@@ -32,9 +32,9 @@ use no_s3 as s3;
 
 /// The pages of every tenant. Cheap to clone; all clones see the same.
 #[derive(Clone)]
-pub struct Views(Arc<Inner>);
+pub struct Views(Arc<ViewState>);
 
-struct Inner {
+struct ViewState {
     folder: PathBuf,
     translations: PathBuf,
     default: Pages,
@@ -69,7 +69,7 @@ struct Bucket {
 impl Views {
     /// The views below `directory`, which is the base of all resources; nothing is read yet.
     pub fn below(directory: &Path, default: Pages, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ViewState {
             folder: directory.join("Resources/Views"),
             translations: directory.join("Resources/Translations"),
             default,

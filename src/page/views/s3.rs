@@ -105,7 +105,7 @@ impl Bucket {
         };
         let path = place.path.trim_matches('/');
         let path = if path.is_empty() { String::new() } else { format!("{path}/") };
-        Ok(Self { store: builder.build().map_err(told)?, path })
+        Ok(Self { store: builder.build().map_err(readable)?, path })
     }
 
     /// The objects directly below the path.
@@ -118,7 +118,7 @@ impl Bucket {
             max_keys: Some(most),
             ..PaginatedListOptions::default()
         };
-        let page = self.store.list_paginated(prefix, options).await.map_err(told)?;
+        let page = self.store.list_paginated(prefix, options).await.map_err(readable)?;
         ensure!(
             page.page_token.is_none(),
             "more than {most} objects lie there; give the templates a path of their own"
@@ -136,10 +136,10 @@ impl Bucket {
     /// Errors: the store does not answer, refuses, or sends more than `most` bytes.
     pub(super) async fn get(&self, name: &str, most: u64) -> Result<Vec<u8>> {
         let path = Path::parse(format!("{}{name}", self.path)).context("this name cannot be asked for")?;
-        let mut stream = self.store.get(&path).await.map_err(told)?.into_stream();
+        let mut stream = self.store.get(&path).await.map_err(readable)?.into_stream();
         let mut bytes = Vec::new();
         while let Some(chunk) = stream.next().await {
-            bytes.extend_from_slice(&chunk.map_err(told)?);
+            bytes.extend_from_slice(&chunk.map_err(readable)?);
             ensure!(bytes.len() as u64 <= most, "it is bigger than {most} bytes");
         }
         Ok(bytes)
@@ -147,7 +147,7 @@ impl Bucket {
 }
 
 /// What an operator may read of an error: our own words, the code of the store, and what is wrong with the connection.
-fn told(error: object_store::Error) -> anyhow::Error {
+fn readable(error: object_store::Error) -> anyhow::Error {
     let text = error.to_string();
     // Of the store's answer the status and the code alone, like NoSuchBucket: the rest quotes the request.
     let status = text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());

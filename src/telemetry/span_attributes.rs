@@ -1,4 +1,4 @@
-//! What a collector is told of a span: what stands in this list, under the names of OpenTelemetry, and nothing else.
+//! The attributes of a span that are sent: those on this list, under OpenTelemetry's names, and no others.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter};
 
-/// Our fields and what they are called there. The address of the person is left out on purpose.
-const TOLD: [(&str, &str); 6] = [
+/// Our fields, and their names in OpenTelemetry. The person's address is left out on purpose.
+const KNOWN: [(&str, &str); 6] = [
     ("method", "http.request.method"),
     ("path", "http.route"),
     ("http.response.status_code", "http.response.status_code"),
@@ -18,13 +18,13 @@ const TOLD: [(&str, &str); 6] = [
     ("request_id", "uitsmijter.request_id"),
 ];
 
-/// Exports what is left of each span.
+/// Exports spans with their known attributes only.
 #[derive(Debug)]
-pub(super) struct Told<E>(pub(super) E);
+pub(super) struct KnownAttributes<E>(pub(super) E);
 
-impl<E: SpanExporter> SpanExporter for Told<E> {
+impl<E: SpanExporter> SpanExporter for KnownAttributes<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.0.export(batch.into_iter().map(told).collect()).await
+        self.0.export(batch.into_iter().map(reduced).collect()).await
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -44,7 +44,7 @@ impl<E: SpanExporter> SpanExporter for Told<E> {
     }
 }
 
-fn told(mut span: SpanData) -> SpanData {
+fn reduced(mut span: SpanData) -> SpanData {
     if span.name == "request" {
         let value = |key| span.attributes.iter().find(|pair| pair.key == Key::from_static_str(key));
         let (method, route) = (value("method"), value("path"));
@@ -53,13 +53,13 @@ fn told(mut span: SpanData) -> SpanData {
         }
         span.span_kind = SpanKind::Server;
     }
-    // Lines are sent as lines.
+    // Log lines are sent as logs, not as events of a span.
     span.events = SpanEvents::default();
     span.attributes = span.attributes.drain(..).filter_map(renamed).collect();
     span
 }
 
 fn renamed(pair: KeyValue) -> Option<KeyValue> {
-    let (_, name) = TOLD.iter().find(|(ours, _)| *ours == pair.key.as_str())?;
+    let (_, name) = KNOWN.iter().find(|(ours, _)| *ours == pair.key.as_str())?;
     Some(KeyValue::new(*name, pair.value))
 }

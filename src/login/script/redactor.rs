@@ -1,4 +1,4 @@
-//! The password of a login, to be taken out of everything that a script says aloud.
+//! Takes the password of a login out of everything that a script logs or reports.
 
 use std::cell::OnceCell;
 
@@ -12,27 +12,27 @@ use super::digest;
 /// Shorter passwords are found in every other word; a text with one of them is withheld as a whole.
 const SHORT: usize = 4;
 
-/// The shapes in which a password may turn up in a text, worked out at the first text.
-pub(super) struct Secret {
+/// The shapes in which a password may appear in a text, computed at the first text.
+pub(super) struct Redactor {
     username: String,
     password: Zeroizing<String>,
     shapes: OnceCell<Vec<Zeroizing<String>>>,
 }
 
-impl Secret {
+impl Redactor {
     pub(super) fn new(username: &str, password: &str) -> Self {
         let password = Zeroizing::new(password.to_owned());
         Self { username: username.to_owned(), password, shapes: OnceCell::new() }
     }
 
-    /// For a script that is told no password.
+    /// For a script that gets no password.
     pub(super) fn none() -> Self {
         Self::new("", "")
     }
 
     /// `text` on one line, at most `limit` characters of it, without the password: neither as it is nor escaped,
     /// encoded or digested in one of the ways that scripts have at hand.
-    pub(super) fn withhold(&self, text: &str, limit: usize) -> String {
+    pub(super) fn redact(&self, text: &str, limit: usize) -> String {
         // The password goes first: the cut could leave half of it.
         let mut text = Zeroizing::new(text.to_owned());
         for shape in self.shapes.get_or_init(|| self.shapes()) {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_password_disappears_in_every_shape() {
-        let secret = Secret::new("ada", "pässword \"1\"/+");
+        let redactor = Redactor::new("ada", "pässword \"1\"/+");
         for shape in [
             "pässword \"1\"/+".to_owned(),
             serde_json::json!({"password": "pässword \"1\"/+"}).to_string(),
@@ -93,7 +93,7 @@ mod tests {
             URL_SAFE_NO_PAD.encode("pässword \"1\"/+"),
             digest::sha256("pässword \"1\"/+"),
         ] {
-            let text = secret.withhold(&format!("before {shape} after"), 1000);
+            let text = redactor.redact(&format!("before {shape} after"), 1000);
             assert!(text.contains("***"), "{shape} is still in: {text}");
             assert!(text.starts_with("before ") && text.ends_with(" after"), "{text}");
         }
@@ -101,14 +101,14 @@ mod tests {
 
     #[test]
     fn a_cut_never_leaves_half_a_password() {
-        let secret = Secret::new("ada", "correct horse");
-        assert_eq!(secret.withhold("abc correct horse", 10), "abc ***");
-        assert_eq!(secret.withhold("abc\nreplaced", 7), "abc rep…");
+        let redactor = Redactor::new("ada", "correct horse");
+        assert_eq!(redactor.redact("abc correct horse", 10), "abc ***");
+        assert_eq!(redactor.redact("abc\nreplaced", 7), "abc rep…");
     }
 
     #[test]
     fn a_short_password_takes_the_whole_text_with_it() {
-        assert!(!Secret::new("ada", "abc").withhold("alphabc", 100).contains("alph"));
-        assert_eq!(Secret::none().withhold("as it is", 100), "as it is");
+        assert!(!Redactor::new("ada", "abc").redact("alphabc", 100).contains("alph"));
+        assert_eq!(Redactor::none().redact("as it is", 100), "as it is");
     }
 }
