@@ -118,7 +118,7 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
     ("JWT_SECRET", |w, v| put(&mut w.signing.hs256_secret, Secret::new(v))),
     ("SIGNING_KEY_SECRET", |w, v| {
-        // Commas alone: a secret may be a sentence.
+        // Only commas separate: a secret may contain blanks.
         w.signing.seal_secrets =
             v.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
         Ok(())
@@ -138,7 +138,7 @@ const LEVELS: [(&str, LogLevel); 8] = [
     ("critical", LogLevel::Critical),
 ];
 
-/// Puts every variable that is set over what is written. An empty one counts as absent.
+/// Every variable that is set replaces what is written. An empty one counts as absent.
 ///
 /// Errors: one line per variable that cannot be read, with what is expected; never a value, which may be a secret.
 pub(super) fn overlay(written: &mut Written, environment: &dyn Fn(&str) -> Option<String>) -> Result<()> {

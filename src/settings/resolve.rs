@@ -121,7 +121,7 @@ impl WrittenLoginProtection {
 }
 
 impl WrittenTelemetry {
-    /// One address for everything gets the path of each signal behind it; an address of its own is what it is.
+    /// An address for all signals gets the path of each appended; a signal's own address is used as it is.
     fn resolve(self) -> Result<Collectors> {
         let place = |own: Option<String>, name: &str, signal: &str| -> Result<Option<Url>> {
             let base = self.endpoint.as_ref().filter(|base| !base.is_empty());

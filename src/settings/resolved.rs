@@ -1,4 +1,4 @@
-//! The settings as they hold: checked, and with every default filled in.
+//! The settings as the server uses them: checked, and with every default filled in.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -105,7 +105,7 @@ pub struct Signing {
     pub announce: Duration,
     /// How long a key is published after it signed.
     pub grace: Duration,
-    /// How long the world may cache the JWKS.
+    /// How long the JWKS may be cached.
     pub jwks_max_age: Duration,
     /// One set of keys per tenant or for all.
     pub scope: KeyScope,

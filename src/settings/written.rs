@@ -69,7 +69,7 @@ pub struct WrittenTls {
     pub key_file: Option<PathBuf>,
 }
 
-/// Lives, in the units of their names.
+/// Lifetimes, in the units of their names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WrittenLifetimes {
@@ -265,7 +265,7 @@ pub enum KeyScope {
     /// Each tenant has its own.
     #[default]
     Tenant,
-    /// One for all, for people who move over from such a server.
+    /// One for all, for those who migrate from such a server.
     Shared,
 }
 

@@ -30,11 +30,11 @@ enum Mood {
     Slow,
     Elsewhere,
     Endless,
-    /// A page that a network shows in place of everything.
+    /// A page that a network shows in place of every answer.
     Portal,
     Garbage,
     Truncated,
-    /// As S3 does, it repeats the key that it was shown.
+    /// Repeats the access key of the request, as S3 does.
     Refusing,
 }
 
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Serves the store; gives it and its port.
+    /// Starts the store; returns it with its port.
     async fn start() -> (Self, u16) {
         let store = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -143,7 +143,7 @@ async fn reading(documents: &str) -> (TestServer, JoinHandle<()>) {
     (server, tokio::spawn(reader))
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let wait = async {
         while !is_so().await {

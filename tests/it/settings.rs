@@ -1,4 +1,4 @@
-//! What the process is told: the order of sources, every variable, and what is said about mistakes.
+//! Settings: the order of their sources, every variable, and the messages about mistakes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -154,7 +154,7 @@ const EFFECTS: &[Effect] = &[
     }),
 ];
 
-/// What a variable needs beside it to mean anything.
+/// The other variables that a variable needs.
 fn companions(variable: &str) -> Vec<(&'static str, &'static str)> {
     match variable {
         "ENVIRONMENT" => vec![("STORE_PATH", "/data/store")],

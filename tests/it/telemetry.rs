@@ -1,4 +1,4 @@
-//! What a collector is sent of a sign-in, and in whose trace it happens.
+//! What a collector gets of a sign-in, and in whose trace it happens.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -58,7 +58,7 @@ pub(super) fn read(driver: &Object<'_>, question: &Question, run: &Run) -> Resul
 }
 
 fn checked_subject(subject: String) -> Result<String, Unread> {
-    // Not translated into one that would do: two people could meet there, and one of them be taken for the other.
+    // Refused and not repaired: two people's subjects could become the same.
     if !is_subject(&subject) {
         return Err(Unread::Unusable(
             "the subject (the username, where none is committed) is not 1 to 255 printable ASCII characters; \
@@ -92,7 +92,7 @@ fn scope_texts(array: &Array<'_>) -> Result<Vec<String>, Unread> {
     let mut scopes = Vec::new();
     for value in array.iter::<Value<'_>>() {
         let Some(scope) = value?.as_string().map(rquickjs::String::to_string).transpose()? else { continue };
-        // A blank inside would turn one scope into two, past the rule that let the one through.
+        // A blank inside would make two scopes of one, and the client's rules judged only the one.
         let token = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if scope.is_empty() || scope.len() > MAX_NAME || !scope.bytes().all(token) {
             return Err(Unread::Unusable("a scope is not a scope-token of RFC 6749 §3.3".to_owned()));
@@ -104,7 +104,7 @@ fn scope_texts(array: &Array<'_>) -> Result<Vec<String>, Unread> {
 
 fn profile<'js>(driver: &Object<'js>, provider: &Object<'js>) -> Result<Map<String, serde_json::Value>, Unread> {
     let value: Value<'js> = provider.get("userProfile")?;
-    // The engine's own function, taken before the script could replace it; a cycle is its exception.
+    // The engine's own function, taken before the script could replace it; it throws on a cycle.
     let stringify: Function<'js> = driver.get("stringify")?;
     let json: Value<'js> = stringify.call((value,))?;
     let Some(json) = json.as_string() else { return Ok(Map::new()) };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::run::Run;
 
-/// One thread's place in the pool: what the others can see of it.
+/// One thread's place in the pool, as the others see it.
 #[derive(Default)]
 pub(super) struct Desk {
     turn: Mutex<Option<Turn>>,
@@ -22,7 +22,7 @@ pub(super) struct Turn {
 }
 
 impl Desk {
-    /// Runs one turn of a script and shows meanwhile to the pool whose it is.
+    /// Runs one turn of a script, and shows the pool meanwhile whose it is.
     pub(super) fn turn<T>(&self, run: &Run, work: impl FnOnce() -> T) -> T {
         run.turn_begins();
         let turn = Turn { tenant: Arc::clone(&run.tenant), began: Instant::now() };
@@ -36,7 +36,7 @@ impl Desk {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A replacement was hired: finish what is begun, take nothing new, leave.
+    /// The thread was replaced: it finishes its runs and takes no more.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
     }

@@ -8,7 +8,7 @@ use crate::login::password;
 /// Highest bcrypt cost that is computed: some seconds on one core.
 const MAX_BCRYPT_COST: u32 = 16;
 
-/// MD5 of `text`, for user stores that still speak it.
+/// MD5 of `text`, for user stores that still use it.
 pub(super) fn md5(text: &str) -> String {
     hex(&Md5::digest(text.as_bytes()))
 }

@@ -30,7 +30,7 @@ impl Default for FetchLimits {
     }
 }
 
-/// What a script asks for.
+/// The request of a script.
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) method: String,
@@ -79,7 +79,7 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
     })
 }
 
-/// The means by which the scripts of a tenant reach other servers.
+/// How the scripts of a tenant reach other servers.
 #[derive(Clone)]
 pub(super) struct Exchange {
     /// The client, or why there is none.
@@ -125,7 +125,7 @@ impl Exchange {
                     headers.remove(secret);
                 }
             }
-            // RFC 9110 §15.4: 303 asks for a GET; for 301 and 302 after POST, everybody does the same. 307 and 308 repeat.
+            // RFC 9110 §15.4: 303 asks for a GET; for 301 and 302 after POST, all clients do the same. 307 and 308 repeat.
             let status = response.status();
             let moved = matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND) && method == Method::POST;
             if moved || (status == StatusCode::SEE_OTHER && method != Method::HEAD) {

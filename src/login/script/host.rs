@@ -1,4 +1,4 @@
-//! What a script may call: the native functions. What is written in JavaScript is in `parts.rs`.
+//! The native functions that scripts may call. Those in JavaScript are in `parts.rs`.
 
 use std::rc::Rc;
 
@@ -11,13 +11,13 @@ use super::fetch::Request;
 use super::run::{Arrival, Run};
 use crate::random::{Random, SystemRandom};
 
-/// What scripts hand over where text is meant.
+/// An argument that is converted to text.
 type Text = Coerced<String>;
 /// A name and a value, in JavaScript an array of two.
 type Pair = List<(String, String)>;
 
-/// The most bytes of a text that is taken apart, and of the texts in a list of pairs. Our copies are not the engine's, so
-/// its limit does not count them: a hundred thousand pairs may all hold one big text.
+/// The most bytes of a text to parse, and of all texts in a list of pairs. The engine's limit does not count our copies: a
+/// hundred thousand pairs may all hold the same big text.
 const MAX_TEXT: usize = 1 << 20;
 
 /// Pairs from JavaScript.
@@ -66,7 +66,7 @@ pub(super) fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
     globals.set("crypto", crypto)
 }
 
-/// The native side of what is written in JavaScript.
+/// The native functions that the JavaScript parts call.
 pub(super) fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
     let this = run.clone();

@@ -1,7 +1,7 @@
 //! A tenant's login provider, written in JavaScript: one run per question, in a fresh engine, under limits.
 //!
 //! A script is a classic one that defines `UserLoginProvider` (may this person log in, and who are they?) and possibly
-//! `UserValidationProvider` (may they stay?). Whatever goes wrong in it means "cannot log in", and never a hang.
+//! `UserValidationProvider` (may they stay?). Every failure in it means "cannot log in", and never a hang.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -57,9 +57,9 @@ pub struct ScriptLimits {
     pub stack: usize,
     /// Threads that run scripts. Runs that wait for a `fetch` do not occupy one.
     pub threads: usize,
-    /// How many threads that are stuck in a script may be replaced before scripts have to wait for them.
+    /// How many stuck threads are replaced; beyond that, scripts wait for them.
     pub max_stuck: usize,
-    /// Runs under way at once, waiting ones included; more are refused. One tenant gets half of them at most.
+    /// Runs at the same time, waiting ones included; more are refused. One tenant gets at most half of them.
     pub max_runs: usize,
     /// What one `fetch` may cost.
     pub fetch: FetchLimits,

@@ -1,5 +1,5 @@
-//! What scripts may call that is itself JavaScript. The engine is a fresh one for each login, and reading these sources
-//! costs more than most logins take: each is read when a script first uses one of its names.
+//! The functions for scripts that are written in JavaScript. Every login has a fresh engine, and reading these sources
+//! takes longer than most logins: each is read when a script first uses one of its names.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use rquickjs::{Ctx, Function, Null, Object, Result, Undefined, Value};
 use super::host;
 use super::run::Run;
 
-/// A function of the native side and of the driver, which gives an object with what it defines.
+/// A JavaScript function of the native functions and the driver, which returns an object of what it defines.
 struct Part {
     called: &'static str,
     source: &'static str,
@@ -75,7 +75,7 @@ fn read<'js>(ctx: &Ctx<'js>, run: &Rc<Run>, part: &Part) -> Result<Object<'js>> 
         return Ok(known);
     }
     if part.called == WEB.called {
-        // It leaves with the driver how pairs are read.
+        // It needs the reader of pairs that the network part leaves with the driver.
         read(ctx, run, &NETWORK)?;
     }
     let host = match driver.get::<_, Option<Object<'js>>>("host")? {

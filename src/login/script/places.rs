@@ -1,9 +1,9 @@
-//! How many runs may be under way at once, and that no tenant keeps the others from theirs.
+//! Limits how many runs there are at once, so that no tenant takes the places of the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// So many runs a tenant always gets while there is room at all.
+/// The runs that a tenant always gets while there is room at all.
 const FEW: usize = 4;
 
 /// The places of a pool. A tenant may hold as many as are free, and not one more: a single busy one gets half of all,

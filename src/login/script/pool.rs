@@ -1,7 +1,7 @@
 //! The bounded pool of threads for login scripts, and the queue in front of it.
 //!
 //! The engine can stop a script between its own steps, but not inside a built-in function: a loop of sorts or searches
-//! may keep a thread far beyond every limit. So nobody waits for a thread: the caller has a clock of its own, a thread
+//! may keep a thread far beyond every limit. So nobody waits for a thread: the caller has a timeout of its own, a thread
 //! that is stuck takes no further job and is replaced up to a cap, and one tenant can hold only a part of that cap, and
 //! of the places in the queue.
 
@@ -143,7 +143,7 @@ impl Job {
 /// What callers and threads share.
 pub(super) struct PoolState {
     pub(super) limits: ScriptLimits,
-    /// Rings for every free thread at once: a single call could go to one that gets stuck before it answers.
+    /// Wakes every free thread at once: a single one could get stuck before it takes the job.
     pub(super) bell: Notify,
     places: Places,
     floor: Mutex<Floor>,
@@ -193,7 +193,7 @@ impl PoolState {
         self.bell.notify_waiters();
     }
 
-    /// Replaces the threads that are stuck, and rings again for jobs that had to wait for their tenant's share.
+    /// Replaces stuck threads, and wakes free ones for jobs that had to wait for their tenant's share.
     fn supervise(self: &Arc<Self>) {
         let mut floor = self.floor();
         let mut retired = floor.desks.iter().filter(|desk| desk.is_retired()).count();

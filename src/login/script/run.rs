@@ -26,12 +26,12 @@ const MAX_LINE: usize = 2048;
 /// What the commits of a run said about who the person is.
 #[derive(Default)]
 enum Subject {
-    /// Nothing: the username will do.
+    /// Nothing: the username is used.
     #[default]
     Unsaid,
-    /// Something that names nobody, as of a backend's answer without the key; says what.
+    /// An unusable value, such as that of a missing key in the backend's answer; says what it is.
     Unusable(&'static str),
-    /// This.
+    /// This subject.
     Named(String),
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Run {
     exchange: Exchange,
     /// Where fetches and timers live: a thread that is stuck in one script must not hold the connections of others.
     server: Handle,
-    /// Where log lines go: to the caller's side, not to that of the thread.
+    /// Where log lines go: to the caller's log, not the thread's.
     dispatch: Dispatch,
     waiting: RefCell<JoinSet<Arrival>>,
     timers: RefCell<HashMap<u32, AbortHandle>>,
@@ -189,7 +189,7 @@ impl Run {
 
     /// Starts a timer of the script.
     pub(super) fn start_timer(&self, ctx: &Ctx<'_>, id: u32, millis: f64) -> Result<()> {
-        // No timer outlives the run; the bound keeps the arithmetic away from its edges.
+        // No timer outlives the run; the bound keeps the conversion from overflowing.
         let delay = Duration::from_secs_f64(if millis > 0.0 { (millis / 1000.0).min(86_400.0) } else { 0.0 });
         let timer = self.wait_for(ctx, async move {
             tokio::time::sleep(delay).await;
@@ -251,7 +251,7 @@ impl Subject {
     }
 }
 
-/// One line for each fetch: an operator who looks for a mistake in a script wants to see what its backend said.
+/// Logs each fetch: debugging a script needs the answers of its backend.
 fn tell(tenant: &str, what: &str, outcome: &std::result::Result<Response, Failure>, took: Duration) {
     let (status, failure) = match outcome {
         Ok(response) => (Some(response.code), None),

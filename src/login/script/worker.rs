@@ -24,7 +24,7 @@ pub(super) fn start(shared: Arc<PoolState>, desk: Arc<Desk>) -> std::io::Result<
 async fn serve(shared: &Arc<PoolState>, desk: &Arc<Desk>) {
     let mut runs = JoinSet::new();
     while !desk.is_retired() && !shared.is_closed() {
-        // Listen first, look then: a job that comes in between wakes this thread.
+        // Listens before it looks, so that a job that comes in between wakes this thread.
         let call = shared.bell.notified();
         tokio::pin!(call);
         call.as_mut().enable();

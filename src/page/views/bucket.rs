@@ -1,4 +1,4 @@
-//! What a tenant's bucket has: one listing tells whether anything changed, and only that is fetched.
+//! The contents of a tenant's bucket: one listing shows what changed, and only that is fetched.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::listed::{LARGEST, Listed, MOST, Sources};
 use super::s3::Bucket;
 
-/// The most objects that may lie beside the templates: what one listing tells.
+/// The most objects below the path: those of one listing.
 const MOST_OBJECTS: usize = 1000;
 
 /// The templates of one bucket as of one reading, by name.

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::listed::{LARGEST, MOST, Sources};
 
-/// The folders with their names, which are tenants' slugs. Where there is no folder of all views there are none.
+/// The folders by name, which is a tenant's slug. Without a folder of all views there are none.
 ///
-/// Errors: the folder of all views is there and cannot be read.
+/// Errors: the folder of all views exists and cannot be read.
 pub(super) fn all(base: &Path) -> Result<Vec<(String, PathBuf)>> {
     if !base.exists() {
         return Ok(Vec::new());

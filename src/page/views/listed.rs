@@ -1,4 +1,4 @@
-//! What folders and buckets tell of their templates, and how much of it is read.
+//! What is read from folders and buckets, and how much of it.
 
 use std::sync::Arc;
 

@@ -39,11 +39,11 @@ struct ViewState {
     translations: PathBuf,
     default: Pages,
     metrics: Metrics,
-    /// What was read. Locked while pages are put together from it, and never by a request.
+    /// What was read. Locked while pages are composed of it, and never by a request.
     read: Mutex<Read>,
     /// The pages of folders, by slug.
     folders: ArcSwap<HashMap<String, Pages>>,
-    /// The pages of tenants with a bucket that was read, by the tenant's whole name.
+    /// The pages of tenants whose bucket was read, by the tenant's full name.
     buckets: RwLock<HashMap<Arc<str>, Pages>>,
 }
 
@@ -60,7 +60,7 @@ struct Folder {
     templates: Sources,
 }
 
-/// A tenant with a bucket, and what that had when it was read last; `None` before the first time.
+/// A tenant with a bucket, and the templates of its last reading.
 struct Bucket {
     tenant: Arc<Tenant>,
     templates: Option<Sources>,
@@ -88,15 +88,15 @@ impl Views {
             return pages.clone();
         }
         let folders = self.0.folders.load();
-        // Most installations have no folder at all, and need not work out a slug.
+        // Most installations have no folder at all, and need no slug.
         let own = if folders.is_empty() { None } else { folders.get(&slug(&tenant.name)) };
         own.unwrap_or(&self.0.default).clone()
     }
 
-    /// Reads every folder again that changed. A template that is broken is left out, and a folder that cannot be read
+    /// Reads the folders that changed. A template that is broken is left out, and a folder that cannot be read
     /// stays as it was. Does I/O: not for a thread that serves requests.
     ///
-    /// Errors: the folder of all views is there and cannot be read.
+    /// Errors: the folder of all views exists and cannot be read.
     pub fn reload(&self) -> Result<()> {
         self.reload_sentences()?;
         let found = folder::all(&self.0.folder)?;
@@ -150,7 +150,7 @@ impl Views {
         Ok(())
     }
 
-    /// From here on these tenants have buckets, and nobody else has. What was read for a tenant that stays is shown
+    /// From here on these tenants have buckets, and no others. What was read for a tenant that stays is shown
     /// until something else is read, even if its settings changed.
     fn expect(&self, tenants: &[Arc<Tenant>]) {
         let mut read = self.lock();
@@ -163,7 +163,7 @@ impl Views {
         before.into_keys().for_each(|gone| drop(shown.remove(&gone)));
     }
 
-    /// Shows what a tenant's bucket has, unless the tenant has changed since it was asked for. Takes a moment: not for
+    /// Shows the templates of a tenant's bucket, unless the tenant changed meanwhile. Takes a moment: not for
     /// a thread that serves requests.
     fn put(&self, tenant: &Arc<Tenant>, templates: Sources) -> Result<()> {
         let mut read = self.lock();
@@ -182,7 +182,7 @@ impl Views {
         concerned.into_iter().try_for_each(|name| self.show(read, name))
     }
 
-    /// Puts the pages of a tenant with a bucket together, once that was read.
+    /// Composes the pages of a tenant whose bucket was read.
     fn show(&self, read: &Read, name: &Arc<str>) -> Result<()> {
         let Some(own) = read.buckets.get(name).and_then(|bucket| bucket.templates.as_ref()) else { return Ok(()) };
         let folder = read.folders.get(&slug(name)).map(|folder| &folder.templates);
@@ -204,7 +204,7 @@ impl Views {
         Ok(pages)
     }
 
-    /// Something about an owner's templates went wrong.
+    /// Counts a failure of an owner's templates.
     fn count_failure(&self, owner: &str) {
         self.0.metrics.template_failures.get_or_create(&OfTenant::named(owner)).inc();
     }
@@ -245,7 +245,7 @@ pub fn problems(directory: &Path) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// The same as what can be written down.
+/// The same, serializable.
 fn lines(templates: &Sources) -> Vec<(&str, &str)> {
     templates.iter().map(|(name, source)| (name.as_str(), &**source)).collect()
 }

@@ -5,11 +5,11 @@ use anyhow::{Result, bail};
 use super::listed::Listed;
 use crate::registry::tenant::Templates;
 
-/// A way out that nobody takes.
+/// Stands in for the HTTP client.
 #[derive(Clone, Default)]
 pub(super) struct Http;
 
-/// A bucket, of which there is none.
+/// Does not exist without the feature.
 pub(super) enum Bucket {}
 
 impl Bucket {

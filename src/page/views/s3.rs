@@ -23,18 +23,18 @@ use super::listed::Listed;
 use crate::outgoing::client::{self, Policy};
 use crate::registry::tenant::{AMAZON, Templates};
 
-/// How long a connection may take to come about.
+/// The longest time to connect.
 const CONNECT: Duration = Duration::from_secs(3);
 /// From a request to the last byte of its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of an answer; a thousand names of the greatest length fit.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// The way to all buckets, made when there is the first one.
+/// The client for all buckets, made for the first one.
 #[derive(Clone, Default)]
 pub(super) struct Http(Arc<OnceLock<Limit>>);
 
-/// A client that gives up on answers without end.
+/// A client that limits the size of answers.
 #[derive(Clone, Debug)]
 struct Limit(Client);
 
@@ -65,7 +65,7 @@ impl HttpService for Limit {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let is_listing = request.uri().query().is_some_and(|query| query.contains("list-type="));
         let (parts, body) = HttpService::call(&self.0, request).await?.into_parts();
-        // Some page in place of the store would otherwise be read as a bucket without anything in it.
+        // A page in place of the store would otherwise be read as an empty bucket.
         let media_type = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         if is_listing && parts.status.is_success() && media_type.starts_with(b"text/html") {
             return Err(HttpError::new_boxed(HttpErrorKind::Decode, "it is a page, not a listing".into()));
@@ -87,7 +87,7 @@ impl HttpConnector for Limit {
 impl Bucket {
     /// A bucket as a tenant's settings name it. Nothing is asked yet.
     ///
-    /// Without an access key requests are not signed: what the process itself may read in a cloud is not the tenants'.
+    /// Without an access key requests are not signed: the process's own rights in a cloud are not the tenants'.
     pub(super) fn open(place: &Templates, http: &Http) -> Result<Self> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&place.bucket)

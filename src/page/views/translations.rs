@@ -1,5 +1,5 @@
-//! Sentences of an operator's own, in `Resources/Translations/<language>.json`, for all tenants and over those of the
-//! program, key by key.
+//! An operator's own sentences, in `Resources/Translations/<language>.json`: for all tenants, and in place of the
+//! program's, key by key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -43,7 +43,7 @@ fn sentences(path: &Path) -> Result<BTreeMap<String, String>> {
     serde_json::from_slice(&fs::read(path)?).context("it must be an object of keys and sentences")
 }
 
-/// A sentence may leave out what ours names, but has nothing else to name.
+/// A sentence may leave out places of ours, but may not name others.
 fn check(known: &Translations, key: &str, sentence: &str) -> Result<(), String> {
     let english = known.get(Locale::English, key).ok_or_else(|| format!("there is no key {key:?}"))?;
     let named: BTreeSet<&str> = places(english).collect();

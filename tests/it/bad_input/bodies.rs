@@ -7,7 +7,7 @@ use super::answer::{check, is_page_path};
 use super::endpoints::{endpoints, is_refusal};
 
 #[tokio::test]
-async fn a_body_in_the_wrong_clothes_is_refused() {
+async fn a_body_of_the_wrong_kind_is_refused() {
     let (server, store, endpoints) = endpoints().await;
     let json = br#"{"grant_type":"authorization_code","client_id":"spa","token":"x"}"#;
     for endpoint in endpoints.iter().filter(|endpoint| endpoint.method == "POST") {
@@ -33,7 +33,7 @@ async fn a_body_in_the_wrong_clothes_is_refused() {
             let request = request.header(header::CONTENT_TYPE, content_type.as_bytes());
             let answer = server.send(request.body(Body::from(body.to_vec())).expect("a request")).await;
             check(&answer, endpoint.page, &what);
-            // Without a step, the way out begins at its front door.
+            // Without a step, the logout begins at its first page.
             if endpoint.path != "/logout" {
                 assert!(is_refusal(endpoint, &answer), "{what}: {answer:#?}");
             }

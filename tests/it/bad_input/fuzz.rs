@@ -1,4 +1,4 @@
-//! Whatever a machine thinks of is answered.
+//! Every generated request is answered.
 
 use axum::http::header;
 use proptest::test_runner::{Config, TestRng, TestRunner};

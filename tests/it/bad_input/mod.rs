@@ -1,5 +1,5 @@
-//! Bad input, everywhere: every parameter of every endpoint in every wrong way, and then whatever a machine thinks of.
-//! The answer is one from the specifications, and nothing is stored.
+//! Bad input, everywhere: every parameter of every endpoint in every wrong way, and then generated requests. The answer is
+//! one from the specifications, and nothing is stored.
 
 mod answer;
 mod bodies;

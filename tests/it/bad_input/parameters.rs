@@ -4,12 +4,12 @@ use super::answer::check;
 use super::endpoints::{Endpoint, Want, endpoints, is_refusal};
 use super::spoilt::{Spoilt, spoil};
 
-/// Wrong ways that mean nothing wrong to an endpoint.
+/// Wrong ways that an endpoint may accept.
 fn is_harmless(endpoint: &Endpoint, parameter: &str, spoilt: &Spoilt) -> bool {
     match (endpoint.name, parameter, spoilt.name) {
         // A list of words: blanks around it say nothing. Numbers have no case.
         (_, "scope", "blanks around") | (_, "max_age", "another case") => true,
-        // Of another verifier, which nobody can tell yet.
+        // It may belong to another verifier; only the redemption shows that.
         (_, "code_challenge", "another case") => true,
         // JSON may have blanks around it, and members that nobody knows are passed over.
         (_, "claims", "blanks around" | "newline" | "JSON") => true,
@@ -17,8 +17,7 @@ fn is_harmless(endpoint: &Endpoint, parameter: &str, spoilt: &Spoilt) -> bool {
     }
 }
 
-/// Without a step that is pending in this browser, the login page begins a new one; that is no answer to bad input, but
-/// to a stranger.
+/// Without a pending step of this browser, the login page begins a new one, as it does for any visitor.
 fn begins_anew(endpoint: &Endpoint, parameter: &str) -> bool {
     endpoint.path == "/login" && matches!(parameter, "interaction" | "for")
 }
@@ -45,7 +44,7 @@ async fn every_parameter_of_every_endpoint_in_every_wrong_way() {
         }
     }
     assert!(sent > 1000, "{sent} requests");
-    // And nothing of it burnt what the right requests need.
+    // And nothing of it used up what the right requests need.
     for endpoint in &endpoints {
         let answer = server.send(endpoint.request(None).expect("a request")).await;
         assert!(!is_refusal(endpoint, &answer) && !answer.status.is_server_error(), "{}: {answer:#?}", endpoint.name);

@@ -1,4 +1,4 @@
-//! What the two classes are asked and what their answers mean.
+//! The questions to the two classes, and what their answers mean.
 
 use super::*;
 

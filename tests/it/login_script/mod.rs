@@ -71,7 +71,7 @@ fn provider(body: &str) -> String {
     )
 }
 
-/// What an expression is worth to a script; it may be a promise.
+/// The value of an expression in a script; it may be a promise.
 async fn value_of(expression: &str) -> Value {
     let body =
         format!("Promise.resolve({expression}).then((value) => {{ this.userProfile = {{ value }}; commit(true); }});");
