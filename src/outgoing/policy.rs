@@ -135,4 +135,13 @@ mod tests {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
+
+    #[test]
+    fn an_operator_may_name_private_addresses_and_plain_http() {
+        for url in ["http://10.0.0.1/", "https://[::1]:8443/", "http://users.internal:8080/"] {
+            let url = Url::parse(url).unwrap();
+            assert!(Policy::Operator.admit(&url).is_ok() && Policy::Stranger.admit(&url).is_err(), "{url}");
+        }
+        assert!(Policy::Operator.admit(&Url::parse("file:///etc/passwd").unwrap()).is_err());
+    }
 }

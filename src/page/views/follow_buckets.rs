@@ -9,9 +9,9 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::Views;
 use super::bucket::Contents;
 use super::s3::{Bucket, Http};
+use super::tenant_views::Views;
 use crate::registry::Registry;
 use crate::registry::tenant::Tenant;
 

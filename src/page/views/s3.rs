@@ -32,11 +32,11 @@ const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// The client for all buckets, made for the first one.
 #[derive(Clone, Default)]
-pub(super) struct Http(Arc<OnceLock<Limit>>);
+pub(super) struct Http(Arc<OnceLock<LimitedClient>>);
 
 /// A client that limits the size of answers.
 #[derive(Clone, Debug)]
-struct Limit(Client);
+struct LimitedClient(Client);
 
 /// One tenant's place in a store.
 pub(super) struct Bucket {
@@ -46,7 +46,7 @@ pub(super) struct Bucket {
 }
 
 impl Http {
-    fn client(&self) -> Result<Limit> {
+    fn client(&self) -> Result<LimitedClient> {
         if let Some(client) = self.0.get() {
             return Ok(client.clone());
         }
@@ -56,12 +56,12 @@ impl Http {
             .pool_max_idle_per_host(1)
             .build()
             .context("buckets cannot be reached")?;
-        Ok(self.0.get_or_init(|| Limit(client)).clone())
+        Ok(self.0.get_or_init(|| LimitedClient(client)).clone())
     }
 }
 
 #[async_trait]
-impl HttpService for Limit {
+impl HttpService for LimitedClient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let is_listing = request.uri().query().is_some_and(|query| query.contains("list-type="));
         let (parts, body) = HttpService::call(&self.0, request).await?.into_parts();
@@ -78,7 +78,7 @@ impl HttpService for Limit {
     }
 }
 
-impl HttpConnector for Limit {
+impl HttpConnector for LimitedClient {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.clone()))
     }
