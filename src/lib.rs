@@ -9,7 +9,7 @@
 //! | --- | --- | --- | --- |
 //! | RFC 6749 §2.3 client authentication | | `registry/client.rs` | `web/client_authentication.rs` |
 //! | RFC 6749 §3.1 authorization endpoint, §3.1.2 redirect URIs | `protocol/authorization.rs`, `protocol/redirect_uri.rs` | `registry/client.rs` | `endpoint/authorize.rs` |
-//! | RFC 6749 §3.3 scope | `protocol/scope.rs` | `grant/mod.rs` | |
+//! | RFC 6749 §3.3 scope | `protocol/scope.rs` | `grant/permission.rs` | |
 //! | RFC 6749 §4.1 code | `protocol/authorization.rs`, `protocol/token.rs` | `grant/authorization_code.rs` | `endpoint/authorize.rs`, `endpoint/token.rs` |
 //! | RFC 6749 §4.3 password, §4.4 client credentials | `protocol/token.rs` | `grant/password.rs`, `grant/client_credentials.rs` | `endpoint/token.rs` |
 //! | RFC 6749 §6 refresh, RFC 9700 §4.14.2 reuse | `protocol/token.rs` | `grant/refresh_token.rs`, `token/refresh_token.rs` | `endpoint/token.rs` |
@@ -25,7 +25,7 @@
 //! | RFC 8414, OIDC Discovery | `protocol/metadata.rs` | | `endpoint/discovery.rs` |
 //! | RFC 8628 device grant | `protocol/token.rs`, `protocol/error.rs` | `grant/device_code.rs`, `grant/user_code.rs` | `endpoint/device_authorization.rs`, `endpoint/activate.rs` |
 //! | RFC 8693 token exchange | `protocol/token_exchange.rs`, `protocol/token.rs` | `grant/token_exchange.rs`, `token/access_token.rs` | |
-//! | RFC 8707 resource indicators | `protocol/parameters.rs`, `protocol/authorization.rs`, `protocol/token.rs` | `grant/mod.rs`, `registry/client.rs` | |
+//! | RFC 8707 resource indicators | `protocol/parameters.rs`, `protocol/authorization.rs`, `protocol/token.rs` | `grant/permission.rs`, `registry/client.rs` | |
 //! | RFC 8725 how to verify a JWT | | `key/verify.rs` | |
 //! | RFC 9068 access token | | `token/access_token.rs` | |
 //! | RFC 9207 `iss` | | | `web/callback.rs` |

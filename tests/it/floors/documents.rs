@@ -26,7 +26,8 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 /// The files and folders that `text` names: in backticks, or anywhere if they begin with `src/` or `tests/`.
 fn files(text: &str) -> BTreeSet<&str> {
     let is_path = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    let in_backticks = text.lines().flat_map(quoted).filter(move |name| {
+    // A `mod.rs` alone is any of them.
+    let in_backticks = text.lines().flat_map(quoted).filter(|name| *name != "mod.rs").filter(move |name| {
         [".rs", "/"].iter().any(|end| name.ends_with(end)) && !name.starts_with('/') && is_path(name)
     });
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
