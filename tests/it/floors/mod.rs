@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 mod circles;
 mod documents;
 mod imports;
+mod makers;
 use imports::{first_segments, imports, without_comments};
 
 /// On which floor a module lives. The tens are the floors; within one, a higher number stands above. Modules with the same
