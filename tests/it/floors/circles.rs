@@ -117,7 +117,7 @@ fn wrong(sources: &[Source], accepted: &[(&[&str], &str)]) -> Vec<String> {
     let circles = tree.circles();
     let is_accepted = |circle: &Vec<&str>| accepted.iter().any(|(files, _)| circle.as_slice() == *files);
     let new = circles.iter().filter(|circle| !is_accepted(circle));
-    let gone = accepted.iter().filter(|(files, _)| !circles.contains(&files.to_vec()));
+    let gone = accepted.iter().filter(|(files, _)| !circles.contains(*files));
     let new = new.map(|circle| {
         format!("{} use each other in a circle: a part of one belongs into a file below them", circle.join(", "))
     });
