@@ -29,7 +29,7 @@ impl Store {
         Self { backend: self.backend.clone(), clock: self.clock.clone(), space: tenant.into() }
     }
 
-    /// Stores `record` under `id` until `expires_at`, as a member of `groups` (see [`group`]).
+    /// Stores `record` under `id` until `expires_at`, as a member of `groups` (see [`group`](super::group)).
     pub async fn put<R: Record>(&self, id: &str, record: &R, groups: &[String], expires_at: Timestamp) -> Result<()> {
         self.batch().put(id, record, groups, expires_at)?.commit().await.map(drop)
     }
