@@ -162,7 +162,7 @@ impl Backend for Redis {
 }
 
 #[async_trait]
-impl Foreign for Shared {
+impl Foreign for Redis {
     async fn text(&self, key: &str) -> Result<Option<String>> {
         Ok(self.link.query(::redis::cmd("GET").arg(key), Effect::Read).await?)
     }

@@ -223,8 +223,8 @@ fn the_rules_see_what_breaks_them() {
         "protocol/scope.rs may not use crate::store, which is above it"
     );
     assert_eq!(
-        up("src/key/a.rs", "use super::super::login::x;"),
-        "key/a.rs may not use crate::login, which is a sibling"
+        up("src/key/a.rs", "use super::super::session::x;"),
+        "key/a.rs may not use crate::session, which is a sibling"
     );
     assert_eq!(up("src/page/a.rs", "use crate::web::form;"), "page/a.rs may not use crate::web, which is above it");
     assert_eq!(up("src/web/form.rs", "use super::host::Host; use crate::app::App;"), "");
