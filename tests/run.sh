@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 # What has to hold on both stores: everything that goes through the store on its way. The other tests have a store of
 # their own choice, or none.
-both_stores=(endpoint:: grant:: isolation:: attacks::)
+both_stores=(client:: endpoint:: grant:: sso:: isolation:: attacks::)
 
 began=$SECONDS
 summary=

@@ -7,7 +7,7 @@ mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
-mod bucket;
+mod client;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
@@ -33,9 +33,7 @@ mod kubernetes;
 #[cfg(test)]
 mod login_script;
 #[cfg(test)]
-mod look;
-#[cfg(test)]
-mod pages;
+mod page;
 #[cfg(test)]
 mod password;
 #[cfg(test)]
@@ -46,6 +44,8 @@ mod reload;
 mod secrets_in_logs;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod sso;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 mod activate;
 mod authorize;
-mod backchannel_logout;
-mod client_assertion;
 mod discovery;
 mod errors;
 mod health;
@@ -15,9 +13,7 @@ mod logout;
 mod openapi;
 mod promises;
 mod revoke;
-mod revoked_key;
 mod stale_jwks;
-mod throttle;
 mod token;
 mod userinfo;
 mod wishes;
