@@ -221,7 +221,7 @@ async fn every_value_that_is_named_works() {
                 server.post("/token", &[own, ("client_id", "service"), ("client_secret", SECRET)]).await
             }
             "none" => spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await,
-            // `client_assertion.rs` drives it with each kind of key.
+            // `client/assertion.rs` drives it with each kind of key.
             "private_key_jwt" => continue,
             other => panic!("{other} is named and nobody drives it"),
         };

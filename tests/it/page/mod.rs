@@ -1,5 +1,10 @@
 //! What people see, as in `src/page`.
 
+mod assets;
 mod bucket;
+mod content;
+mod locale;
 mod look;
+mod policy;
+mod sample;
 mod template;
