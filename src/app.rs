@@ -28,34 +28,34 @@ use crate::token::pass::Passes;
 use crate::turned_away::TurnedAway;
 
 /// The server without its socket. Cheap to clone, which happens several times per request; tests build a real one with
-/// their own clock and chance.
+/// their own clock and randomness.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
 /// What an [`App`] consists of.
 #[derive(Clone)]
 pub struct Parts {
-    /// What the process was told.
+    /// The settings of the process.
     pub settings: Arc<Settings>,
-    /// What operators declare.
+    /// Declared tenants and clients.
     pub registry: Registry,
-    /// What outlives a request.
+    /// Records that outlive a request.
     pub store: Store,
-    /// What all issuers share.
+    /// Shared by all issuers.
     pub services: Arc<Services>,
-    /// What applications behind proxies get to see of the people.
+    /// The access tokens for applications behind proxies.
     pub passes: Passes,
-    /// What clients read of the server.
+    /// The discovery documents.
     pub metadata: KeptMetadata,
-    /// What people see where no tenant has templates of its own.
+    /// The default pages.
     pub pages: Pages,
-    /// What people see of tenants that have.
+    /// The pages of tenants with their own templates.
     pub views: Views,
-    /// What requests are called that come without a name.
+    /// Ids for requests that carry none.
     pub request_ids: Arc<Series>,
-    /// Which hosts nobody is served at.
+    /// Refused hosts that were logged lately.
     pub turned_away: TurnedAway,
-    /// The password of the demo's person, where there is a demo; shown on purpose.
+    /// The password of the demo user, if there is a demo; shown on purpose.
     pub demo_password: Arc<OnceLock<Arc<str>>>,
     stopping: Arc<AtomicBool>,
     complete: Arc<AtomicBool>,
@@ -70,7 +70,7 @@ impl Deref for App {
 }
 
 impl App {
-    /// Opens the store and readies everything. Starts no task and listens to nothing.
+    /// Opens the store and prepares everything. Starts no task and listens on nothing.
     pub async fn open(
         settings: Settings,
         registry: Registry,
@@ -121,12 +121,12 @@ impl App {
         })))
     }
 
-    /// The same server, whose requests remember in another store; keys stay where they are.
+    /// The same server with another store for its requests; keys stay where they are.
     pub fn over(&self, store: Store) -> Self {
         Self(Arc::new(Parts { store, ..Parts::clone(&self.0) }))
     }
 
-    /// From here on the server is not ready any more.
+    /// From here on the server is no longer ready.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -136,12 +136,12 @@ impl App {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Notes that store and keys are there.
+    /// Notes that store and keys are available.
     pub fn note_complete(&self) {
         self.complete.store(true, Ordering::Relaxed);
     }
 
-    /// Whether store and keys have been there since the start.
+    /// Whether store and keys have been available since the start.
     pub fn was_complete(&self) -> bool {
         self.complete.load(Ordering::Relaxed)
     }
@@ -157,7 +157,7 @@ impl App {
         Some(self.issuer_as(url, tenant, snapshot))
     }
 
-    /// The issuer of a tenant under one of its names, where there is no request that says which.
+    /// The issuer of a tenant under one of its names, for work outside a request.
     pub fn issuer_named(&self, tenant: &str, url: &str) -> Option<Issuer> {
         let snapshot = self.registry.current();
         let tenant = snapshot.tenant(tenant)?.clone();
@@ -175,16 +175,16 @@ impl App {
         }
     }
 
-    /// The domain for which the session's cookie is set on this host; `None`: for the host alone.
+    /// The domain of the session cookie on this host; `None`: the host alone.
     pub fn cookie_domain(&self, host: &str) -> Option<String> {
         let snapshot = self.registry.current();
         let tenant = snapshot.tenant_by_host(host)?;
         let configured = self.settings.cookie_domain(host).or(tenant.interceptor.cookie.as_deref())?;
-        // A domain that is not the host's own would be refused by browsers.
+        // Browsers would refuse a domain that is not the host's own.
         Some(plain_domain(configured)).filter(|domain| covers(domain, host))
     }
 
-    /// Every domain for which one of the tenant's hosts sets the session's cookie, and `host` may remove it.
+    /// Every domain for which one of the tenant's hosts sets the session cookie and from which `host` may remove it.
     pub fn cookie_domains(&self, host: &str) -> Vec<String> {
         let snapshot = self.registry.current();
         let Some(tenant) = snapshot.tenant_by_host(host) else { return Vec::new() };
@@ -196,8 +196,8 @@ impl App {
         domains
     }
 
-    /// The origin of the page at which people of `tenant` sign in for applications behind a proxy. `scheme` is the one
-    /// of the application, for servers that do not know their own.
+    /// The origin of the page at which people of `tenant` sign in for applications behind a proxy. `scheme` is that of
+    /// the application, for servers that do not know their own.
     pub fn login_origin(&self, tenant: &Tenant, scheme: &str) -> Option<Origin> {
         let scheme = if self.settings.secure || scheme == "https" { "https" } else { "http" };
         let domain = tenant.interceptor.domain.as_deref().unwrap_or(&self.settings.public_domain);
@@ -210,7 +210,7 @@ fn plain_domain(written: &str) -> String {
     written.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase()
 }
 
-/// What this machine, or the pod, calls itself; `None` where the system does not say.
+/// The host name of this machine or pod; `None` if the system does not know it.
 fn host() -> Option<String> {
     let name =
         ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|path| std::fs::read_to_string(path).ok())?;

@@ -1,14 +1,14 @@
-//! What has to be found again later: who signed in, who failed, what was issued and what was ended, one line each.
+//! The audit trail: sign-ins, failures, issued and revoked tokens, ended sessions, one line each.
 //!
-//! The lines have the target `uitsmijter::audit` and a member `event`. Address and request id stand in the span of the
-//! request, and so does the client, where one sent the person. They carry no token, no code and no password; what
-//! strangers typed is cut short and escaped.
+//! The lines have the target `uitsmijter::audit` and a member `event`. The span of the request has the address and the
+//! request id, and the client if one sent the person. The lines carry no token, no code and no password; what strangers
+//! typed is truncated and escaped.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 const TARGET: &str = "uitsmijter::audit";
-/// The longest user name that is written down, in characters.
+/// The longest user name that is logged, in characters.
 const LONGEST_NAME: usize = 64;
 
 /// Somebody proved who they are. `way` is the grant type that login scripts see.
@@ -32,9 +32,9 @@ pub fn throttled(tenant: &str, username: &str, address: Option<IpAddr>, wait: Du
 /// What ends with a logout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// One session, with what was granted in it.
+    /// One session and the grants given in it.
     Session,
-    /// All sessions of the person, and all that was ever granted.
+    /// All sessions and all grants of the person.
     Everywhere,
 }
 
@@ -64,7 +64,7 @@ pub fn client_refused(tenant: &str, client: &str, reason: &str) {
     tracing::warn!(target: TARGET, event = "client_refused", tenant, client, reason, "client refused");
 }
 
-/// Another key will sign for a tenant. `reason`: it was due, an operator wanted it, or the algorithm changed.
+/// Another key will sign for a tenant. `reason`: it was due, an operator asked for it, or the algorithm changed.
 pub fn key_rotated(tenant: &str, kid: &str, reason: &str) {
     tracing::info!(target: TARGET, event = "key_rotated", tenant, kid, reason, "signing key replaced");
 }

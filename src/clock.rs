@@ -1,6 +1,6 @@
-//! Time, as the protocol counts it: whole seconds since the epoch, asked through a [`Clock`].
+//! Time in whole seconds since the epoch, as the protocol counts it, read from a [`Clock`].
 //!
-//! This is the only file that asks the system for the time, so that a test can let ninety days pass in no time.
+//! The only file that reads the system's clock, so that tests can skip ninety days at once.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The time that passed between `earlier` and `self`; zero if `earlier` is later.
+    /// The time between `earlier` and `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -1,4 +1,4 @@
-//! The server as one tenant's clients see it: the context of every rule.
+//! The server as the clients of one tenant see it: the context of every rule.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 pub struct Lifetimes {
     /// Access and ID tokens.
     pub access_token: Duration,
-    /// A refresh token that is not used.
+    /// An unused refresh token.
     pub refresh_token: Duration,
     /// A family of refresh tokens, even if it is used all the time; `None`: without a cap.
     pub refresh_absolute: Option<Duration>,
@@ -43,35 +43,35 @@ impl Lifetimes {
     }
 }
 
-/// Who knows the clients of a tenant.
+/// Looks up the clients of a tenant.
 #[async_trait]
 pub trait Clients: Send + Sync {
     /// The client of the issuer's tenant with this id.
     ///
-    /// Errors: [`crate::protocol::error::Unavailable`] when nobody can say so now.
+    /// Errors: [`crate::protocol::error::Unavailable`] when the source of clients cannot answer now.
     async fn find(&self, issuer: &Issuer, client_id: &str) -> anyhow::Result<Option<Arc<Client>>>;
 }
 
-/// What the issuers of all tenants share. A request takes hold of all of it at once.
+/// What the issuers of all tenants share. A request takes one reference to all of it.
 #[derive(Clone)]
 pub struct Services {
-    /// Who knows the people.
+    /// Authenticates people.
     pub login: LoginProvider,
-    /// Who knows the clients.
+    /// Looks up clients.
     pub clients: Arc<dyn Clients>,
-    /// Who signs.
+    /// Signs tokens.
     pub keys: SignerManager,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
     /// The keys that clients publish.
     pub client_keys: PublishedClientKeys,
-    /// The way to clients.
+    /// Requests to clients.
     pub outgoing: Outgoing,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// Randomness.
     pub random: Arc<dyn Random>,
-    /// How long things live.
+    /// Default lifetimes.
     pub lifetimes: Lifetimes,
     /// How long published keys and metadata may be cached.
     pub documents_max_age: Duration,
@@ -84,15 +84,15 @@ pub struct Services {
 pub struct Issuer {
     /// `iss`: scheme, host and port, without a slash at the end.
     pub url: Arc<str>,
-    /// The tenant whose host was asked.
+    /// The tenant that has the requested host.
     pub tenant: Arc<Tenant>,
     /// All tenants and clients as of this request.
     pub snapshot: Arc<Snapshot>,
-    /// The tenant's part of the store.
+    /// The tenant's namespace in the store.
     pub store: Store,
-    /// What it shares with all others.
+    /// Shared with the issuers of all tenants.
     pub services: Arc<Services>,
-    /// The address of whoever asks, where it is known.
+    /// The address of the caller, if known.
     pub caller: Option<IpAddr>,
 }
 
@@ -107,13 +107,13 @@ impl Issuer {
         format!("{}{path}", self.url)
     }
 
-    /// The tenant's hand that signs; the key is made at its first use.
+    /// The signer of the tenant; its key is created on first use.
     pub async fn signer(&self) -> Result<Arc<TenantSigner>> {
         Ok(signer(&self.services.keys, &self.tenant).await?)
     }
 
-    /// Whether `iss` is a name under which this tenant's tokens are made: the one of this request, the fixed one, or
-    /// that of another of its hosts.
+    /// Whether `iss` is an issuer of this tenant's tokens: that of this request, the fixed one, or that of another of
+    /// its hosts.
     pub fn is_own(&self, iss: &str) -> bool {
         let fixed = self.tenant.issuer.as_ref().is_some_and(|url| url.as_str().trim_end_matches('/') == iss);
         let host = url::Url::parse(iss).ok().and_then(|url| url.host_str().map(str::to_owned));
@@ -125,34 +125,34 @@ impl Issuer {
         self.snapshot.tenant_by_host(host).is_some_and(|tenant| tenant.name == self.tenant.name)
     }
 
-    /// The client with this id, if it is one of this tenant's.
+    /// The client with this id, if it belongs to this tenant.
     pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>> {
         Ok(self.services.clients.find(self, client_id).await?)
     }
 
-    /// Whether both ids are those of one client: the registry decides how ids of declared clients are compared.
+    /// Whether both ids name the same client: the registry decides how ids of declared clients are compared.
     pub fn is_same_client(&self, one: &str, other: &str) -> bool {
         let ident = |id| self.snapshot.client(&self.tenant.name, id).map(|client| &client.ident);
         one == other || ident(one).is_some_and(|known| ident(other) == Some(known))
     }
 
-    /// How long an access token of this client is good.
+    /// The lifetime of this client's access tokens.
     pub fn access_token_lifetime(&self, client: &Client) -> Duration {
         client.access_token_lifetime.unwrap_or(self.services.lifetimes.access_token)
     }
 
-    /// How long an unused refresh token of this client is good.
+    /// The lifetime of this client's unused refresh tokens.
     pub fn refresh_token_lifetime(&self, client: &Client) -> Duration {
         client.refresh_token_lifetime.unwrap_or(self.services.lifetimes.refresh_token)
     }
 }
 
-/// The hand that signs for `tenant`; its key is made at its first use.
+/// The signer of `tenant`; its key is created on first use.
 pub async fn signer(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Arc<TenantSigner>> {
     keys.tenant(&TenantSigning::of(tenant)).await
 }
 
-/// The same, but no key is made: `None` for a tenant that has none yet.
+/// The same, but creates no key: `None` for a tenant without one.
 pub async fn signer_with_keys(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Option<Arc<TenantSigner>>> {
     match keys.has_keys(&tenant.name).await? {
         true => signer(keys, tenant).await.map(Some),

@@ -1,7 +1,7 @@
 //! uitsmijter: an authorization server for OAuth 2.0 and OpenID Connect.
 //!
-//! The tree is read like the specifications: [`protocol`] has the words, [`grant`] the ways to an authorization,
-//! [`token`] what leaves the server, [`endpoint`] the URLs. `docs/architecture.md` shows the floors they live on.
+//! The tree reads like the specifications: [`protocol`] has the words, [`grant`] the ways to an authorization,
+//! [`token`] what leaves the server, [`endpoint`] the URLs. `docs/architecture.md` shows the floors.
 //!
 //! # Where each specification lives
 //!

@@ -1,4 +1,4 @@
-//! The program: `serve` (also without a word), `check`, `crds`, `keys`, `provider test`, `healthcheck`, `hash`.
+//! The program: `serve` (the default), `check`, `crds`, `keys`, `provider test`, `healthcheck`, `hash`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Under which scheme and host the server was asked, seen through the proxies it trusts.
+//! The scheme and host of a request, seen through the proxies that are trusted.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 pub struct Origin {
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Host in lower case, with a port if it is not the scheme's own.
+    /// Host in lower case, with a port unless it is the default of the scheme.
     pub authority: String,
 }
 
@@ -23,17 +23,17 @@ impl Origin {
         host_of(&self.authority)
     }
 
-    /// The origin of a request; `None` when it names no usable host.
+    /// The origin of a request; `None` if it names no usable host.
     ///
-    /// `X-Forwarded-Host` and `X-Forwarded-Proto` count only when they come from a trusted proxy.
+    /// `X-Forwarded-Host` and `X-Forwarded-Proto` count only if they come from a trusted proxy.
     pub fn of(parts: &Parts, settings: &Settings) -> Option<Self> {
         let trusted = is_trusted(peer(&parts.extensions), settings);
         let forwarded = |name: &str| {
             let value = trusted.then(|| parts.headers.get(name)).flatten()?.to_str().ok()?;
-            // The first is the one that the outermost proxy wrote.
+            // The outermost proxy wrote the first one.
             Some(value.split(',').next().unwrap_or_default().trim())
         };
-        // Whoever says that URLs are https means all of them, whatever a proxy in between speaks to us.
+        // An operator who sets https means all URLs, even if a proxy speaks plain HTTP to us.
         let secure = settings.secure || forwarded("x-forwarded-proto") == Some("https");
         let scheme = if secure { "https" } else { "http" };
         let host = match (forwarded("x-forwarded-host"), parts.uri.authority()) {
@@ -45,7 +45,7 @@ impl Origin {
     }
 }
 
-/// RFC 9112 §3.2: a request with two hosts is for nobody; a proxy may have looked at the other one.
+/// RFC 9112 §3.2: a request with two hosts is refused; a proxy may have checked the other one.
 fn one_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
@@ -65,9 +65,9 @@ pub fn covers(domain: &str, host: &str) -> bool {
     host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// Lower case, without a trailing dot and without the scheme's own port; `None` for what is no host.
+/// Lower case, without a trailing dot and without the default port; `None` if it is not a host.
 pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
-    // A parser of URLs also reads `%2e` as a dot and passes over tabs; whoever stands in front of us may not.
+    // URL parsers also read `%2e` as a dot and skip tabs; a proxy in front of us may not.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     if !authority.bytes().all(plain) {
         return None;
@@ -83,20 +83,20 @@ pub fn canonical(authority: &str, scheme: &str) -> Option<String> {
     })
 }
 
-/// Whether a parser of URLs gives this back as it is, so that it need not be asked: what nearly every request has. Not
-/// what could be a number, an address or Punycode.
+/// Whether URL parsers leave the host unchanged, so that none has to be called; true of nearly every request. False for
+/// anything that could be a number, an address or Punycode.
 fn is_canonical(authority: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
     let last = authority.rsplit('.').next().unwrap_or_default();
     authority.bytes().all(plain) && last.starts_with(|c: char| c.is_ascii_lowercase()) && !authority.contains("xn--")
 }
 
-/// The address that the request came from, if it came over a socket.
+/// The peer address of the request, if it came over a socket.
 pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
 }
 
-/// Whether what this address says about others is believed.
+/// Whether forwarding headers from this address are trusted.
 pub fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
     peer.is_some_and(|peer| settings.trusted_proxies.iter().any(|network| network.contains(&peer)))
 }
@@ -108,14 +108,14 @@ pub fn client_address(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
         parts.headers.get_all("x-forwarded-for").iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
     let hops: Vec<Option<IpAddr>> = chain.map(|written| hop(str::from_utf8(written).ok()?)).collect();
     for hop in hops.into_iter().rev() {
-        // What cannot be read hides who spoke to that proxy, and what stands before it is anybody's word.
+        // An unreadable entry hides who spoke to that proxy, and the entries before it are unverified.
         let Some(hop) = hop.filter(|_| is_trusted(Some(address), settings)) else { break };
         address = hop;
     }
     Some(address)
 }
 
-/// One member of `X-Forwarded-For`: an address, of some proxies with the port.
+/// One member of `X-Forwarded-For`: an address, from some proxies with the port.
 fn hop(written: &str) -> Option<IpAddr> {
     let written = written.trim();
     let bracketed = || written.strip_prefix('[')?.strip_suffix(']')?.parse().ok();

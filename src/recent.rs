@@ -1,11 +1,11 @@
-//! A memory of bounded size for what was used lately.
+//! A bounded cache of recently used values.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-/// Keys to values that are cheap to clone, in two generations: when there are too many, the older half is forgotten.
+/// Keys to values that are cheap to clone, in two generations: when there are too many, the older half is dropped.
 pub struct Recent<K, V> {
     kept: usize,
     generations: Mutex<Generations<K, V>>,
@@ -17,12 +17,12 @@ struct Generations<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Recent<K, V> {
-    /// Remembers at least `kept` values, and never more than twice as many.
+    /// Keeps at least `kept` values, and never more than twice as many.
     pub fn keeping(kept: usize) -> Self {
         Self { kept, generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }) }
     }
 
-    /// What is there for `key`, or a new one that is there from now on.
+    /// The value of `key`, inserted if there is none.
     pub fn get_or_default(&self, key: K) -> V
     where
         V: Default,
@@ -36,7 +36,7 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
         })
     }
 
-    /// What is there for `key`.
+    /// The value of `key`.
     pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -44,13 +44,13 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
         self.find(&mut self.generations.lock().unwrap_or_else(PoisonError::into_inner), key)
     }
 
-    /// From here on `value` is there for `key`.
+    /// Sets the value of `key`.
     pub fn insert(&self, key: K, value: V) {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         self.put(&mut generations, key, value);
     }
 
-    /// Whatever is found is young again.
+    /// A value that is found moves to the younger generation.
     fn find<Q: Hash + Eq + ?Sized>(&self, generations: &mut Generations<K, V>, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,

@@ -1,4 +1,4 @@
-//! Requests that are refused for the host they came for: an operator hears of each such host, and not of each request.
+//! Requests refused because of their host: each such host is logged, not each request.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::audit::typed;
 use crate::clock::Timestamp;
 
-/// After how long a host is told of again.
+/// After how long a host is logged again.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
-/// How many lines there are until then, whatever hosts strangers think of.
+/// The most lines in that time, however many hosts strangers invent.
 const MOST: usize = 100;
 
-/// What was told lately. Cheap to clone.
+/// The hosts that were logged lately. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct TurnedAway(Arc<Mutex<Told>>);
 
@@ -23,7 +23,7 @@ struct Told {
 }
 
 impl TurnedAway {
-    /// Writes the refusal to the log, unless that was done a moment ago. `host` may be anything.
+    /// Logs the refusal, unless the host was logged a moment ago. `host` is untrusted.
     pub fn tell(&self, now: Timestamp, description: &'static str, host: &str) {
         let host = typed(host);
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Clients that prove themselves by a signature: RFC 7523 §2.2 and §3, OIDC Core §9 (`private_key_jwt`).
+//! Client authentication by a signed assertion: RFC 7523 §2.2 and §3, OIDC Core §9 (`private_key_jwt`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::store::Record;
 /// RFC 7523 §2.2: the one `client_assertion_type`.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How far `exp` may lie ahead. Widespread clients write an hour, and `jti` is remembered for as long.
+/// How far `exp` may lie ahead. Many clients use an hour; `jti` is remembered until then.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// How far the client's clock may be ahead of ours.
 const AHEAD: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ impl Record for Used {
     const KIND: &'static str = "assertion";
 }
 
-/// Who an assertion says it is from. Nothing is proven by that.
+/// The client that an assertion claims to be from, unverified.
 pub fn claimed_client(assertion: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Subject {
@@ -53,13 +53,13 @@ pub fn claimed_client(assertion: &str) -> Option<String> {
     serde_json::from_slice(&claims).ok().map(|Subject { sub }| sub)
 }
 
-/// Whether the assertion proves that `client` sent it, here and now and for the first time.
+/// Proves that `client` made the assertion, for this server, recently, and that it was not used before.
 ///
-/// Errors: `invalid_client`; what is wrong with the signature is for the operator's eyes alone.
+/// Errors: `invalid_client`; only the operator learns what is wrong with the signature.
 pub async fn verify(issuer: &Issuer, client: &Client, assertion: &str) -> Result<()> {
     let claims = signed_claims(issuer, client, assertion).await?;
     check(issuer, client, &claims)?;
-    // Last, so that nobody without the key can use up a jti.
+    // Last, so that only the holder of the key can use up a jti.
     let id = format!("{}\n{}", client.ident, claims.jti);
     let until = Timestamp(claims.exp.ceil() as i64);
     match issuer.store.replace(&id, None, &Used {}, &[], Some(until)).await? {
@@ -74,7 +74,7 @@ async fn signed_claims(issuer: &Issuer, client: &Client, assertion: &str) -> Res
     };
     let keys = keys(issuer, client, None).await?;
     let outcome = match keys.verify(assertion) {
-        // The client may have begun to use a new key.
+        // The client may have rotated its key.
         Err(Unproven::UnknownKey) if client.jwks_uri.is_some() => {
             self::keys(issuer, client, Some(&keys)).await?.verify(assertion)
         }

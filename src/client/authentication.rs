@@ -1,4 +1,4 @@
-//! How a client proves who it is: RFC 6749 §2.3, RFC 7523 §2.2, OIDC Core §9.
+//! How a client authenticates: RFC 6749 §2.3, RFC 7523 §2.2, OIDC Core §9.
 
 use std::sync::Arc;
 
@@ -8,25 +8,25 @@ use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::registry::client::{AuthMethod, Client};
 
-/// How a client presented itself.
+/// What a client presented.
 pub struct Presented {
-    /// The client it says it is.
+    /// The `client_id`, unverified.
     pub client_id: String,
-    /// What it offers as proof.
+    /// The proof.
     pub proof: Proof,
 }
 
-/// What it offered as proof.
+/// The proof that a client presented.
 pub enum Proof {
-    /// Nothing: a public client.
+    /// None: a public client.
     Nothing,
-    /// A secret, and the method by which it came.
+    /// A secret, and the method that carried it.
     Secret(String, AuthMethod),
     /// A signed JWT (RFC 7523 §2.2).
     Assertion(String),
 }
 
-/// The client that presented itself: proven, or public and named.
+/// The client that a request is from: authenticated, or public and identified.
 ///
 /// Errors: `invalid_client`.
 pub async fn authenticate(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
@@ -56,7 +56,7 @@ async fn prove(issuer: &Issuer, client: Arc<Client>, proof: Proof) -> Result<Arc
             assertion::verify(issuer, &client, &jwt).await?;
             Ok(client)
         }
-        // A public client has no secret to compare, and pretending that any would do helps nobody.
+        // A public client has no secret to compare, and accepting any would only hide the mistake.
         (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
         (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
             Some(secret) if issuer.services.login.passwords().verify_secret(secret, presented).await => Ok(client),

@@ -1,4 +1,4 @@
-//! Who a client is, and how it proves that.
+//! Who a client is, and how it authenticates.
 
 pub mod assertion;
 pub mod authentication;

@@ -1,4 +1,4 @@
-//! `healthcheck`: is the server on this machine alive? For images that have no other program to ask with.
+//! `healthcheck`: is the server on this machine alive? For images without any other HTTP client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use uitsmijter::outgoing::client::{self, Policy};
 use uitsmijter::settings::Settings;
 
-/// How much of an answer is shown, in characters.
+/// How much of a response is shown, in characters.
 const LONGEST: usize = 500;
 
 /// Asks `/health`, or `/health/ready`.
@@ -32,7 +32,7 @@ async fn ask(url: &str) -> Result<ExitCode> {
     let status = response.status();
     if !status.is_success() {
         let body = response.text().await.unwrap_or_default();
-        // Whoever else answers at this port may have much to say.
+        // Another program at this port may send a long response.
         bail!("{url} answers {status}: {}", body.trim().chars().take(LONGEST).collect::<String>());
     }
     Ok(ExitCode::SUCCESS)

@@ -14,11 +14,11 @@ use uitsmijter::registry::tenant::Tenant;
 use super::key_table;
 use super::whose::Whose;
 
-/// A key that has to go.
+/// A key to revoke.
 pub(super) struct Leaked {
-    /// Its name.
+    /// Its key id.
     pub(super) kid: String,
-    /// Whether the sessions have to end with it.
+    /// Whether to end the sessions as well.
     pub(super) sessions: bool,
 }
 
@@ -73,7 +73,7 @@ fn what_follows(start: Start, key: &Rotated) -> &'static str {
     }
 }
 
-/// Revokes a key at every tenant that has it: all that adopted the older layout have the same ones.
+/// Revokes a key at every tenant that has it: all that adopted the older layout have the same keys.
 pub(super) async fn revoke(
     commands: &KeyCommands,
     tenants: &[Arc<Tenant>],
@@ -170,6 +170,6 @@ async fn for_each(tenants: &[Arc<Tenant>], mut work: impl AsyncFnMut(&Tenant) ->
 }
 
 fn print_json(value: &impl Serialize) -> Result<()> {
-    // A reader that has seen enough, such as `head`, is an error to report and not a panic.
+    // A reader that has closed the pipe, such as `head`, is an error to report and not a panic.
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?).context("standard output was closed")
 }

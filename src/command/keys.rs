@@ -80,7 +80,7 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
         "keys live in the store of the servers: set REDIS_HOST or STORE_PATH as for them"
     );
     if let (None, Some(path)) = (&store_settings.redis, &store_settings.path) {
-        // Opening would make one, and there would be no keys in it.
+        // Opening the file would create it, and there would be no keys in it.
         ensure!(path.exists(), "there is no store at {}", path.display());
     }
     let clock = Arc::new(SystemClock);
@@ -106,7 +106,7 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
     }
 }
 
-/// The tenants that are meant; with one key set for all, one stands for all.
+/// The selected tenants; if all share one key set, one stands for all.
 fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
     let mut tenants: Vec<Arc<Tenant>> = match whose {
         Some(name) => vec![super::tenant(declared, name)?],

@@ -1,4 +1,4 @@
-//! What each word of the command line does.
+//! What each command does.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub(crate) use keys::{KeyWord, keys};
 pub(crate) use provider::{GrantType, ProviderTest, test as provider_test};
 pub(crate) use serve::serve;
 
-/// Says what would be served. The code tells scripts whether something is wrong.
+/// Prints what would be served. The exit code tells scripts whether there is an error.
 pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
     install_cryptography();
     let declared = declared(settings)?;
@@ -50,13 +50,13 @@ pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Hashes a password from standard input, so that it appears in no list of processes and no history.
+/// Hashes a password from standard input, so that it appears neither in process lists nor in the history.
 pub(crate) fn hash() -> Result<ExitCode> {
     println!("{}", password::hash(&password_from_stdin("uitsmijter hash")?, &SystemRandom));
     Ok(ExitCode::SUCCESS)
 }
 
-/// A password from standard input, without the end of its line.
+/// A password from standard input, without the line break.
 fn password_from_stdin(command: &str) -> Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     std::io::stdin().lock().take(4096).read_to_string(&mut text).context("standard input cannot be read")?;
@@ -67,10 +67,10 @@ fn password_from_stdin(command: &str) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(password.to_owned()))
 }
 
-/// What reads the folder of tenants and clients; `demo` is served as long as there is no tenant.
+/// The loader of the folder of tenants and clients; `demo` is served while there is no tenant.
 ///
-/// Errors: the folder is not there, so its name is mistyped. One in which nothing is declared is another matter, and in a
-/// cluster nobody needs one.
+/// Errors: the folder does not exist, so its name is mistyped. A folder without declarations is fine, and in a cluster
+/// none is needed.
 fn loader(settings: &Settings, demo: Vec<Document>) -> Result<Loader> {
     let wanted = !settings.kubernetes.enabled;
     ensure!(!wanted || settings.directory.is_dir(), "DIRECTORY {} does not exist", settings.directory.display());
@@ -83,9 +83,9 @@ fn folder(settings: &Settings) -> Folder {
     Folder::below(&settings.directory)
 }
 
-/// Everything that is declared now, in files and in the cluster.
+/// All that is declared now, in files and in the cluster.
 ///
-/// Errors: custom resources are to be read, and cannot be.
+/// Errors: custom resources are enabled and cannot be read.
 fn declared(settings: &Settings) -> Result<Registry> {
     let loader = loader(settings, Vec::new())?;
     let (snapshot, problems) = loader.load();
@@ -98,9 +98,9 @@ fn declared(settings: &Settings) -> Result<Registry> {
     Ok(registry)
 }
 
-/// The tenant that an operator means.
+/// The tenant with this name.
 ///
-/// Errors: why it is not served, or which ones are.
+/// Errors: why it is not served, or the names of those that are.
 fn tenant(declared: &Registry, name: &str) -> Result<Arc<Tenant>> {
     let snapshot = declared.current();
     if let Some(tenant) = snapshot.tenant(name) {
@@ -127,6 +127,6 @@ pub(crate) fn crds() -> Result<ExitCode> {
 
 /// Once per process: outgoing TLS and our own listener use the same cryptography as the signatures.
 fn install_cryptography() {
-    // An error means that it is there already.
+    // An error means that it is installed already.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
 }

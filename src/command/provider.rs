@@ -9,17 +9,17 @@ use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
 use uitsmijter::session::Identity;
 use uitsmijter::settings::{Log, LogLevel, Settings};
 
-/// What is asked, of whom.
+/// The arguments.
 pub(crate) struct ProviderTest {
     /// The tenant's full name.
     pub(crate) tenant: String,
     /// The name to sign in with; the password comes from standard input.
     pub(crate) username: String,
-    /// What the script is told: `authorization_code`, `interceptor`, `password` or `device_code`.
+    /// The `grant_type` that the script sees: `authorization_code`, `interceptor`, `password` or `device_code`.
     pub(crate) grant_type: GrantType,
 }
 
-/// The ways to a sign-in, as login scripts know them.
+/// The grant types that login scripts see.
 #[derive(Clone, Copy, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum GrantType {
@@ -40,12 +40,12 @@ impl GrantType {
     }
 }
 
-/// The script answered, and the answer is no.
+/// The script answered that the person may not log in.
 const REFUSED: u8 = 3;
 
 /// Runs the script and prints every step. The code is 0 for a person who may log in, 3 for one who may not.
 pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode> {
-    // What the script fetches is told at this level.
+    // Requests of the script are logged at this level.
     super::log::begin(&Log { level: LogLevel::Debug, ..settings.log }, None)?;
     super::install_cryptography();
     let tenant = super::tenant(&super::declared(settings)?, &asked.tenant)?;
@@ -85,7 +85,7 @@ async fn run(settings: &Settings, script: &Script<'_>, credentials: Credentials)
     Ok(ExitCode::SUCCESS)
 }
 
-/// Names and not values, where the values are the person's.
+/// Prints names and not values where the values are the person's.
 fn describe(identity: &Identity) {
     step("subject", &identity.subject);
     step("role", &identity.role);

@@ -1,4 +1,4 @@
-//! `serve`: settings become a running server; in development, with a demo where nothing is declared.
+//! `serve`: starts a server from the settings; in development, with a demo if nothing is declared.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub(crate) fn serve(settings: Settings, read_settings: ReadSettings) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Twelve characters that nobody confuses when typing them.
+/// Twelve characters that cannot be confused when they are typed.
 fn demo_password() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0; 12];
@@ -70,7 +70,7 @@ async fn run(settings: Settings, hangup: Hangup) -> Result<()> {
     server::serve(app, Sources { loader, cluster }, hangup, move |address| welcome(&told, address)).await
 }
 
-/// What a person in front of a terminal wants to know.
+/// What a person at a terminal wants to know.
 fn welcome(app: &App, address: SocketAddr) {
     let snapshot = app.registry.current();
     tracing::info!(
@@ -80,7 +80,7 @@ fn welcome(app: &App, address: SocketAddr) {
         if app.settings.tls.is_some() { "https" } else { "http" }
     );
     if let Some(password) = app.demo_password.get() {
-        // On purpose on standard output and not in the log: it is for a person, and only in development.
+        // Deliberately on standard output and not in the log: it is for a person, and only in development.
         println!("{}", demo_card(&app.settings, password));
     }
 }

@@ -1,5 +1,5 @@
-//! Discovery documents as they were last composed: they change with what is declared and with the algorithms of the keys,
-//! which is seldom, and are asked for all the time.
+//! A cache of discovery documents: they change only with declarations and key algorithms, and are requested all the
+//! time.
 
 use std::sync::{Arc, Weak};
 
@@ -19,7 +19,7 @@ const KEPT: usize = 1_000;
 #[derive(Clone)]
 pub struct KeptMetadata(Arc<Recent<Arc<str>, Composed>>);
 
-/// A document, and what it was composed from besides the URL of the issuer, which two tenants may claim.
+/// A document, and what it was composed from apart from the issuer URL, which two tenants may share.
 #[derive(Clone)]
 struct Composed {
     tenant: Arc<str>,
@@ -36,8 +36,8 @@ impl Default for KeptMetadata {
 }
 
 impl KeptMetadata {
-    /// The document of `issuer`, whose keys have these `algorithms`, and its entity tag. `compose` is asked when one of
-    /// them has changed.
+    /// The document of `issuer` for these key `algorithms`, with its entity tag. Calls `compose` only if something has
+    /// changed.
     pub fn of(
         &self,
         issuer: &Issuer,
@@ -45,7 +45,7 @@ impl KeptMetadata {
         compose: impl FnOnce() -> Result<Vec<u8>>,
     ) -> Result<(Bytes, Arc<str>)> {
         let is_current = |kept: &Composed| {
-            // The memory of a snapshot is not used again while somebody remembers it, be it as weakly as here.
+            // The weak reference keeps the address of the snapshot from being reused.
             std::ptr::eq(kept.declared.as_ptr(), Arc::as_ptr(&issuer.snapshot))
                 && kept.tenant == issuer.tenant.name
                 && *kept.algorithms == *algorithms

@@ -8,9 +8,9 @@ use bytes::Bytes;
 
 pub mod kept_metadata;
 
-/// A JSON document with a strong entity tag; 304 when the sender has it already.
+/// A JSON document with a strong entity tag; 304 if the client has it already.
 ///
-/// `max_age` is how long a cache may keep it without asking.
+/// Caches may keep it for `max_age`.
 pub fn respond(request: &HeaderMap, body: Bytes, etag: &str, max_age: Duration) -> Response {
     let (Ok(tag), Ok(cache)) =
         (HeaderValue::from_str(etag), HeaderValue::try_from(format!("public, max-age={}", max_age.as_secs())))

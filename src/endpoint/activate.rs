@@ -15,25 +15,25 @@ use crate::web::form::Form;
 use crate::web::steps;
 use crate::web::visit::Visit;
 
-/// §5.1: how many codes one person may try; each form that is sent counts, the right ones too.
+/// §5.1: how many codes one person may try; each submitted form counts, correct ones too.
 const PER_PERSON: Limit = Limit { attempts: 20, window: Duration::from_secs(10 * 60) };
 
-/// How many wrong codes all people of a tenant may try together: of 20⁸ codes, few enough to hit none.
+/// How many wrong codes all people of a tenant may try together: of 20⁸ codes, too few to hit one.
 const OVERALL: Limit = Limit { attempts: 1000, window: Duration::from_secs(10 * 60) };
 
-/// What is left to each person when all together have tried too many: who has a device in front of them needs one or two.
+/// The attempts left to each person after that: a person with a device needs one or two.
 const PER_PERSON_THEN: Limit = Limit { attempts: 3, ..PER_PERSON };
 const EVERYBODY: &str = "activate";
 
-/// A person in front of the page: signed in, and in the browser in which the step began.
+/// A visitor who is signed in, in the browser that began the step.
 struct Activation<'a> {
     visit: Visit,
     signed_in: SignedIn,
-    /// What every form carries.
+    /// The hidden fields of every form.
     fields: Vec<(&'a str, &'a str)>,
 }
 
-/// The page; with `user_code` in the address (`verification_uri_complete`), the question itself.
+/// The form for the code; with `user_code` in the URL (`verification_uri_complete`), the confirmation page.
 pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
         let user_code = parameters.owned("user_code")?;
@@ -54,7 +54,7 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     }
 }
 
-/// A code that was typed, or the decision.
+/// A typed code, or the decision.
 pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.one("interaction")?.unwrap_or_default();
     let typed = parameters.one("user_code")?.unwrap_or_default();
@@ -84,7 +84,7 @@ impl<'a> Activation<'a> {
         Self { visit: visit.with_ui_locales(ui_locales), signed_in, fields: steps::fields(id, ui_locales) }
     }
 
-    /// The device of a code, as long as this person and everybody together have attempts left.
+    /// The device of a code, while this person and all people together have attempts left.
     async fn look_up(&self, typed: &str) -> Result<std::result::Result<Waiting, ActivateError>> {
         let (store, now) = (&self.visit.issuer.store, self.visit.issuer.now());
         let own = format!("{EVERYBODY}\n{}", self.signed_in.session.identity.subject);
@@ -133,14 +133,14 @@ impl<'a> Activation<'a> {
     }
 }
 
-/// The step, if it is one of this page and of this browser, and the code that it began with.
+/// The step, if this page began it in this browser, and the code that it began with.
 async fn find(visit: &Visit, id: &str) -> Result<Option<(Interaction, Option<String>)>> {
     let Some(step) = steps::find(visit, id).await? else { return Ok(None) };
     let Resume::Activate { user_code } = step.record.resume.clone() else { return Ok(None) };
     Ok(Some((step.record, user_code)))
 }
 
-/// Who is signed in; nobody where the tenant wants to see the password at every application and has not seen it.
+/// The person who is signed in; `None` if the tenant asks for the password at every application and it was not entered.
 async fn signed_in(visit: &Visit, step: &Interaction) -> Result<Option<SignedIn>> {
     let signed_in = visit.cookies.signed_in(&visit.issuer).await?;
     let silent = visit.issuer.tenant.silent_login;
@@ -151,7 +151,7 @@ fn to_login(id: &str) -> Response {
     Redirect::to(&format!("/login?interaction={id}")).into_response()
 }
 
-/// The form was too old or came from another browser: a new one.
+/// The form was too old or came from another browser: shows a new one.
 async fn expired(visit: &Visit) -> Result<Response> {
     let (id, set_cookie) = steps::store(visit, fresh()).await?;
     let again = Page::Activate { code: None, error: Some(ActivateError::Expired), fields: &[("interaction", &id)] };

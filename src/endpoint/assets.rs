@@ -1,4 +1,4 @@
-//! `GET /static/{name}`: what the pages are made of.
+//! `GET /static/{name}`: stylesheet, logo and script of the pages.
 
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -1,4 +1,4 @@
-//! `GET POST /authorize`: RFC 6749 §3.1, OIDC Core §3.1.2. The way in and the way out: every page returns here.
+//! `GET POST /authorize`: RFC 6749 §3.1, OIDC Core §3.1.2. The flow begins and ends here: every page returns to it.
 
 use axum::Extension;
 use axum::http::{HeaderMap, header};
@@ -20,19 +20,19 @@ use crate::web::form::Form;
 use crate::web::steps;
 use crate::web::visit::Visit;
 
-/// The longest query, in bytes, that every proxy lets through, as a `Location` and as a URL.
+/// The longest query, in bytes, that every proxy accepts in a `Location` and in a URL.
 const MAX_QUERY: usize = 2048;
 
 /// A request from a client, or the return from a page.
 pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Result<Response> {
     let issuer = &visit.issuer;
     issuer.services.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
-    // A client may call a parameter of its own by that name.
+    // A client may have a parameter of its own with that name.
     let own = parameters.one("client_id")?.is_none();
     if let Some(id) = parameters.one("interaction")?.filter(|_| own) {
         return resume(visit, id).await;
     }
-    // §3.1.2.1: the request, and first of all who is answered.
+    // §3.1.2.1: the request, and first of all where the response goes.
     let mut callback = Callback::from_parameters(issuer, &parameters).await?;
     check_referrer(&callback, &headers)?;
     match read(&mut callback, &parameters) {
@@ -41,13 +41,14 @@ pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Re
     }
 }
 
-/// What is asked, and how the client wants to be answered; whatever is wrong from here on, it is told.
+/// Reads the request and how to respond; any error from here on goes to the client.
 fn read(callback: &mut Callback, parameters: &Parameters) -> Result<AuthorizationRequest> {
     callback.read_wishes(parameters)?;
     AuthorizationRequest::from_parameters(parameters)
 }
 
-/// Goes on with what waited for this browser. It is taken with the answer, so that it gives one code at most.
+/// Resumes the pending request of this browser. It is removed in one step with the response, so that it gives at most
+/// one code.
 async fn resume(visit: Visit, id: &str) -> Result<Response> {
     let found = steps::find(&visit, id).await?.ok_or_else(gone)?;
     let store = visit.issuer.store.clone();
@@ -63,7 +64,7 @@ fn gone() -> OAuthError {
     OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
 }
 
-/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between; in one step with what `using` holds.
+/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between; in one step with `using`.
 async fn answer(
     visit: &Visit,
     callback: Callback,
@@ -101,7 +102,7 @@ async fn answer(
     }
 }
 
-/// §3.1.2.2 to §3.1.2.4: checks the request, looks who is there and what they agreed to, and decides.
+/// §3.1.2.2 to §3.1.2.4: checks the request, looks up the session and the consent, and decides.
 async fn next(
     visit: &Visit,
     callback: &Callback,
@@ -112,7 +113,7 @@ async fn next(
     let permitted = Permitted::of(client, request)?;
     let wanted_subject = match &request.id_token_hint {
         Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
-        // §5.5.1: a wish for a certain sub means that person and no other.
+        // §5.5.1: a requested `sub` means that person and no other.
         None => request.claims.wanted_subject().map(str::to_owned),
     };
     let signed_in = visit.cookies.signed_in(issuer).await?;
@@ -143,8 +144,8 @@ fn pending(callback: Callback, request: AuthorizationRequest) -> Interaction {
     Interaction::new(Resume::Authorize(Box::new(pending)), None)
 }
 
-/// A client with `referrers` must be entered from one of them. An error is a page: the way back is not in doubt, but
-/// whoever sent the browser here is.
+/// A client with `referrers` must be entered from one of them. The error is a page: the redirect URI is not in doubt,
+/// but the site that sent the browser is.
 fn check_referrer(callback: &Callback, headers: &HeaderMap) -> Result<()> {
     let referrers = &callback.client.referrers;
     let sent = headers.get(header::REFERER).and_then(|value| value.to_str().ok());
@@ -156,9 +157,9 @@ fn check_referrer(callback: &Callback, headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is sent round once by
-/// GET before anything is decided; nothing is stored, and no cookie replaced, for a browser that is known. What does not
-/// fit into a URL is stored all the same: that is what forms are for.
+/// §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is redirected once
+/// by GET before anything is decided; for a known browser nothing is stored and no cookie replaced. A request that does
+/// not fit into a URL is stored after all: that is what forms are for.
 pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Response {
     let wished = parameters.owned("ui_locales").ok().flatten();
     let visit = visit.with_ui_locales(wished.as_deref());

@@ -20,7 +20,7 @@ use crate::web::form::Form;
 use crate::web::steps;
 use crate::web::visit::Visit;
 
-/// A consent that waits for its person.
+/// A consent that is pending.
 struct Question {
     interaction: Loaded<Interaction>,
     pending: PendingAuthorization,
@@ -29,7 +29,7 @@ struct Question {
     session: Session,
 }
 
-/// The question.
+/// Asks the question.
 pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.required("interaction")?;
     let question = find(&visit, id).await?;
@@ -45,7 +45,7 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     Ok(visit.page.respond_towards(StatusCode::OK, &consent, &[&question.pending.redirect_uri]))
 }
 
-/// The answer.
+/// Reads the decision.
 pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.required("interaction")?;
     let question = find(&visit, id).await?;
@@ -62,7 +62,7 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     }
 }
 
-/// Remembers the consent, and goes on with the request for which it was given.
+/// Remembers the consent, and resumes its request.
 async fn allow(issuer: &Issuer, id: &str, question: Question) -> Result<Response> {
     let Question { interaction, client, scope, session, .. } = question;
     Consent::remember(&issuer.store, &session.identity.subject, &client.ident, scope, issuer.now()).await?;

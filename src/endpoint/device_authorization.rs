@@ -12,7 +12,7 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::scope::Scope;
 use crate::web::client_request::{ClientForm, ClientRequest};
 
-/// What a device asks for.
+/// The request of a device.
 pub struct DeviceAuthorizationRequest {
     scope: Scope,
     resource: Vec<String>,
@@ -26,7 +26,7 @@ impl ClientForm for DeviceAuthorizationRequest {
     }
 }
 
-/// Gives the device its two codes, and the address that it shows.
+/// Gives the device its two codes, and the URL that it shows.
 pub async fn post(
     ClientRequest { issuer, client, form }: ClientRequest<DeviceAuthorizationRequest>,
 ) -> Result<impl IntoResponse + use<>> {

@@ -20,7 +20,7 @@ use crate::token::claims;
 use crate::web::cors;
 use crate::web::trace::span_of;
 
-/// The tenant's document, aggregated from its clients. Nothing of another tenant is in it.
+/// The tenant's document, aggregated from its clients. It has nothing of another tenant.
 pub async fn get(State(app): State<App>, issuer: Result<Issuer, Response>, request: Request) -> Response {
     let response = match issuer {
         Ok(issuer) => match document(&app, &issuer, request.headers()).await {

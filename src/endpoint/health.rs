@@ -1,4 +1,4 @@
-//! `GET /health` and `/health/ready`: is the process alive, and may it get requests?
+//! `GET /health` and `/health/ready`: is the process alive, and may it receive requests?
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::app::App;
 use crate::issuer::{signer, signer_with_keys};
 use crate::registry::Snapshot;
 
-/// How many tenants' keys are looked at where those of the first cannot be used.
+/// How many tenants' keys are checked if those of the first cannot be used.
 const LOOKED_AT: usize = 20;
 
-/// Between two looks at a server that is not complete yet.
+/// The interval of checks until the server has been complete once.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// Liveness: the process answers. Depends on nothing else, or an outage of the store would restart every replica.
@@ -25,11 +25,11 @@ pub async fn live() -> Response {
     Json(json!({ "status": "alive" })).into_response()
 }
 
-/// Readiness: tenants are there, store and keys have been there since the start, and the server is not about to stop.
+/// Readiness: there are tenants, store and keys have been available since the start, and the server is not stopping.
 ///
-/// A server that was never complete is kept out of the way: a rolling update has to stop at a wrong password. Once it
-/// was, an outage of the store does not take it away, because it would take all replicas away at once, and with them
-/// what goes on from memory.
+/// A server that was never complete gets no requests: a rolling update must stop at a wrong password. Once it was
+/// complete, an outage of the store does not make it unready, because that would remove all replicas at once, and with
+/// them what works from memory.
 pub async fn ready(State(app): State<App>) -> Response {
     let Parts { store, tenants, keys, missing } = look(&app).await;
     let serving = !app.is_stopping();
@@ -48,8 +48,8 @@ pub async fn ready(State(app): State<App>) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Looks until everything has been there once, whether or not somebody asks: who asks for the first time in an outage
-/// hears of a server that was complete. A wrong secret is told at the start, too.
+/// Checks until everything has been available once, even if nobody asks: a first probe during an outage must find a
+/// server that was complete. It also reports a wrong secret at the start.
 pub async fn watch(app: App) {
     while !app.was_complete() {
         look(&app).await;
@@ -57,12 +57,12 @@ pub async fn watch(app: App) {
     }
 }
 
-/// What a server needs before it gets requests.
+/// What a server needs before it receives requests.
 struct Parts {
     store: bool,
     tenants: bool,
     keys: bool,
-    /// What custom resources are waited for.
+    /// Why custom resources are not complete yet.
     missing: Option<Arc<String>>,
 }
 
@@ -70,7 +70,7 @@ async fn look(app: &App) -> Parts {
     let store = app.store.ping().await.is_ok();
     let snapshot = app.registry.current();
     let missing = app.registry.missing();
-    // In a cluster, a server that waits for its first tenant is not broken.
+    // In a cluster, a server that has no tenant yet is not broken.
     let tenants = snapshot.tenant_count() > 0 || (app.settings.kubernetes.enabled && missing.is_none());
     let keys = tenants && can_sign(app, &snapshot).await;
     if store && keys && missing.is_none() {
@@ -79,9 +79,9 @@ async fn look(app: &App) -> Parts {
     Parts { store, tenants, keys, missing }
 }
 
-/// Whether keys can be used here. Another SIGNING_KEY_SECRET opens none; a damaged row is one tenant's misfortune, so
-/// where the first tenant that has keys cannot sign, half of some have to. Keys are made only where nobody has any: those
-/// that this process makes prove nothing about those that are there.
+/// Whether keys can be used here. With a wrong SIGNING_KEY_SECRET none can; a damaged row affects only one tenant, so
+/// if the first tenant with keys cannot sign, half of a sample have to. Keys are created only if no tenant has any: new
+/// keys prove nothing about existing ones.
 async fn can_sign(app: &App, snapshot: &Snapshot) -> bool {
     let (mut good, mut looked_at) = (0, 0);
     for tenant in snapshot.tenants().take(LOOKED_AT) {

@@ -1,4 +1,4 @@
-//! `GET POST /`: the front door, with a person's sessions. In development it shows the demo.
+//! `GET POST /`: the front page, with a person's sessions. In development it shows the demo.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -17,10 +17,10 @@ use crate::web::cookies::{Cookies, SetCookies};
 use crate::web::form::Form;
 use crate::web::visit::Visit;
 
-/// How many sessions are listed; somebody with more signs out everywhere.
+/// How many sessions are listed; a person with more can sign out everywhere.
 const LISTED: usize = 20;
 
-/// Who is signed in here and where else, and how to sign out.
+/// Shows who is signed in, the other sessions of that person, and how to sign out.
 pub async fn get(State(app): State<App>, visit: Visit) -> Result<Response> {
     let Visit { issuer, cookies, page } = visit;
     let found = cookies.signed_in(&issuer).await?;
@@ -65,7 +65,7 @@ pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> R
     let (own, extent) = match parameters.one("session")? {
         Some(sid) => {
             let open = Session::of(&issuer.store, subject).await?;
-            // Ended meanwhile, or not theirs: the page shows what there is.
+            // Ended meanwhile, or another person's: the page shows the current sessions.
             if !open.iter().any(|other| other.sid == sid) {
                 return Ok(Redirect::to("/").into_response());
             }

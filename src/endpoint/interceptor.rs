@@ -1,4 +1,4 @@
-//! `/interceptor`: forward-auth. A proxy asks whether a request may pass to the application behind it, and as whom.
+//! `/interceptor`: forward-auth. A proxy asks whether a request may pass to the application behind it, and who sent it.
 
 use axum::extract::State;
 use axum::http::request::Parts;
@@ -16,10 +16,10 @@ use crate::web::cookies::Cookies;
 use crate::web::error::{UNKNOWN_HOST, said};
 use crate::web::original_url::OriginalUrl;
 
-/// Who the person is, for the application behind the proxy.
+/// The header with the person's token for the application behind the proxy.
 const USER_HEADER: &str = "x-user-ident";
 
-/// Every method, because some proxies ask with the one that they were asked with.
+/// Any method, because some proxies forward that of the original request.
 pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     let (original, issuer, login) = match protected(&app, &parts) {
         Ok(found) => found,
@@ -48,7 +48,7 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
             Ok((prolonged, pass(&session, &token)?).into_response())
         }
         None => {
-            // Whoever comes from there is turned away at the login page; only the operator can mend it.
+            // Everybody from there is refused at the login page; only the operator can fix it.
             if !Cookies::of(&app, &parts.headers, false, Some(login.host())).reaches(host) {
                 tracing::error!(host, "interceptor.cookie does not cover an application; nobody can enter it");
             }
@@ -57,9 +57,9 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     }
 }
 
-/// What was asked for, the tenant whose application it is, as its login page speaks for it, and where that page is.
+/// The original URL, the issuer of its tenant at the login page, and the origin of that page.
 ///
-/// Errors: why nobody may pass, whoever they are. Always a 403: nginx takes a 404 for a failure of ours.
+/// Errors: why nobody may pass. Always a 403: nginx treats a 404 as an internal error.
 fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issuer, Origin), &'static str> {
     let original = OriginalUrl::of(parts, &app.settings)?;
     let snapshot = app.registry.current();
@@ -79,18 +79,18 @@ fn protected(app: &App, parts: &Parts) -> std::result::Result<(OriginalUrl, Issu
     }
 }
 
-/// The host that a refused request was about, for the log: nobody has checked it.
+/// The host of a refused request, for the log; unverified.
 fn named_host(parts: &Parts) -> String {
     let told =
         ["x-original-url", "x-forwarded-host", header::HOST.as_str()].iter().find_map(|name| parts.headers.get(*name));
     let told = told.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
-    // Of a URL the host alone: what stands behind it may be a person's secret.
+    // Only the host of a URL: the rest may be a person's secret.
     let authority = told.split_once("://").map_or(told.as_str(), |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     authority.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
-/// The request may pass, and these headers belong on it.
+/// The request may pass, with these headers.
 fn pass(session: &Session, token: &str) -> Result<Response> {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
@@ -100,14 +100,14 @@ fn pass(session: &Session, token: &str) -> Result<Response> {
     Ok(response)
 }
 
-/// The way to the login page, for whoever can show one. A page that a script asks for helps nobody.
+/// Redirects to the login page if the request comes from a window. For a script a page is useless.
 fn sign_in_first(original: &OriginalUrl, login: &Origin, headers: &HeaderMap) -> Response {
     let back = form_urlencoded::Serializer::new(String::new()).append_pair("for", original.url.as_str()).finish();
     let location = format!("{}://{}/login?{back}&mode=interceptor", login.scheme, login.authority);
     let status = match original.method {
         _ if !original.redirects || !shows_pages(headers) => StatusCode::UNAUTHORIZED,
         Method::GET | Method::HEAD => StatusCode::TEMPORARY_REDIRECT,
-        // What a form sent must not be sent to the login page.
+        // The body of a form must not be sent to the login page.
         _ => StatusCode::SEE_OTHER,
     };
     let mut response =
@@ -118,7 +118,7 @@ fn sign_in_first(original: &OriginalUrl, login: &Origin, headers: &HeaderMap) ->
     response
 }
 
-/// Whether the answer is for a window and not for a script, an image or a program that takes no HTML.
+/// Whether the response is for a window and not for a script, an image or a program that does not accept HTML.
 fn shows_pages(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let for_window = text("sec-fetch-mode").is_none_or(|mode| mode == "navigate");

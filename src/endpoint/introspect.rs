@@ -11,7 +11,7 @@ use crate::protocol::parameters::Parameters;
 use crate::token::{access_token, refresh_token};
 use crate::web::client_request::{ClientForm, ClientRequest};
 
-/// §2.1. The hint is not needed: a token tells what it is.
+/// §2.1. The hint is ignored: a token shows its type.
 pub struct IntrospectionRequest {
     token: String,
 }
@@ -23,11 +23,11 @@ impl ClientForm for IntrospectionRequest {
     }
 }
 
-/// §2.2: everything about a living token of the tenant, and of any other one nothing but that it is not active.
+/// §2.2: all about an active token of the tenant; of any other one only that it is not active.
 pub async fn post(
     ClientRequest { issuer, client, form }: ClientRequest<IntrospectionRequest>,
 ) -> Result<impl IntoResponse + use<>> {
-    // §2.1: without authentication the endpoint would let strangers try tokens.
+    // §2.1: without authentication strangers could try tokens.
     if client.is_public() {
         return Err(OAuthError::invalid_client("a public client cannot introspect tokens"));
     }
@@ -53,7 +53,7 @@ async fn access(issuer: &Issuer, token: &str) -> Result<Option<Value>> {
     Ok(Some(answer.into()))
 }
 
-/// A refresh token is told about to the client that holds it alone.
+/// Only the client that holds a refresh token learns about it.
 async fn refresh(issuer: &Issuer, client_id: &str, token: &str) -> Result<Option<Value>> {
     let living = refresh_token::living(issuer, token).await?;
     Ok(living.filter(|(grant, _)| grant.client_id == client_id).map(|(grant, expires_at)| {

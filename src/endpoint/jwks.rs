@@ -11,7 +11,7 @@ use crate::metrics::Status;
 use crate::web::cors;
 use crate::web::trace::span_of;
 
-/// The tenant's public keys, the signing one first, as they were last written down: nothing is computed here.
+/// The tenant's public keys, the signing one first, as last stored: nothing is computed here.
 pub async fn get(issuer: Result<Issuer, Response>, request: Request) -> Response {
     let issuer = match issuer {
         Ok(issuer) => issuer,

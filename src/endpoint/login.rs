@@ -1,4 +1,4 @@
-//! `GET POST /login`: who are you? Knows neither clients nor grants; it only resumes what it interrupted.
+//! `GET POST /login`: the login form. Knows neither clients nor grants; it only resumes what it interrupted.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -33,7 +33,7 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     }
 }
 
-/// The filled-in form.
+/// The submitted form.
 pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Result<Response> {
     let Visit { issuer, cookies, .. } = &visit;
     let id = parameters.one("interaction")?.unwrap_or_default();
@@ -78,7 +78,7 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
     Ok((retry_after, show(&visit, status, asked).await?).into_response())
 }
 
-/// What the page is told.
+/// What the login page shows.
 struct Asked<'a> {
     id: &'a str,
     interaction: &'a Interaction,
@@ -112,7 +112,7 @@ async fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Result<Res
     Ok(visit.page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target))
 }
 
-/// The form was too old or came from another browser: a new one that leads to the index page.
+/// The form was too old or came from another browser: shows a new one that leads to the index page.
 async fn expired(visit: &Visit, ui_locales: Option<&str>) -> Result<Response> {
     let interaction = Interaction::new(Resume::Home, ui_locales.map(str::to_owned));
     let (id, set_cookie) = steps::store(visit, interaction.clone()).await?;
@@ -120,12 +120,12 @@ async fn expired(visit: &Visit, ui_locales: Option<&str>) -> Result<Response> {
     Ok((set_cookie, show(visit, StatusCode::BAD_REQUEST, asked).await?).into_response())
 }
 
-/// Without an application that asked: a person from behind the interceptor who is signed in already goes back at once.
+/// A sign-in without a pending request: a person from behind the interceptor who is signed in already returns at once.
 async fn arrive(visit: &Visit, resume: Resume, ui_locales: Option<String>) -> Result<Response> {
     let Visit { issuer, cookies, .. } = visit;
     if let Resume::Location(target) = &resume {
         let url = url::Url::parse(target)?;
-        // Otherwise the cookie would not arrive there, and the browser would be sent round in circles.
+        // Otherwise the cookie would not reach it, and the browser would be redirected in a loop.
         if !url.host_str().is_some_and(|host| cookies.reaches(host)) {
             return Err(OAuthError::invalid_request(
                 "a sign-in here does not reach that application: interceptor.cookie does not cover its host",
@@ -140,7 +140,7 @@ async fn arrive(visit: &Visit, resume: Resume, ui_locales: Option<String>) -> Re
     steps::begin(visit, "/login", Interaction::new(resume, ui_locales)).await
 }
 
-/// The host of the application behind the interceptor that is waited for.
+/// The host of the application behind the interceptor, if the sign-in is for one.
 fn application(resume: &Resume) -> Option<String> {
     match resume {
         Resume::Location(target) => url::Url::parse(target).ok()?.host_str().map(str::to_owned),
@@ -148,7 +148,7 @@ fn application(resume: &Resume) -> Option<String> {
     }
 }
 
-/// Where a sign-in leads that no application asked for: to `for` if it is a page of one of the tenant's hosts.
+/// Where a sign-in without a pending request leads: to `for` if that is a page of one of the tenant's hosts.
 fn destination(issuer: &Issuer, parameters: &Parameters) -> Result<Resume> {
     let Some(target) = parameters.one("for")? else { return Ok(Resume::Home) };
     Ok(match url::Url::parse(target) {

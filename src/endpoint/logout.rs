@@ -1,4 +1,4 @@
-//! `GET POST /logout`: OIDC RP-Initiated Logout. Other clients hear of it by the back channel.
+//! `GET POST /logout`: OIDC RP-Initiated Logout. Other clients are told by back-channel logout.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,28 +19,28 @@ use crate::web::form::Form;
 use crate::web::steps;
 use crate::web::visit::Visit;
 
-/// A request to sign out, checked.
+/// A checked logout request.
 struct LogoutRequest {
-    /// Proof that a client of the person's asks; without it the person is asked.
+    /// Whether a client of the person proved that it asks; otherwise the person is asked.
     hint: Option<Hint>,
     end: End,
 }
 
-/// Where the browser goes in the end.
+/// The post-logout redirect.
 struct End {
-    /// Registered for the client that asks.
+    /// Registered for the requesting client.
     post_logout_redirect_uri: Option<String>,
     state: Option<String>,
 }
 
-/// From a client by redirect, or from a person.
+/// A request from a client by redirect, or from a person.
 pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     parameters.refuse_duplicates()?;
     let ui_locales = parameters.one("ui_locales")?;
     let visit = visit.with_ui_locales(ui_locales);
     let LogoutRequest { hint, end } = read(&visit.issuer, &parameters).await?;
     match visit.cookies.signed_in(&visit.issuer).await? {
-        // §2: the hint must speak of the person who is signed in; otherwise, or without one, that person is asked.
+        // §2: the hint must name the person who is signed in; otherwise, or without one, that person is asked.
         Some(SignedIn { session, .. }) if !hint.is_some_and(|hint| hint.speaks_of(&session)) => {
             confirm(&visit, &session, ui_locales, end).await
         }
@@ -48,9 +48,9 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     }
 }
 
-/// From a client by form, or the person's confirmation.
+/// A request from a client by form, or the person's confirmation.
 pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
-    // A form of another site comes without our cookies, and nobody would be signed out: round once by GET.
+    // A form of another site comes without our cookies, and nobody would be signed out: redirect once by GET.
     let Some(id) = parameters.one("interaction")? else {
         return Ok(Redirect::to(&format!("/logout?{}", parameters.to_query())).into_response());
     };
@@ -64,10 +64,10 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     }
 }
 
-/// §2: which client asks is told by the hint or by `client_id`, which must not contradict each other.
+/// §2: the hint or `client_id` names the requesting client; they must not contradict each other.
 async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest> {
     let hint = match parameters.one("id_token_hint")? {
-        // A key that is gone proves nothing and disproves nothing: the person is asked.
+        // A removed key neither proves nor disproves the hint: the person is asked.
         Some(token) => id_token::read_hint(issuer, token).await?,
         None => None,
     };
@@ -79,7 +79,7 @@ async fn read(issuer: &Issuer, parameters: &Parameters) -> Result<LogoutRequest>
         (None, hint) => hint.as_ref().map(|hint| hint.aud.clone()),
     };
     let state = parameters.owned("state")?;
-    // §3: whose address it would be is told by nothing. The person may sign out all the same, and stays here.
+    // §3: the client of the redirect is unknown. The person may still sign out, and stays on our page.
     let Some(client_id) = client_id else {
         return Ok(LogoutRequest { hint, end: End { post_logout_redirect_uri: None, state } });
     };
@@ -108,7 +108,7 @@ async fn confirm(visit: &Visit, session: &Session, ui_locales: Option<&str>, end
     Ok((set_cookie, visit.page.respond_towards(StatusCode::OK, &question, &targets)).into_response())
 }
 
-/// §3: ends the session and what was granted in it, removes the cookie, and goes where the client wants.
+/// §3: ends the session and its grants, removes the cookie, and redirects to the client.
 async fn sign_out(visit: &Visit, signed_in: Option<SignedIn>, end: End) -> Result<Response> {
     let issuer = &visit.issuer;
     if let Some(signed_in) = signed_in {
@@ -118,7 +118,7 @@ async fn sign_out(visit: &Visit, signed_in: Option<SignedIn>, end: End) -> Resul
         audit::logout(&issuer.tenant.name, subject, "person", Extent::Session);
     }
     let removal = SetCookies(visit.cookies.end_session());
-    // Registered, so it parses; if it did not, the person still is signed out.
+    // Registered, so it parses; even if it did not, the person is signed out.
     let target = end.post_logout_redirect_uri.and_then(|uri| Url::parse(&uri).ok());
     Ok(match target {
         Some(mut url) => {

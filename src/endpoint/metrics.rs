@@ -1,4 +1,4 @@
-//! `GET /metrics`: what the server counts, as OpenMetrics.
+//! `GET /metrics`: the metrics, as OpenMetrics.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub async fn get(State(app): State<App>) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], app.services.metrics.encode()?).into_response())
 }
 
-/// How many documents are not served as they are written, by what they declare.
+/// The number of documents that are not served as written, by kind.
 fn problems(problems: &[Problem]) -> [(&'static str, usize); 3] {
     let broken: BTreeSet<(&str, &str)> = problems
         .iter()

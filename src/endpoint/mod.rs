@@ -1,4 +1,4 @@
-//! The route table. People's routes answer with pages, machines' routes with JSON; nothing is both.
+//! The route table. Routes for people answer with pages, those for machines with JSON; no route does both.
 
 use std::time::Duration;
 
@@ -38,11 +38,11 @@ pub mod userinfo;
 pub mod versions;
 pub mod webhook;
 
-/// How long one request may take, its body included, besides what a login script may: shorter than somebody would like
-/// who sends one byte now and then.
+/// How long one request may take, its body included, plus the time limit of login scripts: short enough to cut off a
+/// client that trickles its bytes.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// All routes of the server. Those for operators are left out where they have an address of their own.
+/// All routes of the server. Those for operators are left out if they have an address of their own.
 pub fn router(app: App) -> Router {
     let own_address = app.settings.metrics_listen.is_some();
     let limited = Router::new()
@@ -52,8 +52,8 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed);
     let nosniff =
         SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // As one layer, the outermost first: every layer of its own is boxed, and cloned along with all inside it for each
-    // request. Documents are answered from memory, and have nothing that could take long.
+    // One layer instead of three, the outermost first: every layer is boxed, and cloned with its contents for each
+    // request. Documents come from memory, so they need no timeout.
     let limits = (
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST + app.settings.script_timeout),
         DefaultBodyLimit::max(MAX_BODY),
@@ -102,7 +102,7 @@ fn machines(app: &App) -> Router<App> {
         .route("/device_authorization", post(device_authorization::post).fallback(use_post))
         .route("/oauth/device_authorization", post(device_authorization::post).fallback(use_post))
         .route("/interceptor", any(interceptor::any))
-        // Envoy puts the path that it was asked for behind ours.
+        // Envoy appends the original path to ours.
         .route("/interceptor/", any(interceptor::any))
         .route("/interceptor/{*path}", any(interceptor::any))
         .route("/static/{name}", get(assets::get))
@@ -117,12 +117,12 @@ fn operators() -> Router<App> {
         .route("/metrics", get(metrics::get))
 }
 
-/// The routes for operators, at an address of their own.
+/// The routes for operators, on their own address.
 pub fn operators_router(app: App) -> Router {
     operators().with_state(app)
 }
 
-/// A GET of these uses something up or ends a session, which a HEAD must not (RFC 9110 §9.2.1).
+/// A GET of these consumes something or ends a session, which a HEAD must not (RFC 9110 §9.2.1).
 async fn no_head() -> impl IntoResponse {
     ([(header::ALLOW, "GET, POST")], method_not_allowed().await)
 }

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: every endpoint, for programs that read such descriptions. Off in production unless asked for.
+//! `GET /openapi.json`: a description of every endpoint. Off in production by default.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,7 +11,7 @@ use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::web::error::not_found;
 
-/// Written by hand; a test compares it with the route table.
+/// Maintained by hand; a test compares it with the route table.
 const DOCUMENT: &str = include_str!("../../assets/openapi.json");
 
 /// The document, with the tenant's address in it.

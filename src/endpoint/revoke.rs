@@ -10,7 +10,7 @@ use crate::protocol::parameters::Parameters;
 use crate::token::{access_token, refresh_token};
 use crate::web::client_request::{ClientForm, ClientRequest};
 
-/// §2.1. The hint is not needed: a token tells what it is.
+/// §2.1. The hint is ignored: a token shows its type.
 pub struct RevocationRequest {
     token: String,
 }
@@ -22,7 +22,7 @@ impl ClientForm for RevocationRequest {
     }
 }
 
-/// Says no to whoever does not prove who they are; that counts, too.
+/// Refuses clients that fail to authenticate; that counts as a refusal, too.
 pub async fn post(
     issuer: Issuer,
     request: std::result::Result<ClientRequest<RevocationRequest>, Response>,
@@ -37,7 +37,7 @@ pub async fn post(
     answer
 }
 
-/// §2.2: 200 also for what is not, or no longer, a token. §2.1: refused for another client's.
+/// §2.2: 200 also for invalid tokens. §2.1: refused for another client's.
 async fn revoke(ClientRequest { issuer, client, form }: ClientRequest<RevocationRequest>) -> Result<StatusCode> {
     if !refresh_token::revoke(&issuer, &client.ident, &form.token).await? {
         access_token::revoke(&issuer, &client.ident, &form.token).await?;

@@ -11,7 +11,7 @@ use crate::protocol::token::TokenRequest;
 use crate::token::issue::issue;
 use crate::web::client_request::ClientRequest;
 
-/// Redeems a grant and answers with tokens (§5.1).
+/// Redeems a grant and responds with tokens (§5.1).
 pub async fn post(
     ClientRequest { issuer, client, form }: ClientRequest<TokenRequest>,
 ) -> Result<impl IntoResponse + use<>> {

@@ -9,7 +9,7 @@ use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::token::claims;
 use crate::web::bearer::{Bearer, challenge};
 
-/// `/userinfo`: for tokens of OpenID Connect (§5.3), which are those with `openid`.
+/// `/userinfo`: for OpenID Connect tokens (§5.3), which have the scope `openid`.
 pub async fn get(bearer: Bearer) -> Response {
     let is_openid = bearer.token.claims.scope().contains("openid");
     drawn(about(&bearer).and_then(|answer| match is_openid {
@@ -18,7 +18,7 @@ pub async fn get(bearer: Bearer) -> Response {
     }))
 }
 
-/// `/token/info`: the same for every token of a person, as clients know it that never heard of `openid`.
+/// `/token/info`: the same for every token of a person, for clients without OpenID Connect.
 pub async fn info(bearer: Bearer) -> Response {
     drawn(about(&bearer))
 }
@@ -30,12 +30,12 @@ fn drawn(answer: Result<Map<String, Value>>) -> Response {
     }
 }
 
-/// What the server knows about the person whose token this is, as far as the scope allows.
+/// The claims about the person of the token, as far as the scope allows.
 fn about(Bearer { issuer, token }: &Bearer) -> Result<Map<String, Value>> {
     let (claims, Some(grant)) = (&token.claims, &token.grant) else {
         return Err(OAuthError::invalid_token("the access token belongs to a client, not to a person"));
     };
-    // RFC 9068 §4: one that was made for a resource server is for that one, and neither for others nor for us.
+    // RFC 9068 §4: a token for a resource server is for that one only, and not for us.
     let us = [issuer.url.to_string(), issuer.endpoint("/userinfo")];
     let ours = |audience: &String| *audience == claims.client_id() || us.contains(audience);
     if !claims.audience().iter().any(ours) {

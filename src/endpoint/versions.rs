@@ -1,4 +1,4 @@
-//! `GET /versions`: which version runs here, unless the operator keeps it to themselves.
+//! `GET /versions`: the version of the program, unless the operator hides it.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,6 +1,6 @@
-//! `POST /validate`: the API server asks whether a tenant or client may be stored (`admission.k8s.io/v1`).
+//! `POST /validate`: validates a tenant or client for the Kubernetes API server (`admission.k8s.io/v1`).
 //!
-//! At an address of its own, which nobody else has to reach.
+//! On its own address, which only the API server has to reach.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,20 +23,20 @@ use crate::settings::Settings;
 /// A resource has at most 3 MiB, and a review holds it twice.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// How long an answer may take, the body included: as long as the API server waits at most by our chart.
+/// How long a response may take, the body included: the timeout that our chart gives the API server.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How many resources are judged at the same time. Everyone who reaches the address may ask, and each judgement holds a
-/// whole registry.
+/// How many resources are validated at the same time. Anybody who reaches the address may ask, and each validation
+/// holds a whole registry in memory.
 const AT_ONCE: usize = 4;
 
-/// What a judgement takes into account.
+/// What a validation takes into account.
 #[derive(Clone)]
 pub struct Judge {
-    /// What is declared.
+    /// The declared documents.
     pub loader: Arc<Loader>,
-    /// What is served.
+    /// The served tenants and clients.
     pub registry: Registry,
-    /// What the process was told.
+    /// The settings of the process.
     pub settings: Arc<Settings>,
 }
 
@@ -55,9 +55,9 @@ pub fn router(judge: Judge) -> Router {
 
 async fn validate(State((judge, places)): State<(Judge, Arc<Semaphore>)>, body: Bytes) -> Response {
     let place = places.acquire_owned().await;
-    // It reads scripts, which takes a moment.
+    // It parses scripts, which takes a moment.
     let judged = tokio::task::spawn_blocking(move || {
-        // Kept to the end even if nobody waits for it any more.
+        // Held to the end, even if the caller has gone away.
         let _place = place;
         kubernetes::review(&body, &|resource, entity| judge.rehearse(resource, entity))
     });

@@ -24,10 +24,10 @@ use crate::token::{Authorization, Grant};
 /// RFC 6749 §4.1.2 recommends ten minutes at most; a client redeems at once.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// How long a used code is remembered: as long as its reuse should end what it gave.
+/// How long a used code is remembered: as long as its reuse should revoke its grant.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
 
-/// What a code stands for.
+/// What a code was issued for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationCode {
     client_id: String,
@@ -39,7 +39,7 @@ pub struct AuthorizationCode {
     person: Person,
     claims: ClaimsRequest,
     audience: Vec<String>,
-    /// The id of the grant that its redemption makes; known in advance, so that a second use can end it.
+    /// The id of the grant that its redemption creates; fixed in advance, so that a second use can revoke it.
     grant_id: String,
     issued_at: Timestamp,
 }
@@ -51,20 +51,19 @@ impl Record for AuthorizationCode {
 
 /// An authorization request that ends in a code.
 pub struct Approved<'a> {
-    /// The client that asked.
+    /// The requesting client.
     pub client: &'a Client,
-    /// Where the code goes.
+    /// The redirect URI.
     pub redirect_uri: &'a str,
-    /// What was asked.
+    /// The authorization request.
     pub request: &'a AuthorizationRequest,
-    /// What of it the client may have.
+    /// What the client may have of it.
     pub permitted: Permitted,
-    /// Who agreed.
+    /// The person who agreed.
     pub signed_in: &'a SignedIn,
 }
 
-/// Issues a code in one step with what `using` holds; gives `None` when that cannot be, or when the person has just
-/// signed out.
+/// Issues a code in one step with `using`; `None` when that step fails, or when the person has just signed out.
 pub async fn issue(issuer: &Issuer, approved: Approved<'_>, using: Batch<'_>) -> Result<Option<String>> {
     let Approved { client, redirect_uri, request, permitted, signed_in } = approved;
     let person = signed_in.person(&permitted.acr);
@@ -81,7 +80,7 @@ pub async fn issue(issuer: &Issuer, approved: Approved<'_>, using: Batch<'_>) ->
         grant_id: issuer.services.random.identifier(),
         issued_at: issuer.now(),
     };
-    // The id is no secret; what it gives is side by side in the store.
+    // The id is no secret; it keeps the code and its grant side by side in the store.
     let value = format!("{}.{}", code.grant_id, issuer.services.random.token());
     let groups = ends_with(&code.person, &code.scope);
     let in_session = Session::require(&signed_in.cookie, using);
@@ -91,8 +90,8 @@ pub async fn issue(issuer: &Issuer, approved: Approved<'_>, using: Batch<'_>) ->
 
 /// Redeems a code: RFC 6749 §4.1.3.
 ///
-/// Everything is checked before the code is used, so that a stranger who holds it can neither use nor burn it. Its use and
-/// the grant that it gives are one step, so that it gives tokens once at most.
+/// Everything is checked before the code is used, so that a stranger who holds it can neither use nor burn it. Using
+/// the code and creating the grant are one step, so a code gives tokens at most once.
 pub async fn redeem(
     issuer: &Issuer,
     client: Arc<Client>,
@@ -136,7 +135,7 @@ impl AuthorizationCode {
             (Some(challenge), Some(verifier)) if challenge.verify(verifier) => Ok(()),
             (Some(_), Some(_)) => Err(OAuthError::invalid_grant("code_verifier does not match the code_challenge")),
             (Some(_), None) => Err(OAuthError::invalid_grant("code_verifier is missing")),
-            // Downgrade: a verifier for a code that was asked without a challenge.
+            // Downgrade: a verifier for a code that was requested without a challenge.
             (None, Some(_)) => Err(OAuthError::invalid_grant("code_verifier was not expected")),
         }
     }
@@ -152,20 +151,20 @@ impl AuthorizationCode {
         }
     }
 
-    /// A used code is remembered longer than it is good, and the person may have to sign in anew.
+    /// A used code is remembered longer than it is valid, and the person may have to sign in again.
     async fn is_good(&self, issuer: &Issuer) -> Result<bool> {
         let is_fresh = issuer.now().since(self.issued_at) < LIFETIME;
         Ok(is_fresh && !issuer.signer().await?.has_ended(self.person.authentication.time))
     }
 
-    /// Gives what the code stands for, in one step with what `using` holds; `None` when that cannot be.
+    /// Uses the code and creates its grant in one step with `using`; `None` when that step fails.
     async fn begin(self, issuer: &Issuer, client: Arc<Client>, using: Batch<'_>) -> Result<Option<Authorization>> {
         let (grant_id, nonce) = (self.grant_id.clone(), self.nonce.clone());
         let grant = self.into_grant(issuer, &client);
         begin(issuer, client, grant_id, grant, nonce, using).await
     }
 
-    /// Ends the grant, also one that an earlier version, which stores it a moment later, has not stored yet.
+    /// Revokes the grant, even one that an earlier version stores a moment later.
     async fn used_again(self, issuer: &Issuer, client: &Client) -> Result<OAuthError> {
         let grant_id = self.grant_id.clone();
         let grant = self.into_grant(issuer, client);

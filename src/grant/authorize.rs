@@ -1,4 +1,4 @@
-//! What becomes of an authorization request: OIDC Core §3.1.2.2 to §3.1.2.4. Knows what was asked and who is there, and
+//! How an authorization request is decided: OIDC Core §3.1.2.2 to §3.1.2.4. Knows the request and who is signed in, and
 //! neither browsers nor the store.
 
 use super::permission::{check_grant, check_targets, is_listed, permitted_scope};
@@ -19,16 +19,16 @@ use crate::token::claims;
 pub struct Permitted {
     /// The scope.
     pub scope: Scope,
-    /// What the sign-in will be called (`acr`).
+    /// The `acr` of the sign-in.
     pub acr: String,
-    /// The claims that were asked for by name.
+    /// The claims requested by name.
     pub claims: ClaimsRequest,
     /// The resources (RFC 8707).
     pub audience: Vec<String>,
 }
 
 impl Permitted {
-    /// Checks what a client asks, before anybody signs in: grant, PKCE, `acr`, resources and scope.
+    /// Checks a client's request before anybody signs in: grant, PKCE, `acr`, resources and scope.
     ///
     /// Errors: for the client (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
     pub fn of(client: &Client, request: &AuthorizationRequest) -> Result<Self> {
@@ -39,13 +39,13 @@ impl Permitted {
         Ok(Self {
             scope: permitted_scope(client, &request.scope)?,
             acr,
-            // §5.5: a claim that belongs to a scope is for clients that may ask for the scope.
+            // §5.5: a claim that belongs to a scope is only for clients that may ask for the scope.
             claims: claims::narrowed(&request.claims, |scope| is_listed(client, scope)),
             audience: request.resource.clone(),
         })
     }
 
-    /// What a person is asked to agree to: the scope, and the scopes of the claims that are asked for by name.
+    /// What a person is asked to agree to: the scope, and the scopes of the claims requested by name.
     pub fn asked_scope(&self) -> Scope {
         let mut scope = self.scope.clone();
         claims::scopes_of(&self.claims).for_each(|token| scope.add(token));
@@ -53,7 +53,7 @@ impl Permitted {
     }
 }
 
-/// RFC 9700 §2.1.1: public clients must use PKCE, and others may be told to.
+/// RFC 9700 §2.1.1: public clients must use PKCE, and operators may require it of others.
 fn check_pkce(client: &Client, request: &AuthorizationRequest) -> Result<()> {
     match &request.code_challenge {
         None if client.needs_pkce() => {
@@ -66,9 +66,9 @@ fn check_pkce(client: &Client, request: &AuthorizationRequest) -> Result<()> {
     }
 }
 
-/// OIDC Core §2: the first of the client's wishes that can be met.
+/// OIDC Core §2: the first requested `acr` that can be met.
 ///
-/// Errors: `unmet_authentication_requirements` when the client accepts nothing of it (§5.5.1.1).
+/// Errors: `unmet_authentication_requirements` when the client accepts none that can be (§5.5.1.1).
 fn acr(request: &AuthorizationRequest) -> Result<String> {
     let (wanted, essential) = request.claims.wanted_acr();
     let known = |wish: &&str| LEVELS.contains(wish);
@@ -82,15 +82,15 @@ fn acr(request: &AuthorizationRequest) -> Result<String> {
     }
 }
 
-/// What is known when a request is decided on.
+/// What a decision depends on.
 pub struct Known {
     /// Who is signed in in this browser.
     pub signed_in: Option<SignedIn>,
     /// Whom the client wants, by `id_token_hint` or by the claim `sub` (§5.5.1).
     pub wanted_subject: Option<String>,
-    /// What has happened on our pages for this very request.
+    /// What the person has proved on our pages for this very request.
     pub proofs: Proofs,
-    /// Whether the person agreed to all that is asked on an earlier occasion.
+    /// Whether the person agreed to all of it earlier.
     pub has_agreed: bool,
 }
 
@@ -98,15 +98,15 @@ pub struct Known {
 pub enum Step {
     /// The person enters credentials.
     Login,
-    /// The person is asked.
+    /// The person is asked for consent.
     Consent,
     /// The client gets a code, in this session.
     Code(Box<SignedIn>),
 }
 
-/// Decides what comes next for a request that was checked.
+/// Decides what comes next for a checked request.
 ///
-/// Errors: for the client (§3.1.2.6), where a page is needed that may not be shown or would not help.
+/// Errors: for the client (§3.1.2.6), if a page is needed but may not be shown or would not help.
 pub fn decide(
     tenant: &Tenant,
     client: &Client,
@@ -115,7 +115,7 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Step> {
     let Known { signed_in, wanted_subject, proofs, has_agreed } = known;
-    // §3.1.2.3: somebody must be signed in, and recently enough for the client and the tenant.
+    // §3.1.2.3: somebody must be signed in, recently enough for the client and the tenant.
     let is_enough =
         |session: &Session| proofs.has_signed_in(session) || !needs_credentials(tenant, request, session, now);
     let Some(signed_in) = signed_in.filter(|signed_in| is_enough(&signed_in.session)) else { return login(request) };
@@ -126,7 +126,7 @@ pub fn decide(
         }
         return Err(OAuthError::login_required("another person than the one that the client asked for signed in"));
     }
-    // §3.1.2.4: the person must have agreed, once or to this very request.
+    // §3.1.2.4: the person must have agreed, earlier or to this very request.
     let asked_again = request.prompts(Prompt::Consent);
     let needs_consent = asked_again || (client.consent_required && !has_agreed);
     if needs_consent && !proofs.has_consented(&signed_in.session) {
@@ -135,10 +135,10 @@ pub fn decide(
     Ok(Step::Code(Box::new(signed_in)))
 }
 
-/// §3.1.2.1: `prompt` and `max_age`; and tenants that want to see the password at every application.
+/// §3.1.2.1: `prompt` and `max_age`; and tenants that ask for the password at every application.
 fn needs_credentials(tenant: &Tenant, request: &AuthorizationRequest, session: &Session, now: Timestamp) -> bool {
     let asked = request.prompts(Prompt::Login) || request.prompts(Prompt::SelectAccount);
-    // Both moments are whole seconds: what looks like exactly `max_age` may be a part of a second more.
+    // Both times are whole seconds: an age of exactly `max_age` may be a fraction more.
     let too_old = request.max_age.is_some_and(|max_age| session.age(now).as_secs() >= max_age);
     asked || too_old || !(tenant.silent_login || request.prompts(Prompt::None))
 }

@@ -1,4 +1,4 @@
-//! How a grant of a person begins, whatever led to it.
+//! How every grant of a person begins.
 
 use std::sync::Arc;
 
@@ -10,10 +10,9 @@ use crate::session::participant::Participant;
 use crate::store::Batch;
 use crate::token::{Authorization, Grant, Holder, PersonalAuthorization, refresh_token};
 
-/// Stores a grant that a person gave, with the first refresh token where the client may use one, in one step with what
-/// `using` holds: the use of something that goes when the person signs out, as the grant does from then on.
+/// Stores a new grant, with its first refresh token if the client may use one, in one step with `using`.
 ///
-/// Gives `None` when that was used, or is gone: nothing has happened then.
+/// Returns `None` when that step fails: then nothing has happened.
 pub(super) async fn begin(
     issuer: &Issuer,
     client: Arc<Client>,
@@ -39,7 +38,7 @@ pub(super) async fn begin(
     Ok(Some(Authorization::of_person(Holder::Client(client), person)))
 }
 
-/// OIDC Back-Channel Logout §2.5: a client that wants to hear of the end of a session is remembered with it.
+/// OIDC Back-Channel Logout §2.5: remembers the client with the session if it wants to hear of its end.
 fn remember_participant<'s>(issuer: &Issuer, client: &Client, grant: &Grant, batch: Batch<'s>) -> Result<Batch<'s>> {
     let (Some(_), Some(sid)) = (&client.backchannel_logout_uri, &grant.person.sid) else { return Ok(batch) };
     let participant = Participant {

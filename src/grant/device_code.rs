@@ -1,4 +1,4 @@
-//! The device grant: RFC 8628. A device shows a code, a person allows it in a browser, the device asks until it may.
+//! The device grant: RFC 8628. A device shows a code, a person allows it in a browser, the device polls until then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::token::{Authorization, Grant};
 /// §3.5: what each `slow_down` adds to the interval.
 const SLOWER: Duration = Duration::from_secs(5);
 
-/// How long a code that is over is remembered, so that the device hears `expired_token` and not that it is unknown.
+/// How long an expired code is remembered, so that the device gets `expired_token` and not `invalid_grant`.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
 
-/// What a device waits for. Stored under the digest of its code, which the user code names.
+/// A pending request of a device. Stored under the digest of its device code, to which the user code leads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceCode {
     client_id: String,
@@ -34,9 +34,9 @@ pub struct DeviceCode {
     audience: Vec<String>,
     decision: Decision,
     expires_at: Timestamp,
-    /// Seconds between two questions.
+    /// The polling interval in seconds.
     interval: u64,
-    /// When the device asked last.
+    /// When the device last polled.
     asked_at: Option<Timestamp>,
 }
 
@@ -44,7 +44,7 @@ impl Record for DeviceCode {
     const KIND: &'static str = "device";
 }
 
-/// What the person said.
+/// What the person decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Decision {
@@ -53,7 +53,7 @@ enum Decision {
     Allowed(Box<Person>),
 }
 
-/// The way from what a person types to the device that shows it. Goes with the decision.
+/// Leads from the typed user code to the device. Removed with the decision.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct UserCode {
     device: String,
@@ -63,19 +63,19 @@ impl Record for UserCode {
     const KIND: &'static str = "user-code";
 }
 
-/// What the device is told: §3.2.
+/// The answer to the device: §3.2.
 pub struct Started {
-    /// For the device alone.
+    /// The device code.
     pub device_code: String,
-    /// For the person, as it is shown.
+    /// The user code, as it is shown.
     pub user_code: String,
-    /// The life of both.
+    /// The lifetime of both.
     pub expires_in: Duration,
-    /// How long to wait between two questions.
+    /// The polling interval.
     pub interval: Duration,
 }
 
-/// Begins to wait for a person: §3.1.
+/// Begins a request of a device: §3.1.
 pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Vec<String>) -> Result<Started> {
     check_grant(client, GrantType::DeviceCode)?;
     let scope = permitted_scope(client, scope)?;
@@ -98,7 +98,7 @@ pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Ve
     let user_code = loop {
         let user_code = user_code::fresh(&*issuer.services.random);
         let pointer = UserCode { device: device.clone() };
-        // Short as it is, somebody else may be waiting with the same one.
+        // User codes are short, so another device may be using the same one.
         if issuer.store.replace(&user_code, None, &pointer, &[], Some(expires_at)).await? {
             break user_code;
         }
@@ -106,43 +106,43 @@ pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Ve
     Ok(Started { device_code: value, user_code: user_code::shown(&user_code), expires_in, interval })
 }
 
-/// A device that waits for a decision, as its person is asked about it.
+/// A device that waits for the decision of its person.
 pub struct Waiting {
     user_code: String,
     device: String,
     code: Loaded<DeviceCode>,
-    /// Who asks.
+    /// The client.
     pub client: Arc<Client>,
 }
 
 impl Waiting {
-    /// The code, as the device shows it.
+    /// The user code, as the device shows it.
     pub fn user_code(&self) -> String {
         user_code::shown(&self.user_code)
     }
 
-    /// What is asked for.
+    /// The requested scope.
     pub fn scope(&self) -> &Scope {
         &self.code.record.scope
     }
 
-    /// Lets the device have what it asked for, on behalf of whoever is signed in. Gives `false` when somebody decided, or
-    /// the person signed out, meanwhile.
+    /// Allows the request on behalf of the person who is signed in. Returns `false` if it was decided, or the person
+    /// signed out, meanwhile.
     pub async fn allow(self, issuer: &Issuer, signed_in: &SignedIn) -> Result<bool> {
         let person = signed_in.person(&signed_in.session.authentication.acr);
         let groups = [everything_of(&person.identity.subject)];
-        // The device signs in for itself: it stays when the person signs out of this browser.
+        // The device gets a sign-in of its own, which stays when the person signs out of this browser.
         let person = Person { sid: None, ..person };
         let in_session = || Session::require(&signed_in.cookie, issuer.store.batch());
         self.decide(issuer, Decision::Allowed(Box::new(person)), &groups, in_session).await
     }
 
-    /// Tells the device no. Gives `false` when somebody decided meanwhile.
+    /// Denies the request. Returns `false` if it was decided meanwhile.
     pub async fn deny(self, issuer: &Issuer) -> Result<bool> {
         self.decide(issuer, Decision::Denied, &[], || issuer.store.batch()).await
     }
 
-    /// Decides in one step with what `using` holds.
+    /// Decides in one step with `using`.
     async fn decide<'i>(
         mut self,
         issuer: &'i Issuer,
@@ -157,7 +157,7 @@ impl Waiting {
             if decided.remove::<UserCode>(&self.user_code).commit().await? {
                 return Ok(true);
             }
-            // The device has asked meanwhile, or another page decided: look again.
+            // The device has polled meanwhile, or another page decided: look again.
             match issuer.store.load::<DeviceCode>(&self.device).await? {
                 Some(code) if code.record.is_pending(issuer.now()) && !code.is_same(&self.code) => self.code = code,
                 _ => return Ok(false),
@@ -167,7 +167,7 @@ impl Waiting {
     }
 }
 
-/// The device that shows what the person typed, as long as nothing is decided: §3.3.
+/// The undecided device behind a typed user code: §3.3.
 pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
     let Some(user_code) = user_code::read(typed) else { return Ok(None) };
     let Some(UserCode { device }) = issuer.store.get::<UserCode>(&user_code).await? else { return Ok(None) };
@@ -177,7 +177,7 @@ pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
     Ok(Some(Waiting { user_code, device, code, client }))
 }
 
-/// Answers a device that asks: §3.4 and §3.5. A code gives tokens once, and to the client that started it.
+/// Answers a poll: §3.4 and §3.5. A code gives tokens once, and only to the client that started it.
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str, resource: &[String]) -> Result<Authorization> {
     let refused = || OAuthError::invalid_grant("the device code is not valid");
     let device = digest(value);
@@ -211,7 +211,7 @@ impl DeviceCode {
         matches!(self.decision, Decision::Pending) && now < self.expires_at
     }
 
-    /// The same after one more question at `now`, and whether that came too soon.
+    /// The same after one more poll at `now`, and whether that came too soon.
     fn asked(&self, now: Timestamp) -> Result<(Self, bool)> {
         if now >= self.expires_at {
             return Err(OAuthError::new(ErrorCode::ExpiredToken, "the device code is too old, start again"));

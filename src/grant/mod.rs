@@ -1,4 +1,4 @@
-//! The ways to an authorization: one file per grant, one entrance for all.
+//! The grants: one file each, one entry point for all.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub mod refresh_token;
 pub mod token_exchange;
 pub mod user_code;
 
-/// Redeems what an authenticated client presented: RFC 6749 §3.2. Checks everything, then consumes.
+/// Redeems the grant that an authenticated client presents: RFC 6749 §3.2. Checks everything, then consumes.
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, request: TokenRequest) -> Result<Authorization> {
     let TokenRequest { grant, resource } = request;
     check_grant(&client, grant.grant_type())?;

@@ -14,7 +14,7 @@ use crate::session::Person;
 use crate::sso::sign_in::{SignIn, sign_in};
 use crate::token::{Authorization, Grant, Holder, PersonalAuthorization};
 
-/// Signs a person in with the credentials that the client collected. Gives no refresh token.
+/// Signs a person in with credentials that the client collected. Issues no refresh token.
 pub async fn redeem(
     issuer: &Issuer,
     client: Arc<Client>,
@@ -26,12 +26,12 @@ pub async fn redeem(
     let scope = permitted_scope(&client, &scope.unwrap_or_default())?;
     check_targets(&client, &audience)?;
     let credentials = Credentials { username, password, grant_type: "password" };
-    // A confidential client is a server: its address is not the person's, and many people come from it.
+    // A confidential client is a server: its address is not the person's, and many people sign in from it.
     let address = issuer.caller.filter(|_| client.is_public());
     let (identity, authentication, batch) = match sign_in(issuer, credentials, address, None).await? {
         SignIn::Proven { identity, authentication, batch } => (identity, authentication, batch),
         SignIn::Refused => return Err(OAuthError::invalid_grant("username or password is wrong")),
-        // RFC 6749 has no word for it. The status stays 400, which clients know to mean: do not repeat this as it is.
+        // RFC 6749 has no code for this. The status stays 400, which clients know not to retry unchanged.
         SignIn::Wait(wait) => return Err(OAuthError::invalid_grant("too many attempts, try again later").after(wait)),
     };
     let grant_id = issuer.services.random.identifier();

@@ -14,10 +14,10 @@ pub fn check_grant(client: &Client, grant: GrantType) -> Result<()> {
     }
 }
 
-/// RFC 6749 §3.3: narrows what was asked to what the client may ask for.
+/// RFC 6749 §3.3: narrows the requested scope to what the client may ask for.
 ///
-/// `openid` needs no listing: it asks for nothing but the fact of the sign-in, and without it there is no OpenID
-/// Connect. Errors: `invalid_scope` when something was asked and nothing is left.
+/// `openid` needs no listing: it asks only for the fact of the sign-in, and without it there is no OpenID Connect.
+/// Errors: `invalid_scope` if a scope was requested and nothing of it is left.
 pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
     let granted = asked.narrowed(|token| token == "openid" || is_listed(client, token));
     if granted.is_empty() && !asked.is_empty() {
@@ -26,9 +26,9 @@ pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
     Ok(granted)
 }
 
-/// The scope of a token with which no person signs in: without what only means something at a sign-in.
+/// The scope of a token that is issued without a sign-in: without the scopes that need one.
 ///
-/// Errors: `invalid_scope` when something was there and nothing is left.
+/// Errors: `invalid_scope` if nothing is left of a scope.
 pub(super) fn impersonal(scope: Scope) -> Result<Scope> {
     let left = scope.narrowed(|token| !is_personal(token));
     if left.is_empty() && !scope.is_empty() {
@@ -47,8 +47,8 @@ pub(super) fn is_listed(client: &Client, token: &str) -> bool {
     client.scopes.iter().any(|pattern| pattern.matches(token))
 }
 
-/// RFC 8707 §2, RFC 8693 §2.2.2: whether the client may have tokens for these resources. Each becomes `aud`, which is
-/// what a resource server believes, so it must be registered for the client; the client itself always may be named.
+/// RFC 8707 §2, RFC 8693 §2.2.2: whether the client may have tokens for these resources. Each becomes `aud`, which
+/// resource servers trust, so it must be registered for the client; a client may always name itself.
 ///
 /// Errors: `invalid_target`.
 pub fn check_targets(client: &Client, targets: &[String]) -> Result<()> {
@@ -61,10 +61,10 @@ pub fn check_targets(client: &Client, targets: &[String]) -> Result<()> {
     }
 }
 
-/// RFC 8707 §2.2: for which of the granted resources the token is to be.
+/// RFC 8707 §2.2: narrows the granted resources to those requested for this token.
 ///
-/// Errors: `invalid_target` for one that was not granted; where none was named before, any that the client may have
-/// tokens for may be named now.
+/// Errors: `invalid_target` for a resource that was not granted. If none was granted by name, any that the client may
+/// have tokens for will do.
 pub(super) fn narrowed_audience(client: &Client, granted: &[String], asked: &[String]) -> Result<Vec<String>> {
     let audience = match (granted, asked) {
         (granted, []) => granted,
@@ -76,7 +76,7 @@ pub(super) fn narrowed_audience(client: &Client, granted: &[String], asked: &[St
     Ok(audience.to_vec())
 }
 
-/// Adds the scopes that the login provider gave to the person, as far as the client accepts them.
+/// Adds the scopes that the login provider gave the person, if the client accepts them.
 pub fn with_provider_scopes(client: &Client, mut granted: Scope, provided: &[String]) -> Scope {
     let acceptable = Scope::from(provided.join(" "))
         .narrowed(|token| client.provider_scopes.iter().any(|pattern| pattern.matches(token)));

@@ -11,7 +11,7 @@ use crate::sso::stay::may_stay;
 use crate::token::{Authorization, refresh_token};
 
 /// Redeems a refresh token. The scope may be narrowed for the new access token, never widened; the tenant's login
-/// provider is asked whether the person may still be here.
+/// provider decides whether the person may still sign in.
 pub async fn redeem(
     issuer: &Issuer,
     client: Arc<Client>,

@@ -15,26 +15,26 @@ use crate::token::access_token::{self, Living};
 use crate::token::authorization::{Actor, Authorization, Exchanged, Holder, PersonalAuthorization};
 use crate::token::{Grant, id_token};
 
-/// What the subject token stands for.
+/// The grant behind the subject token.
 struct Subject {
     grant_id: String,
     grant: Grant,
-    /// What it is good for at most.
+    /// Its scope, the most that the new token can have.
     scope: Scope,
-    /// Who acts already.
+    /// Its actor.
     actor: Option<Actor>,
     expires_at: Timestamp,
 }
 
-/// Exchanges a living token of this tenant. The new one never lives longer, never may more, and ends with the grant of
-/// the old one.
+/// Exchanges an active token of this tenant. The new one never lives longer, never allows more, and ends with the same
+/// grant.
 pub async fn redeem(
     issuer: &Issuer,
     client: Arc<Client>,
     request: TokenExchange,
     resource: Vec<String>,
 ) -> Result<Authorization> {
-    // §5: whoever asks must be known, or a stolen token could be made into others.
+    // §5: the client must authenticate, or a stolen token could be exchanged by anybody.
     if client.is_public() {
         return Err(OAuthError::unauthorized_client("a public client cannot exchange tokens"));
     }
@@ -55,7 +55,7 @@ pub async fn redeem(
     Ok(Authorization { scope, audience, exchanged, ..Authorization::of_person(Holder::Client(client), person) })
 }
 
-/// §2.2.2: a token that is not good is an `invalid_request`.
+/// §2.2.2: an invalid subject or actor token is an `invalid_request`.
 fn unacceptable(which: &'static str) -> impl Fn(OAuthError) -> OAuthError {
     move |error| match error.code {
         ErrorCode::InvalidToken => OAuthError::invalid_request(format!("{which} is not a living token of this server"))
@@ -81,8 +81,8 @@ async fn access_subject(issuer: &Issuer, client: &Client, token: &str) -> Result
     })
 }
 
-/// §1.1: who exchanges a token is whoever it was sent to. That is told by `aud`; a client that a resource server accepts
-/// tokens with other audiences for lists them. The one that a token was issued to may exchange it, too.
+/// §1.1: a token is exchanged by the client that received it, as `aud` says. A resource server that accepts other
+/// audiences lists them. The client that a token was issued to may exchange it, too.
 fn is_for(client: &Client, claims: &access_token::Claims) -> bool {
     let accepted = |audience: &String| {
         **audience == *client.ident || client.accepted_audiences.iter().any(|pattern| pattern.matches(audience))
@@ -90,8 +90,8 @@ fn is_for(client: &Client, claims: &access_token::Claims) -> bool {
     claims.client_id() == &*client.ident || claims.audience().iter().any(accepted)
 }
 
-/// An ID token says who, not what for: the client that it was made for may ask for what the person granted it with that
-/// token, as long as the session lives.
+/// An ID token says who signed in, not what is allowed: its own client may ask for what the person granted with it,
+/// while the session lives.
 async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Subject> {
     let refused = || OAuthError::invalid_request("subject_token is not a living ID token for this client");
     let (hint, expires_at) = id_token::verify_living(issuer, token).await.map_err(unacceptable("subject_token"))?;
@@ -104,8 +104,8 @@ async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Sub
     Ok(Subject { grant_id, scope: grant.scope.clone(), grant, actor: None, expires_at })
 }
 
-/// Who acts: whoever a living access token of the client speaks of, a person or the client itself. Another client's token
-/// would let it say that somebody acts who never asked for it.
+/// The actor: the subject of an active access token that was issued to the client. With another client's token it could
+/// name an actor that never asked for it.
 async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<Living> {
     let living = access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))?;
     if living.claims.client_id() == &*client.ident {
@@ -115,7 +115,7 @@ async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<Living> 
     }
 }
 
-/// What the client may ask for of what the subject token may; there is neither an ID token nor a refresh token in it.
+/// The requested scope within that of the subject token; without those that ask for an ID token or a refresh token.
 fn narrowed(client: &Client, asked: Option<Scope>, of: &Scope) -> Result<Scope> {
     match asked {
         None => Ok(of.narrowed(|token| is_listed(client, token) && !is_personal(token))),

@@ -1,11 +1,11 @@
-//! User codes: RFC 8628 §6.1. Short enough to be typed from a screen, without vowels so that no word comes out.
+//! User codes: RFC 8628 §6.1. Short enough to be typed from a screen; no vowels, so that they form no words.
 
 use crate::random::Random;
 
-/// The consonants, as the RFC suggests them: 20⁸ codes, about 34 bits.
+/// The consonants that the RFC suggests: 20⁸ codes, about 34 bits.
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
-/// How many of them.
+/// Length of a code.
 const LENGTH: usize = 8;
 
 /// A code that nobody can predict, without its dash.
@@ -14,7 +14,7 @@ pub fn fresh(random: &dyn Random) -> String {
     while code.len() < LENGTH {
         let mut bytes = [0; 2 * LENGTH];
         random.fill(&mut bytes);
-        // 240 is the largest multiple of 20 in a byte: with more, some letters would come more often.
+        // 240 is the largest multiple of 20 in a byte: with more, some letters would be more frequent.
         let fair = bytes.iter().filter(|byte| **byte < 240).map(|byte| char::from(ALPHABET[usize::from(byte % 20)]));
         code.extend(fair.take(LENGTH - code.len()));
     }
@@ -29,7 +29,7 @@ pub fn shown(code: &str) -> String {
     }
 }
 
-/// Reads what a person typed; case, dashes and blanks do not count. `None`: it is no code.
+/// Reads a typed code; case, dashes and blanks do not matter. `None`: not a code.
 pub fn read(typed: &str) -> Option<String> {
     let letters = typed.chars().filter(|c| !matches!(c, '-' | '–' | '_' | '.') && !c.is_whitespace());
     let code: String = letters.map(|c| c.to_ascii_uppercase()).take(LENGTH + 1).collect();

@@ -39,8 +39,8 @@ impl Asset {
 
     /// The value of `Cache-Control` for a request with `?v=<version>`, or without.
     ///
-    /// Only the version that is really sent may be kept for ever. During a rollout a page of the new program may ask
-    /// the old one for a file; that answer must not settle in a cache under the new name.
+    /// Only the version that is actually sent may be cached for ever. During a rollout a page of the new program may
+    /// ask the old one for a file; that response must not be cached under the new name.
     pub fn cache_control(&self, version: Option<&str>) -> &'static str {
         match version {
             Some(version) if version == self.version => "public, max-age=31536000, immutable",

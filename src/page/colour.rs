@@ -15,7 +15,7 @@ const TEXT: f64 = 4.5;
 /// The shape of a control needs this contrast to what is around it.
 const CONTROL: f64 = 3.0;
 
-/// What `style.css` puts behind links and buttons; a test compares. Per scheme the one with the least contrast.
+/// The backgrounds of links and buttons in `style.css`; a test compares. Per scheme the one with the least contrast.
 const LIGHT: Scheme = Scheme { behind: Colour([0xf4, 0xf2, 0xee]), away: Colour([0; 3]) };
 const DARK: Scheme = Scheme { behind: Colour([0x1c, 0x22, 0x20]), away: Colour([0xff; 3]) };
 
@@ -62,7 +62,7 @@ impl Colour {
         // One of the two always has more than 4.5, whatever the accent is.
         let (white, black) = (Colour([0xff; 3]), Colour([0; 3]));
         let (on_accent, other) = if accent.contrast(white) >= TEXT { (white, black) } else { (black, white) };
-        // Under the pointer the button moves away from its text, so the text only becomes clearer.
+        // On hover the button moves away from its text, so the contrast only grows.
         let strong = accent.towards(other, 15);
         let link = self.readable(scheme, TEXT);
         format!("--accent:{accent};--accent-edge:{edge};--accent-strong:{strong};--on-accent:{on_accent};--link:{link}")
@@ -70,8 +70,8 @@ impl Colour {
 
     /// The stylesheet that gives the pages this accent in both schemes.
     ///
-    /// A file of its own, named by the colour alone: so the policy of the pages needs neither inline styles nor a
-    /// nonce, and browsers may keep it for ever.
+    /// A separate file, named after the colour alone: so the policy of the pages needs neither inline styles nor a
+    /// nonce, and browsers may cache it for ever.
     pub fn stylesheet(self) -> String {
         let (light, dark) = (self.variables(&LIGHT), self.variables(&DARK));
         format!(":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n")

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Hidden fields of a form, name and value: what the endpoint wants back, such as its protection against forgery.
+/// Hidden fields of a form, name and value: what the endpoint expects back, such as its CSRF protection.
 pub type Fields<'a> = &'a [(&'a str, &'a str)];
 
 /// A page with its content. It has no `Debug`, because its fields may hold a code or a form's secret.
@@ -69,16 +69,16 @@ pub enum Page<'a> {
         /// Hidden fields.
         fields: Fields<'a>,
     },
-    /// Something did not work and there is no client to tell.
+    /// Something failed and there is no client to report it to.
     Error {
-        /// The protocol's code, or `not_found`, `too_many_requests`; chooses headline and advice.
+        /// The protocol's error code, or `not_found`, `too_many_requests`; selects headline and advice.
         code: &'a str,
         /// For the client's developer, in English.
         description: &'a str,
-        /// What the log calls this request.
+        /// The id of the request in the log.
         request_id: Option<&'a str>,
     },
-    /// The front door `/`.
+    /// The front page `/`.
     Index {
         /// Who is signed in in this browser.
         person: Option<Person<'a>>,
@@ -95,7 +95,7 @@ pub enum Page<'a> {
         action: &'a str,
         /// The parameters of the answer.
         fields: Fields<'a>,
-        /// Fresh for each answer; lets the page's one script run, and nothing else.
+        /// Fresh for each response; allows the page's one script, and nothing else.
         nonce: &'a str,
     },
 }
@@ -136,7 +136,7 @@ pub enum LoginError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivateError {
-    /// No such code, or not any more.
+    /// Unknown or no longer valid.
     UnknownCode,
     /// Throttled.
     TooManyAttempts,
@@ -147,7 +147,7 @@ pub enum ActivateError {
 /// Who is signed in.
 #[derive(Clone, Copy, Serialize)]
 pub struct Person<'a> {
-    /// How to call the person: a name, else the user name.
+    /// The display name.
     pub name: &'a str,
     /// An e-mail address, to tell two accounts apart.
     pub email: Option<&'a str>,
@@ -156,13 +156,13 @@ pub struct Person<'a> {
 /// One of a person's sessions.
 #[derive(Clone, Copy, Serialize)]
 pub struct OpenSession<'a> {
-    /// Its name, to be posted as `session`.
+    /// Its id, to be posted as `session`.
     pub id: &'a str,
     /// When the password was entered: RFC 3339, in UTC.
     pub since: &'a str,
     /// Browser and system, if they are known.
     pub browser: Option<&'a str>,
-    /// Whether it is the one of this browser.
+    /// Whether it is the session of this browser.
     pub this: bool,
 }
 

@@ -42,7 +42,7 @@ impl Locale {
     /// The language of a page: the first known one of `ui_locales`, else the best of the header, else English.
     ///
     /// `ui_locales` is the space separated list of OIDC Core §3.1.2.1, `accept_language` the value of the header.
-    /// Neither can be wrong: what cannot be read is passed over.
+    /// Neither can be wrong: what cannot be parsed is ignored.
     pub fn negotiate(ui_locales: Option<&str>, accept_language: Option<&str>) -> Locale {
         let asked = ui_locales.unwrap_or_default().split_ascii_whitespace().find_map(Self::from_tag);
         asked.or_else(|| Self::accepted(accept_language?)).unwrap_or_default()
@@ -136,7 +136,7 @@ impl Translations {
         Ok(Self(Locale::ALL.into_iter().map(words).collect::<anyhow::Result<_>>()?))
     }
 
-    /// These with others over them, key by key.
+    /// These with others on top, key by key.
     pub fn with(&self, others: &Words) -> Self {
         let mut all = self.0.clone();
         for (locale, sentences) in others {

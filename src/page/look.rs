@@ -12,7 +12,7 @@ use crate::registry::tenant::Tenant;
 pub struct Look {
     /// The name above every page and in the window's title.
     pub title: Option<String>,
-    /// A picture in place of our own.
+    /// A logo instead of our own.
     pub logo_url: Option<WebUrl>,
     /// The colour of the main button and, in a readable shade, of links.
     pub accent: Option<Colour>,

@@ -1,4 +1,4 @@
-//! What people see: pages, their look, language and templates. Knows no request.
+//! What people see: pages, their look, language and templates. Independent of requests.
 
 pub mod assets;
 pub mod colour;

@@ -17,11 +17,11 @@ use super::locale::{Locale, Translations, Words, fill};
 use super::look::Look;
 use super::template_shape;
 
-/// What one page may cost: a unit is an instruction or 64 bytes of text. Each page of ours needs less than 400.
+/// The fuel of one page: a unit is an instruction or 64 bytes of text. Each of our pages needs less than 400.
 const FUEL: u64 = 50_000;
 /// How deep templates may include each other.
 const DEPTH: usize = 64;
-/// The page that carries an authorization code; a tenant's template must not get to see it.
+/// The page that carries an authorization code; a tenant's template must not see it.
 const SEALED: &str = "form_post.html";
 
 /// The templates that are part of the program.
@@ -41,7 +41,7 @@ const TEMPLATES: [(&str, &str); 13] = [
     (SEALED, include_str!("../../assets/templates/form_post.html")),
 ];
 
-/// For whom a page is drawn.
+/// How a page is drawn.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// The person's language.
@@ -53,13 +53,13 @@ pub struct View<'a> {
 /// The templates of one tenant, or the default ones. Cheap to clone.
 #[derive(Clone)]
 pub struct Pages {
-    /// Shared with all clones, and with what they were given templates.
+    /// Shared with all clones, and with the pages of tenants made from it.
     translations: Arc<ArcSwap<Translations>>,
     default: Arc<Environment<'static>>,
     tenant: Option<Arc<(Owner, Environment<'static>)>>,
 }
 
-/// Whose templates they are.
+/// The owner of templates.
 #[derive(Clone, Default)]
 pub struct Owner {
     /// For the log: a tenant, or the name of a folder.
@@ -92,12 +92,12 @@ impl Pages {
     pub fn new() -> anyhow::Result<Self> {
         let translations = Arc::new(ArcSwap::from_pointee(Translations::embedded()?));
         let mut default = environment(&translations)?;
-        // A misspelt variable in our own templates is an error that a test finds; in a tenant's it is an empty place.
+        // An undefined variable in our own templates is an error that a test finds; in a tenant's it is empty.
         default.set_undefined_behavior(UndefinedBehavior::Strict);
         Ok(Self { translations, default: Arc::new(default), tenant: None })
     }
 
-    /// Speaks with these sentences over those of the program from here on, everybody's templates included.
+    /// Uses these sentences on top of the program's own from here on, in templates of tenants too.
     ///
     /// Errors: a mistake in the program's own translations.
     pub fn speak(&self, words: &Words) -> anyhow::Result<()> {
@@ -105,11 +105,11 @@ impl Pages {
         Ok(())
     }
 
-    /// These pages with an owner's own templates (file name, such as `login.html`, and source) over the default ones. Of
-    /// several with one name the last that is sound wins.
+    /// These pages with an owner's own templates (file name, such as `login.html`, and source) on top. Of several with
+    /// one name the last valid one wins.
     ///
-    /// Gives the pages, and what is broken and left out: name and reason. A template that fails while it is drawn is
-    /// logged and counted, and the default page appears in its place.
+    /// Returns the pages, and the broken templates that were left out: name and reason. A template that fails while it
+    /// is drawn is logged and counted, and the default page is shown instead.
     pub fn with_templates<'a>(
         &self,
         owner: Owner,
@@ -168,7 +168,7 @@ fn draw(environment: &Environment<'_>, name: &str, variables: &Value) -> Result<
     environment.get_template(name)?.render(variables.clone())
 }
 
-/// An environment with the default templates, which escapes always, ends always, and reads nothing from outside.
+/// An environment with the default templates, which always escapes, always terminates, and reads nothing from outside.
 fn environment(translations: &Arc<ArcSwap<Translations>>) -> anyhow::Result<Environment<'static>> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -180,7 +180,7 @@ fn environment(translations: &Arc<ArcSwap<Translations>>) -> anyhow::Result<Envi
     }
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
-    // Otherwise errors would carry the values of variables, in builds for development.
+    // Otherwise errors would contain the values of variables in debug builds.
     environment.set_debug(false);
     environment.add_function("asset", |name: &str| {
         assets::url(name).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "there is no such file under /static/"))
@@ -197,7 +197,7 @@ fn environment(translations: &Arc<ArcSwap<Translations>>) -> anyhow::Result<Envi
 
 /// Writes a value into the page, always escaped.
 ///
-/// Texts are escaped here rather than by the engine, which would also turn each `/` of a URL into an entity.
+/// Text is escaped here rather than by the engine, which would also turn each `/` of a URL into an entity.
 fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     if *state.auto_escape() != AutoEscape::Html {
         return Err(Error::new(ErrorKind::InvalidOperation, "escaping cannot be switched off"));
@@ -209,7 +209,7 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
     }
 }
 
-/// Text as it may stand between tags and in quoted attributes.
+/// Text escaped for use between tags and in quoted attributes.
 fn write_escaped(out: &mut Output<'_>, text: &str) -> fmt::Result {
     let mut written = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -228,7 +228,7 @@ fn write_escaped(out: &mut Output<'_>, text: &str) -> fmt::Result {
     out.write_str(&text[written..])
 }
 
-/// `t("login.lead", client=name)`: a sentence in the page's language. `otherwise` is for a key that nobody translated.
+/// `t("login.lead", client=name)`: a sentence in the page's language. `otherwise` is for a key without translation.
 fn translate(translations: &Translations, state: &State<'_, '_>, key: &str, values: &Kwargs) -> Result<String, Error> {
     let lang = state.lookup("lang");
     let locale =

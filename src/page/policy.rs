@@ -7,10 +7,10 @@ use crate::page::View;
 
 /// The value of `Content-Security-Policy` for `page`.
 ///
-/// `form_targets` are the URLs that an answer to the page's form may redirect to, typically the client's redirect URI:
-/// Chromium checks `form-action` for every redirect that follows a form (CSP3 §4.2.5), so a login page that does not
-/// allow the client would end there. That includes redirects of the client's own, which may move on to an origin that we
-/// cannot know; so the scheme is allowed, and not the origin alone. What is no absolute URL is passed over.
+/// `form_targets` are the URLs that the response to the page's form may redirect to, typically the client's redirect
+/// URI: Chromium checks `form-action` for every redirect that follows a form (CSP3 §4.2.5), so a login page that does
+/// not allow the client would end there. That includes the client's own redirects, which may lead to an origin that we
+/// cannot know; so the scheme is allowed, and not only the origin. Anything but an absolute URL is ignored.
 pub fn content_security_policy(page: &Page<'_>, view: &View<'_>, form_targets: &[&str]) -> String {
     let mut policy = String::from("default-src 'none'; style-src 'self'; img-src 'self'");
     if let Some(logo) = view.look.logo_url.as_ref().and_then(|logo| source(logo.as_str())) {

@@ -1,20 +1,20 @@
-//! Whether a template can be parsed and drawn at all: the engine recurses once per operator and once per level of a value,
-//! and a stack that overflows would end the process, for every tenant.
+//! Whether a template can be parsed and drawn at all: the engine recurses once per operator and once per level of a
+//! value, and a stack overflow would end the process, for every tenant.
 //!
-//! Fuel pays for instructions and text, but not for what is done to a value: forty lines that each put a list twice into
-//! the next one make a value that nobody can write down. So lists of a template hold constants, and nothing puts lists
-//! together; see also [`TOO_POWERFUL`].
+//! Fuel pays for instructions and text, but not for operations on a value: forty lines that each put a list twice into
+//! the next one make a value too large to print. So lists of a template hold constants, and nothing combines lists; see
+//! also [`TOO_POWERFUL`].
 
 use minijinja::machinery::{Token, tokenize};
 
-/// The most words and marks between `{{` and `}}`, or `{%` and `%}`. Each may cost a kilobyte of stack or two, of which a
+/// The most tokens between `{{` and `}}`, or `{%` and `%}`. Each may need one or two kilobytes of stack, of which a
 /// thread has two megabytes.
 const MOST_TOKENS: usize = 400;
-/// The most `elif` of one template: they nest in each other, whatever stands between them.
+/// The most `elif` of one template: they nest in each other, whatever is between them.
 const MOST_BRANCHES: usize = 100;
-/// Functions and filters that put values into lists, or lists together.
+/// Functions and filters that put values into lists, or combine lists.
 pub(super) const TOO_POWERFUL: [&str; 8] = ["namespace", "dict", "batch", "slice", "map", "zip", "chain", "sum"];
-/// Words after which a bracket opens a list of its own.
+/// Words after which a bracket opens a new list.
 const BEFORE_VALUES: [&str; 6] = ["in", "not", "and", "or", "if", "else"];
 
 /// What a bracket holds.
@@ -22,7 +22,7 @@ const BEFORE_VALUES: [&str; 6] = ["in", "not", "and", "or", "if", "else"];
 enum Bracket {
     /// Members of a list or mapping.
     Literal,
-    /// The place in a list.
+    /// The index into a list.
     Place,
     /// Arguments of a call.
     Call,
@@ -30,24 +30,24 @@ enum Bracket {
     Group,
 }
 
-/// One pair of `{{` and `}}`, or of `{%` and `%}`, as far as it was read.
+/// One pair of `{{` and `}}`, or of `{%` and `%}`, as far as it has been read.
 #[derive(Default)]
 struct Part {
     tokens: usize,
     open: Vec<Bracket>,
-    /// Whether a value has just ended, which a bracket then belongs to.
+    /// Whether a value has just ended, to which a bracket would then belong.
     after_value: bool,
     is_set: bool,
     is_assigned: bool,
 }
 
-/// Looks at a template before it is parsed. Neither recurses nor takes longer than reading it once.
+/// Checks a template before it is parsed. Does not recurse, and takes no longer than reading it once.
 ///
 /// Errors: a sentence that names the line.
 pub(super) fn check(source: &str) -> Result<(), String> {
     let (mut part, mut branches) = (Part::default(), 0);
     for token in tokenize(source, false, Default::default()) {
-        // Whatever cannot be read is the parser's to explain, which comes no further than this.
+        // What cannot be tokenized is left to the parser, which gets no further than this.
         let Ok((token, span)) = token else { return Ok(()) };
         match token {
             Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => part = Part::default(),
@@ -78,7 +78,7 @@ impl Part {
             Token::Ident(word) if is_literal && !is_constant(word) => {
                 return Err(format!("a list of the template holds constants, and {word:?} is none"));
             }
-            // It would keep what it is asked about, and thereby perhaps itself.
+            // It would keep its argument, and thereby possibly itself.
             Token::Ident("changed") => return Err("loop.changed is not there".to_owned()),
             Token::Assign => self.is_assigned = true,
             Token::Comma if self.makes_a_list() => return Err("a list stands in square brackets".to_owned()),
@@ -101,7 +101,7 @@ impl Part {
         Ok(())
     }
 
-    /// Whether a comma here is one between members of a list without square brackets.
+    /// Whether a comma here separates members of a list without square brackets.
     fn makes_a_list(&self) -> bool {
         match self.open.last() {
             Some(bracket) => *bracket == Bracket::Group,

@@ -13,10 +13,10 @@ use super::parameters::Parameters;
 use super::pkce::CodeChallenge;
 use super::scope::Scope;
 
-/// Longest request, in bytes: anybody can have one stored for as long as a person may take to sign in.
+/// The longest request, in bytes: anybody can have one stored for as long as a sign-in may take.
 const MAX_REQUEST: usize = 16 * 1024;
 
-/// How the answer travels to the client: OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode.
+/// How the response reaches the client: OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
@@ -30,7 +30,7 @@ pub enum ResponseMode {
 impl ResponseMode {
     /// Reads `response_mode`.
     ///
-    /// Errors: `invalid_request` for a mode that this server does not have.
+    /// Errors: `invalid_request` for an unsupported mode.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         match parameters.one("response_mode")? {
             None | Some("query") => Ok(Self::Query),
@@ -40,10 +40,10 @@ impl ResponseMode {
     }
 }
 
-/// The parameters, and from a request object (OIDC Core §6.1) what they do not say themselves of how the answer travels.
+/// The parameters, with `state` and `response_mode` from a request object (OIDC Core §6.1) if they are only there.
 ///
-/// Request objects are refused, and a client may say in there alone where it waits for that answer. The object is not
-/// verified and need not be: nothing is taken from it but what anybody could write beside it.
+/// Request objects are refused, and the client expects even that response as the object says. It is not verified and
+/// need not be: anybody could send the same two as plain parameters.
 pub fn with_way_back(parameters: &Parameters) -> Cow<'_, Parameters> {
     #[derive(Deserialize)]
     struct WayBack {
@@ -62,7 +62,7 @@ pub fn with_way_back(parameters: &Parameters) -> Cow<'_, Parameters> {
     Cow::Owned(parameters)
 }
 
-/// What the client wants to be asked: OIDC Core §3.1.2.1.
+/// The `prompt` parameter: OIDC Core §3.1.2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompt {
@@ -72,34 +72,34 @@ pub enum Prompt {
     Login,
     /// Consent must be asked again.
     Consent,
-    /// The person chooses who to be.
+    /// The person chooses an account.
     SelectAccount,
 }
 
-/// A request whose form is right; whether the client may ask it is decided by the endpoint.
+/// A well-formed request; `grant::authorize` decides whether the client may make it.
 ///
-/// `client_id` and `redirect_uri` are not here: they decide who is told about everything else and are read first.
+/// `client_id` and `redirect_uri` are read first and are not here: they decide where all other errors go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// What is asked for; empty when nothing was said.
+    /// The requested scope; empty if there was none.
     pub scope: Scope,
     /// RFC 7636 §4.3.
     pub code_challenge: Option<CodeChallenge>,
     /// Returned in the ID token.
     pub nonce: Option<String>,
-    /// Empty when the client did not care.
+    /// Empty if the client sent none.
     pub prompt: Vec<Prompt>,
-    /// Seconds since the last sign-in that the client accepts.
+    /// The greatest age of the sign-in that the client accepts, in seconds.
     pub max_age: Option<u64>,
-    /// An ID token that says who should be signed in.
+    /// An ID token that names the person who should be signed in.
     pub id_token_hint: Option<String>,
-    /// Fills in the name.
+    /// Fills in the user name.
     pub login_hint: Option<String>,
-    /// Wishes for `acr`, the best first.
+    /// Requested values of `acr`, the preferred one first.
     pub acr_values: Vec<String>,
-    /// Wishes for the language of pages.
+    /// Preferred languages of the pages.
     pub ui_locales: Option<String>,
-    /// Which claims the client wants (OIDC Core §5.5).
+    /// The `claims` parameter (OIDC Core §5.5).
     #[serde(default)]
     pub claims: ClaimsRequest,
     /// RFC 8707 §2.
@@ -110,21 +110,21 @@ pub struct AuthorizationRequest {
 /// The `claims` parameter: OIDC Core §5.5.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClaimsRequest {
-    /// Members wanted from the userinfo endpoint.
+    /// Claims requested from the userinfo endpoint.
     #[serde(default)]
     pub userinfo: Map<String, Value>,
-    /// Members wanted in the ID token.
+    /// Claims requested in the ID token.
     #[serde(default)]
     pub id_token: Map<String, Value>,
 }
 
 impl ClaimsRequest {
-    /// Who must be signed in, by `claims.id_token.sub.value`.
+    /// The required subject, `claims.id_token.sub.value`.
     pub fn wanted_subject(&self) -> Option<&str> {
         self.id_token.get("sub")?.get("value")?.as_str()
     }
 
-    /// Which values of `acr` will do, the best first, and whether no other will (§5.5.1.1).
+    /// The acceptable values of `acr`, the preferred one first, and whether one of them is essential (§5.5.1.1).
     pub fn wanted_acr(&self) -> (Vec<&str>, bool) {
         let Some(wish) = self.id_token.get("acr") else { return (Vec::new(), false) };
         let several = wish.get("values").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -144,7 +144,7 @@ impl AuthorizationRequest {
         if parameters.size() > MAX_REQUEST {
             return Err(OAuthError::invalid_request("the request is too long"));
         }
-        // OIDC Core §3.1.2.6; JAR (RFC 9101) and PAR (RFC 9126) are not here.
+        // OIDC Core §3.1.2.6; JAR (RFC 9101) and PAR (RFC 9126) are not supported.
         if parameters.one("request")?.is_some() {
             return Err(OAuthError::new(ErrorCode::RequestNotSupported, "request objects are not supported"));
         }
@@ -221,7 +221,7 @@ fn claims(parameters: &Parameters) -> Result<ClaimsRequest> {
 /// Errors: `invalid_target` for anything else, and for more than 16.
 pub fn resources(parameters: &Parameters) -> Result<Vec<String>> {
     let resources = parameters.all("resource")?;
-    // The parser passes over blanks around a URI; the token would carry them.
+    // The URL parser skips blanks around a URI; the token would carry them.
     let valid = |resource: &String| {
         !resource.contains(char::is_whitespace) && url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none())
     };

@@ -12,41 +12,41 @@ use serde_json::Value;
 
 use super::jwk::Algorithm;
 
-/// What a client may sign with: OIDC Core §9 without `none` and without shared secrets.
+/// The algorithms that a client may sign with: OIDC Core §9 without `none` and without shared secrets.
 pub const ALGORITHMS: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 /// Smallest RSA modulus, in bytes: RFC 7518 §3.3.
 const MIN_MODULUS: usize = 256;
-/// More keys than anybody rotates through.
+/// The most keys that are read; more than any rotation needs.
 const MAX_KEYS: usize = 64;
 
-/// The keys of a set that this server can verify with. Others are passed over (RFC 7517 §5).
+/// The keys of a set that this server can verify with. Others are ignored (RFC 7517 §5).
 #[derive(Clone, Debug, Default)]
 pub struct ClientKeys(Vec<ClientKey>);
 
 #[derive(Clone)]
 struct ClientKey {
     kid: Option<String>,
-    /// What it may have signed with: the key decides, never the token (RFC 8725 §3.1).
+    /// The accepted algorithms: the key decides, never the token (RFC 8725 §3.1).
     algorithms: Vec<Algorithm>,
     key: DecodingKey,
 }
 
-/// Why an assertion is not believed; for logs.
+/// Why an assertion was refused; for logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unproven {
-    /// It is no signed token, or asks for an extension (RFC 7515 §4.1.11).
+    /// Not a signed token, or one that requires an extension (RFC 7515 §4.1.11).
     Malformed,
-    /// No key of the set has its `kid` and `alg`: the set may be too old.
+    /// No key of the set has its `kid` and `alg`: the set may be outdated.
     UnknownKey,
-    /// The signature does not fit.
+    /// The signature does not match.
     WrongSignature,
 }
 
 impl ClientKeys {
     /// Reads a JWK set.
     ///
-    /// Errors: a sentence for the operator, when it is no set at all.
+    /// Errors: a sentence for the operator if it is not a key set.
     pub fn parse(set: &Value) -> Result<Self, String> {
         let keys = set.get("keys").and_then(Value::as_array).ok_or("it has no list called keys")?;
         if keys.len() > MAX_KEYS {
@@ -55,12 +55,12 @@ impl ClientKeys {
         Ok(Self(keys.iter().filter_map(ClientKey::read).collect()))
     }
 
-    /// Whether nothing can be verified with it.
+    /// Whether it has no usable key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The claims of `token`, if one of the keys signed it. No claim is looked at.
+    /// The claims of `token` if one of the keys signed it. The claims are not validated.
     pub fn verify<C: DeserializeOwned + Clone>(&self, token: &str) -> Result<C, Unproven> {
         let header = decode_header(token).map_err(|_| Unproven::Malformed)?;
         if header.crit.is_some() {
@@ -89,7 +89,7 @@ fn signed_by<C: DeserializeOwned + Clone>(token: &str, algorithm: Algorithm, key
         Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
         Algorithm::HS256 => return Err(Unproven::UnknownKey),
     };
-    // The claims are checked by our own clock, so the reader is told to look at none.
+    // The claims are validated later, by our own clock.
     let mut validation = Validation::new(jose);
     validation.required_spec_claims.clear();
     (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
@@ -104,7 +104,7 @@ fn signed_by<C: DeserializeOwned + Clone>(token: &str, algorithm: Algorithm, key
 }
 
 impl ClientKey {
-    /// One key, or nothing where it is for something else or of a kind that is not used here.
+    /// One key, or nothing if it has another use or an unsupported type.
     fn read(jwk: &Value) -> Option<Self> {
         let member = |name: &str| jwk.get(name).and_then(Value::as_str);
         if member("use").is_some_and(|key_use| key_use != "sig") {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// Deep enough for every claim, and shallow enough that a record around it can always be read again: a JSON reader
-/// gives up at 128 levels.
+/// Deep enough for every claim, and shallow enough that a record around it can be parsed again: the JSON parser stops
+/// at 128 levels.
 pub const MAX_DEPTH: usize = 32;
 
 /// Whether there are more than `levels` arrays and objects inside each other.

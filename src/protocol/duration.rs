@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longer spans are taken for a slip of the pen.
+/// The longest duration; anything longer must be a typing error.
 const LONGEST: u64 = 100 * 366 * 86_400;
 
 /// Reads a span; several units may follow each other (`1d12h`).

@@ -11,13 +11,13 @@ use http::StatusCode;
 pub enum ErrorCode {
     /// RFC 6749 §4.1.2.1: the resource owner or the server denied the request.
     AccessDenied,
-    /// RFC 8628 §3.5: the person has not answered yet.
+    /// RFC 8628 §3.5: the person has not decided yet.
     AuthorizationPending,
     /// OIDC Core §3.1.2.6: consent is needed and no page may be shown.
     ConsentRequired,
-    /// RFC 8628 §3.5: the device code is too old.
+    /// RFC 8628 §3.5: the device code has expired.
     ExpiredToken,
-    /// RFC 6750 §3.1: the token does not carry the scope.
+    /// RFC 6750 §3.1: the token lacks the scope.
     InsufficientScope,
     /// RFC 6749 §5.2: the client could not be authenticated.
     InvalidClient,
@@ -25,9 +25,9 @@ pub enum ErrorCode {
     InvalidGrant,
     /// RFC 6749 §5.2: a parameter is missing, repeated or malformed.
     InvalidRequest,
-    /// RFC 6749 §5.2: nothing of the scope may be granted.
+    /// RFC 6749 §5.2: none of the scope may be granted.
     InvalidScope,
-    /// RFC 8707 §2: the resource is not known.
+    /// RFC 8707 §2: the resource is unknown.
     InvalidTarget,
     /// RFC 6750 §3.1: the access token is not valid.
     InvalidToken,
@@ -37,19 +37,20 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// OIDC Core §3.1.2.6: `request_uri` is not supported.
     RequestUriNotSupported,
-    /// RFC 6749 §4.1.2.1: our fault.
+    /// RFC 6749 §4.1.2.1: an internal error.
     ServerError,
-    /// RFC 8628 §3.5: the device asks too often.
+    /// RFC 8628 §3.5: the device polls too often.
     SlowDown,
     /// RFC 6749 §4.1.2.1: try again later.
     TemporarilyUnavailable,
-    /// OpenID Connect Core Error Code unmet_authentication_requirements §3: nobody can sign in as the client demands.
+    /// OpenID Connect Core Error Code unmet_authentication_requirements §3: nobody can authenticate as the client
+    /// requires.
     UnmetAuthenticationRequirements,
     /// RFC 6749 §5.2: the client may not use this grant.
     UnauthorizedClient,
-    /// RFC 6749 §5.2: no such grant here.
+    /// RFC 6749 §5.2: an unsupported grant.
     UnsupportedGrantType,
-    /// RFC 6749 §4.1.2.1: no such response type here.
+    /// RFC 6749 §4.1.2.1: an unsupported response type.
     UnsupportedResponseType,
 }
 
@@ -81,7 +82,7 @@ impl ErrorCode {
         }
     }
 
-    /// The status of an answer that carries this code as JSON or as a page (never as a redirect).
+    /// The HTTP status of a response that carries this code as JSON or as a page (never as a redirect).
     pub fn status(self) -> StatusCode {
         match self {
             Self::InvalidClient | Self::InvalidToken => StatusCode::UNAUTHORIZED,
@@ -99,22 +100,22 @@ impl ErrorCode {
 /// through `?`. Input that a client can get wrong must therefore be parsed where the error is named.
 #[derive(Debug)]
 pub struct OAuthError {
-    /// What the client's program reads.
+    /// For the client's program.
     pub code: ErrorCode,
-    /// What the client's developer reads; printable ASCII without quotes and backslashes (RFC 6749 §5.2).
+    /// For the client's developer; printable ASCII without quotes and backslashes (RFC 6749 §5.2).
     pub description: Cow<'static, str>,
-    /// What the operator reads in the log.
+    /// For the operator, in the log.
     pub cause: Option<anyhow::Error>,
-    /// When it makes sense to try again (RFC 9110 §10.2.3).
+    /// When to try again (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
 }
 
 /// The result of every rule.
 pub type Result<T, E = OAuthError> = std::result::Result<T, E>;
 
-/// Something that the server depends on is away for a moment, typically the store.
+/// A dependency of the server, typically the store, is unavailable for a moment.
 ///
-/// Attach it as context to an error; [`OAuthError`] then answers `temporarily_unavailable` in place of `server_error`.
+/// Attach it as context to an error; [`OAuthError`] then answers `temporarily_unavailable` instead of `server_error`.
 #[derive(Clone, Copy, Debug)]
 pub struct Unavailable(pub &'static str);
 
@@ -146,13 +147,13 @@ impl OAuthError {
         Self { code, description: printable(description.into()), cause: None, retry_after: None }
     }
 
-    /// Whether the client got a no: not for now, and not because of us.
+    /// Whether the client was refused: not for now, and not because of us.
     pub fn is_refusal(&self) -> bool {
         let is_patience = matches!(self.code, ErrorCode::AuthorizationPending | ErrorCode::SlowDown);
         !is_patience && !self.code.status().is_server_error()
     }
 
-    /// Adds what only the operator should read.
+    /// Adds the cause, which only the operator sees.
     pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());
         self

@@ -18,7 +18,7 @@ pub enum Algorithm {
     ES256,
     /// Ed25519.
     EdDSA,
-    /// HMAC with SHA-256: a secret shared with every resource server, kept for installations that move away from it.
+    /// HMAC with SHA-256: a secret shared with every resource server, for installations that migrate away from it.
     HS256,
 }
 
@@ -34,7 +34,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether tokens are signed with a private key, and so verified with what the JWKS publishes.
+    /// Whether tokens are signed with a private key and verified with the published one.
     pub fn is_asymmetric(self) -> bool {
         self != Self::HS256
     }
@@ -61,9 +61,9 @@ impl FromStr for Algorithm {
 /// The public half of a signing key: RFC 7517 §4.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
-    /// RFC 7517 §4.5: which key this is.
+    /// RFC 7517 §4.5: the key id.
     pub kid: String,
-    /// RFC 7517 §4.4: what it signs with.
+    /// RFC 7517 §4.4: the algorithm.
     pub alg: Algorithm,
     /// RFC 7517 §4.2: always `sig`.
     #[serde(rename = "use")]
@@ -73,7 +73,7 @@ pub struct Jwk {
     pub material: KeyMaterial,
 }
 
-/// The members that depend on the kind of key, all base64url without padding: RFC 7518 §6.2 and §6.3, RFC 8037 §2.
+/// The members that depend on the key type, all base64url without padding: RFC 7518 §6.2 and §6.3, RFC 8037 §2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kty")]
 pub enum KeyMaterial {

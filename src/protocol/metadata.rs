@@ -1,10 +1,10 @@
-//! What a server says about itself: RFC 8414 §2, RFC 8628 §4, OIDC Discovery §3, RP-Initiated Logout §2.1,
-//! Back-Channel Logout §2.1, RFC 9207 §3.
+//! Server metadata: RFC 8414 §2, RFC 8628 §4, OIDC Discovery §3, RP-Initiated Logout §2.1, Back-Channel Logout §2.1,
+//! RFC 9207 §3.
 
 use serde::Serialize;
 
 /// The document behind `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
-/// Only what works is named; members that say nothing are left out.
+/// Names only what works; empty members are left out.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "every member is named and explained by RFC 8414 and OIDC Discovery")]
 pub struct ServerMetadata {
@@ -20,7 +20,7 @@ pub struct ServerMetadata {
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<&'static str>,
     pub response_modes_supported: Vec<&'static str>,
-    // RFC 8414 §3.2: what has no elements is left out.
+    // RFC 8414 §3.2: members without elements are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grant_types_supported: Vec<&'static str>,
     pub acr_values_supported: Vec<&'static str>,

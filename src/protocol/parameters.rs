@@ -1,4 +1,4 @@
-//! The parameters of a request, read strictly: RFC 6749 §3.1 and Appendix B, and JSON where an endpoint takes it.
+//! The parameters of a request, parsed strictly: RFC 6749 §3.1 and Appendix B, and JSON where an endpoint accepts it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Reads a JSON object of strings, numbers and booleans, as `/token` accepts it besides forms.
+    /// Reads a JSON object of strings, numbers and booleans, which `/token` accepts as well as forms.
     ///
     /// Errors: `invalid_request` for anything else.
     pub fn from_json(body: &[u8]) -> Result<Self> {
@@ -60,7 +60,7 @@ impl Parameters {
         }
     }
 
-    /// Adds `value` under `name` if nothing is there.
+    /// Adds `value` under `name` unless it has one.
     pub(super) fn add_missing(&mut self, name: &str, value: String) {
         if !self.0.contains_key(name) {
             self.add(name.to_owned(), value);
@@ -105,18 +105,18 @@ impl Parameters {
         Ok(values)
     }
 
-    /// All names and values together, in bytes.
+    /// The length of all names and values, in bytes.
     pub fn size(&self) -> usize {
         self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| name.len() + value.len())).sum()
     }
 
-    /// The same as a query.
+    /// The same as a query string.
     pub fn to_query(&self) -> String {
         let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 
-    /// RFC 6749 §3.1: parameters must not be included more than once, unknown ones neither.
+    /// RFC 6749 §3.1: parameters must not be repeated, not even unknown ones.
     pub fn refuse_duplicates(&self) -> Result<()> {
         let twice = |(name, values): &(&String, &Vec<String>)| values.len() > 1 && !REPEATABLE.contains(&name.as_str());
         match self.0.iter().find(twice) {
@@ -130,7 +130,7 @@ fn check_size(name: &str, value: &str) -> Result<()> {
     if value.len() > MAX_VALUE { Err(OAuthError::invalid_request(format!("{name} is too long"))) } else { Ok(()) }
 }
 
-/// What ends up in one line of a log or in a header has no control characters, those of C1 included.
+/// A value may end up in a log line or a header, so it has no control characters, not even those of C1.
 fn check_line(name: &str, value: &str) -> Result<()> {
     if value.contains(char::is_control) { Err(control_characters(name)) } else { Ok(()) }
 }
@@ -139,7 +139,7 @@ fn control_characters(name: &str) -> OAuthError {
     OAuthError::invalid_request(format!("{name} contains control characters"))
 }
 
-/// The members of a JSON object in their order, also those that are there twice: a map would keep one of them.
+/// The members of a JSON object in order, with duplicates: a map would keep only one of them.
 struct Members(Vec<(String, Scalar)>);
 
 #[derive(Deserialize)]

@@ -18,11 +18,11 @@ pub enum ChallengeMethod {
     Plain,
 }
 
-/// What the client sent to `/authorize`, to be matched by its verifier at `/token`.
+/// The challenge from `/authorize`, to be matched by its verifier at `/token`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeChallenge {
     value: String,
-    /// How the verifier leads to the value.
+    /// How the challenge is derived from the verifier.
     pub method: ChallengeMethod,
 }
 
@@ -46,7 +46,7 @@ impl CodeChallenge {
         }
     }
 
-    /// §4.6: whether `verifier` is the one the challenge was made from.
+    /// §4.6: whether the challenge was derived from `verifier`.
     pub fn verify(&self, verifier: &str) -> bool {
         let computed = match self.method {
             ChallengeMethod::S256 => {

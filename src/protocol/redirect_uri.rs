@@ -6,10 +6,10 @@ use url::{Host, Position, Url};
 /// Characters that make a registration a pattern. A dot alone does not: every host has one.
 const PATTERN_CHARACTERS: [char; 11] = ['\\', '*', '+', '(', ')', '[', ']', '{', '}', '|', '^'];
 
-/// Schemes that run or carry content in place of leading to a client.
+/// Schemes that run scripts or carry content instead of leading to a client.
 const FORBIDDEN_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
 
-/// The parameters of an answer: RFC 6749 §4.1.2, RFC 9207 §2.
+/// The parameters of an authorization response: RFC 6749 §4.1.2, RFC 9207 §2.
 const ANSWER: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
 
 /// One registered redirect URI of a client.
@@ -25,9 +25,9 @@ enum Rule {
     Exact,
     /// A loopback address: the port is not compared (RFC 8252 §7.3).
     Loopback(Url),
-    /// A pattern whose scheme, host and rest are matched apart, so that none can reach into another.
+    /// A pattern whose scheme, host and rest are matched separately, so that none can match part of another.
     Structured { scheme: Regex, authority: Regex, rest: Regex },
-    /// A pattern that cannot be taken apart; it must match the whole URI.
+    /// A pattern that cannot be split; it must match the whole URI.
     Whole(Regex),
 }
 
@@ -54,8 +54,8 @@ impl RedirectUri {
     /// Whether a request's `redirect_uri` is the registered one.
     pub fn matches(&self, candidate: &str) -> bool {
         let Ok(url) = Url::parse(candidate) else { return false };
-        // A URI that a browser would read differently from what was compared is nobody's: no control characters or
-        // backslashes, and no user information in front of the host.
+        // No client can have a URI that a browser reads differently from what is compared: no control characters or
+        // backslashes, and no user information before the host.
         let ambiguous = candidate.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\');
         if ambiguous || acceptable(&url).is_err() || !url.username().is_empty() || url.password().is_some() {
             return false;
@@ -79,7 +79,7 @@ impl RedirectUri {
         }
     }
 
-    /// What an operator should know: that the pattern reaches hosts that nobody meant.
+    /// A warning for the operator: the pattern also matches hosts that are not meant.
     pub fn warning(&self) -> Option<String> {
         let loose = match &self.rule {
             Rule::Exact | Rule::Loopback(_) => false,
@@ -161,8 +161,8 @@ fn pattern(text: &str) -> Result<Rule, String> {
             .map_err(|error| format!("redirect URI pattern {text:?} is not a regular expression: {error}"))
     };
     let whole = compile(text)?;
-    // `https?://host/rest`: taken apart at the separators that every URL has. Where the halves are no expressions of
-    // their own (a group spans a separator), the whole must do.
+    // `https?://host/rest` is split at the separators that every URL has. If a half is not a valid expression (a group
+    // spans a separator), the whole pattern is used.
     let parts = text.split_once("://").and_then(|(scheme, after)| {
         let end = authority_end(after);
         Some((compile(scheme).ok()?, compile(&after[..end]).ok()?, compile(&after[end..]).ok()?))
@@ -173,8 +173,8 @@ fn pattern(text: &str) -> Result<Rule, String> {
     })
 }
 
-/// Where the authority of a pattern ends: at the first slash that stands in no group or class. A `?` behind that
-/// slash makes it optional and belongs to the rest.
+/// Where the authority of a pattern ends: at the first slash outside groups and classes. A `?` after that slash makes
+/// it optional and belongs to the rest.
 fn authority_end(pattern: &str) -> usize {
     let (mut depth, mut escaped) = (0_i32, false);
     for (at, c) in pattern.char_indices() {
@@ -188,14 +188,13 @@ fn authority_end(pattern: &str) -> usize {
             _ => {}
         }
     }
-    // `https://host(/.*)?`: the group that begins with the slash is the rest.
+    // `https://host(/.*)?`: the rest is the group that begins with the slash.
     pattern.find("(/").or_else(|| pattern.find("(?:/")).unwrap_or(pattern.len())
 }
 
-/// The host and port, and the rest, of a URI as it was sent; `None` where browsers see a host that is not written in
-/// its place, as in `https:host/x://y`.
-///
-/// What was sent is not what a browser asks for: it resolves `..` first. So a pattern must match both.
+/// The host and port, and the rest, of a URI as it was sent; `None` where browsers find another host than the written
+/// one, as in `https:host/x://y`. A browser resolves `..` before it sends the request, so a pattern must match both
+/// forms.
 fn split_authority<'a>(candidate: &'a str, url: &Url) -> Option<(String, &'a str)> {
     let (before, after) = candidate.split_once("://")?;
     if !before.eq_ignore_ascii_case(url.scheme()) {
@@ -206,7 +205,7 @@ fn split_authority<'a>(candidate: &'a str, url: &Url) -> Option<(String, &'a str
     Some((format!("{}{port}", url.host_str().unwrap_or_default()), &after[end..]))
 }
 
-/// Whether the query has what only our answer may have: a client would find two codes, and the first is a stranger's.
+/// Whether the query has parameters of the response: a client would find two codes, the first one from a stranger.
 fn answers_already(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| ANSWER.contains(&&*name))
 }
@@ -283,11 +282,11 @@ mod tests {
     #[test]
     fn a_pattern_means_what_a_browser_will_ask_for() {
         for (pattern, evil) in [
-            // Browsers resolve the dots before they ask.
+            // Browsers resolve the dots before they send the request.
             (r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/../open?to=evil"),
             (r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/%2e%2E/open"),
             (r"(https://app|https://web)\.example\.com/cb/.*", "https://web.example.com/cb/../open"),
-            // Two slashes may be missing behind `https:`, and the next ones are somewhere in the path.
+            // Two slashes may be missing after `https:`, and the next ones are somewhere in the path.
             (r"https://app\.example\.com/cb", "https:app.example.com/open?to=://x/cb"),
             (r"https://app\.example\.com/cb", "https:/app.example.com/open?to=://x/cb"),
             (r"https://app\.example\.com/cb", "https:///app.example.com/cb"),

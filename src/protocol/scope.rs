@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{OAuthError, Result};
 
-/// Most tokens of one request. A pattern may permit any number of them, and a page has to show them all.
+/// The most tokens of one request. A pattern may permit any number of them, and a page has to show them all.
 const MAX_TOKENS: usize = 256;
 
-/// A list of distinct, case-sensitive scope tokens in the order in which they were asked.
+/// A list of distinct, case-sensitive scope tokens in the order of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Scope(Vec<String>);
@@ -17,8 +17,8 @@ pub struct Scope(Vec<String>);
 impl Scope {
     /// Reads a space-separated list.
     ///
-    /// Errors: `invalid_scope` for characters outside `%x21 / %x23-5B / %x5D-7E`, and for more tokens than a person
-    /// could be asked about.
+    /// Errors: `invalid_scope` for characters outside `%x21 / %x23-5B / %x5D-7E`, and for more tokens than a consent
+    /// page can show.
     pub fn parse(text: &str) -> Result<Self> {
         if text.split(' ').count() > MAX_TOKENS {
             return Err(OAuthError::invalid_scope("scope has too many tokens"));
@@ -46,7 +46,7 @@ impl Scope {
         self.0.iter().map(String::as_str)
     }
 
-    /// What `permitted` lets through.
+    /// The tokens for which `permitted` holds.
     pub fn narrowed(&self, permitted: impl Fn(&str) -> bool) -> Self {
         Self(self.0.iter().filter(|token| permitted(token)).cloned().collect())
     }
@@ -84,7 +84,8 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What a client may ask for: a scope token, or the URI of a resource, in which `*` stands for one or more characters and nothing else is special.
+/// A scope that a client may ask for: a token, or the URI of a resource, in which `*` stands for one or more characters
+/// and nothing else is special.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopePattern(String);
 
@@ -94,24 +95,24 @@ impl ScopePattern {
         Self(pattern.trim().to_owned())
     }
 
-    /// Whether `token` is one of those the pattern means.
+    /// Whether the pattern matches `token`.
     pub fn matches(&self, token: &str) -> bool {
         matches(self.0.as_bytes(), token.as_bytes())
     }
 
-    /// The token itself where the pattern has no `*`.
+    /// The token itself if the pattern has no `*`.
     pub fn literal(&self) -> Option<&str> {
         (!self.0.contains('*')).then_some(&self.0)
     }
 }
 
-/// Greedy matching with one point to return to: at most `pattern × text` steps.
+/// Greedy matching with one backtracking point: at most `pattern × text` steps.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while t < text.len() {
         if pattern.get(p) == Some(&b'*') {
-            // one character belongs to the star in any case
+            // the star matches at least one character
             retry = Some((p + 1, t + 1));
             (p, t) = (p + 1, t + 1);
         } else if pattern.get(p) == Some(&text[t]) {

@@ -27,7 +27,7 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// Every grant the protocol has a word for.
+    /// Every grant type of the protocol.
     pub const ALL: [Self; 6] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
@@ -61,7 +61,7 @@ impl GrantType {
 /// A request to `/token`.
 #[derive(Debug)]
 pub struct TokenRequest {
-    /// What is to be turned into tokens.
+    /// The grant to redeem.
     pub grant: GrantRequest,
     /// Where the access token will be used: RFC 8707 §2.2.
     pub resource: Vec<String>,
@@ -74,7 +74,7 @@ pub enum GrantRequest {
     AuthorizationCode {
         /// The code.
         code: String,
-        /// Must be the one of the authorization request.
+        /// Must equal that of the authorization request.
         redirect_uri: Option<String>,
         /// The proof for the code challenge.
         code_verifier: Option<String>,
@@ -88,7 +88,7 @@ pub enum GrantRequest {
     },
     /// RFC 6749 §4.4.2.
     ClientCredentials {
-        /// What is asked for.
+        /// The requested scope.
         scope: Option<Scope>,
     },
     /// RFC 6749 §4.3.2.
@@ -97,12 +97,12 @@ pub enum GrantRequest {
         username: String,
         /// The person's password.
         password: Zeroizing<String>,
-        /// What is asked for.
+        /// The requested scope.
         scope: Option<Scope>,
     },
     /// RFC 8628 §3.4.
     DeviceCode {
-        /// The code that the device got.
+        /// The device code.
         device_code: String,
     },
     /// RFC 8693 §2.1.
@@ -112,7 +112,7 @@ pub enum GrantRequest {
 impl TokenRequest {
     /// Reads the parameters of a token request.
     ///
-    /// Errors: `invalid_request` for what is missing or malformed, `unsupported_grant_type`, `invalid_scope`,
+    /// Errors: `invalid_request` for missing or malformed parameters, `unsupported_grant_type`, `invalid_scope`,
     /// `invalid_target`.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         parameters.refuse_duplicates()?;
@@ -150,7 +150,7 @@ impl GrantRequest {
         }
     }
 
-    /// Which grant it asks for.
+    /// Its grant type.
     pub fn grant_type(&self) -> GrantType {
         match self {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
@@ -173,15 +173,15 @@ pub struct TokenResponse {
     pub issued_token_type: Option<&'static str>,
     /// Always `Bearer`.
     pub token_type: &'static str,
-    /// Seconds for which the access token is good.
+    /// The lifetime of the access token in seconds.
     pub expires_in: u64,
-    /// What was granted.
+    /// The granted scope.
     #[serde(skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
-    /// For the next access token, where the grant allows it.
+    /// If the grant allows refreshing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
-    /// Who signed in, when `openid` was granted.
+    /// If `openid` was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
 }

@@ -4,7 +4,7 @@ use super::error::{ErrorCode, OAuthError, Result};
 use super::parameters::Parameters;
 use super::scope::Scope;
 
-/// §3: what kind of token it is, as far as this server knows them.
+/// §3: the token types that this server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// An access token of this server; those are JWTs, so `...:jwt` means the same.
@@ -28,7 +28,7 @@ impl TokenKind {
     }
 }
 
-/// Most audiences of one token, as of resources.
+/// The most audiences of one token, and the most resources.
 const MAX_AUDIENCES: usize = 16;
 
 fn audiences(parameters: &Parameters) -> Result<Vec<String>> {
@@ -42,22 +42,22 @@ fn audiences(parameters: &Parameters) -> Result<Vec<String>> {
 /// A request to exchange a token: §2.1.
 #[derive(Debug)]
 pub struct TokenExchange {
-    /// On whose behalf.
+    /// The token of the person on whose behalf the client asks.
     pub subject_token: String,
-    /// Of which kind it is.
+    /// Its type.
     pub subject_kind: TokenKind,
-    /// Who acts; an access token. Without it the new token does not tell.
+    /// An access token of the actor. Without it the new token names no actor.
     pub actor_token: Option<String>,
-    /// Where the new token will be used, by name; `resource` tells it by address.
+    /// Names of the services that will receive the new token; `resource` has their addresses.
     pub audience: Vec<String>,
-    /// What is asked for.
+    /// The requested scope.
     pub scope: Option<Scope>,
 }
 
 impl TokenExchange {
     /// Reads the parameters of §2.1.
     ///
-    /// Errors: `invalid_request`, also for kinds of token that are not exchanged here.
+    /// Errors: `invalid_request`, also for token types that are not exchanged here.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self> {
         let subject_kind = TokenKind::parse(parameters.required("subject_token_type")?)
             .ok_or_else(|| OAuthError::invalid_request("subject_token_type must be that of an access or ID token"))?;

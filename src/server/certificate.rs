@@ -1,4 +1,4 @@
-//! The certificate of the listener: read anew when its files change, so that a renewal needs no restart.
+//! The certificate of the listener: read again when its files change, so that a renewal needs no restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use tokio::time::sleep;
 
 use crate::settings::Tls;
 
-/// How often the files are looked at. Two small files; and a file system need not be able to tell of changes.
+/// How often the files are checked. They are small, and not every file system can report changes.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Certificate and key. Clones are the same one.
+/// Certificate and key. Clones share them.
 #[derive(Clone)]
 pub struct Certificate(Arc<Inner>);
 
 struct Inner {
     files: Tls,
     config: RustlsConfig,
-    /// What was read last, usable or not.
+    /// The fingerprint of what was read last, valid or not.
     last: Mutex<Vec<u8>>,
 }
 
 impl Certificate {
     /// Reads the files for the first time.
     ///
-    /// Errors: if they cannot be read, or do not belong together.
+    /// Errors: they cannot be read, or do not belong together.
     pub async fn open(files: &Tls) -> Result<Self> {
         let (cert, key) = read(files).await?;
         let last = Mutex::new(fingerprint(&cert, &key));
@@ -36,14 +36,14 @@ impl Certificate {
         Ok(Self(Arc::new(Inner { files: files.clone(), config, last })))
     }
 
-    /// What the listener asks at each handshake.
+    /// The configuration for each handshake.
     pub fn config(&self) -> RustlsConfig {
         self.0.config.clone()
     }
 
-    /// Reads the files again; what they have is used from the next handshake on, if it can be used.
+    /// Reads the files again; a valid certificate is used from the next handshake on.
     ///
-    /// Errors: the same as before, once for each content; the certificate of before stays in use.
+    /// Errors: as in `open`, once for each content; the previous certificate stays in use.
     pub async fn reload(&self) -> Result<()> {
         let Inner { files, config, last } = &*self.0;
         let mut last = last.lock().await;
@@ -63,7 +63,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Reloads for as long as the future is polled, whenever the files change.
+    /// Reloads whenever the files change, while the future is polled.
     pub async fn follow(self) {
         loop {
             sleep(LOOK).await;
@@ -71,7 +71,7 @@ impl Certificate {
         }
     }
 
-    /// Reloads, and logs why not.
+    /// Reloads, and logs a failure.
     pub async fn reload_or_complain(&self) {
         if let Err(error) = self.reload().await {
             tracing::error!(cause = format!("{error:#}"), "the certificate of before stays in use");
@@ -89,7 +89,7 @@ fn unusable(Tls { cert_file, key_file }: &Tls) -> String {
     format!("the certificate {} or its key {} cannot be used", cert_file.display(), key_file.display())
 }
 
-/// The private key is kept nowhere but in the TLS library.
+/// Only the TLS library keeps the private key.
 fn fingerprint(cert: &[u8], key: &[u8]) -> Vec<u8> {
     [digest::digest(&SHA256, cert), digest::digest(&SHA256, key)]
         .iter()

@@ -11,10 +11,10 @@ use crate::registry::reload::Loader;
 use crate::server::certificate::Certificate;
 use crate::settings::Settings;
 
-/// Reads the settings as they were read at start.
+/// Reads the settings in the same way as at the start.
 pub type ReadSettings = Box<dyn Fn() -> Result<Settings> + Send + Sync>;
 
-/// The signal, and what is needed to follow it.
+/// The signal, and what is needed to act on it.
 pub struct Hangup {
     signal: Signal,
     read_settings: ReadSettings,
@@ -22,13 +22,13 @@ pub struct Hangup {
 }
 
 impl Hangup {
-    /// From here on the signal does not end the process any more.
+    /// From here on the signal no longer ends the process.
     pub fn expect(read_settings: ReadSettings, volume: Volume) -> Result<Self> {
         let signal = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
         Ok(Self { signal, read_settings, volume })
     }
 
-    /// Reads again with each signal, for as long as the future is polled. What is broken is logged and changes nothing.
+    /// Reads everything again at each signal, while the future is polled. Errors are logged and change nothing.
     pub async fn follow(mut self, app: App, loader: Arc<Loader>, certificate: Option<Certificate>) {
         while self.signal.recv().await.is_some() {
             tracing::info!("told to read everything again");

@@ -1,4 +1,4 @@
-//! The whole: router, listener, background tasks, and a stop that loses no request.
+//! The whole server: router, listener, background tasks, and a shutdown that loses no request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,32 +34,32 @@ use crate::session::delivery::Delivery;
 use crate::settings::{Tls, Webhook};
 use crate::sso::sign_out;
 
-/// How often the policy looks at the keys.
+/// Interval for applying the key policy.
 const TICK: Duration = Duration::from_secs(30);
-/// By how much the times at which the policy looks at the keys differ.
+/// Random deviation from that interval.
 const JITTER: Duration = Duration::from_secs(5);
-/// How often news of other replicas are read.
+/// Interval for reading news from other replicas.
 const NEWS: Duration = Duration::from_secs(1);
-/// How often tenants' templates are looked at.
+/// Interval for checking tenants' templates.
 const VIEWS: Duration = Duration::from_secs(5);
-/// How often is looked for logout tokens that a replica which has ended was to deliver.
+/// Interval for adopting a stopped replica's logout deliveries.
 const DELIVERIES: Duration = Duration::from_secs(30);
-/// How often expired records are dropped, where the store does not do so by itself.
+/// Interval for dropping expired records if the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How long a balancer gets to notice that the server is not ready any more, before the listener goes.
+/// How long a load balancer gets to notice that the server is not ready, before the listener closes.
 const NOTICE: Duration = Duration::from_secs(5);
-/// How long requests under way may take to finish when the server stops.
+/// How long pending requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a client may take to send the head of a request.
 const HEADER_READ: Duration = Duration::from_secs(15);
-/// The largest head of a request, in bytes: room for every parameter that may stand in a query.
+/// The largest head of a request, in bytes: room for every parameter that a query may have.
 const MAX_HEAD: u32 = 64 * 1024;
 
 /// Where tenants and clients are declared.
 pub struct Sources {
-    /// The folder, and whoever puts it and the cluster together.
+    /// The folder, and the loader that merges it with the cluster.
     pub loader: Arc<Loader>,
-    /// The cluster, where it is asked.
+    /// The cluster, if it is enabled.
     pub cluster: Option<Cluster>,
 }
 
@@ -92,7 +92,7 @@ pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnc
     let outcome = tokio::join!(listen(&app, certificate, handle.clone()), bound).0;
     stopping.abort();
     tasks.shutdown().await;
-    // Whoever comes next would wait for the lease to end; an outage of the store is logged where it is noticed.
+    // The next replica would have to wait for the lease to end; an outage of the store is logged elsewhere.
     if app.settings.kubernetes.enabled {
         drop(status.resign().await);
     }
@@ -122,7 +122,7 @@ async fn listen(app: &App, certificate: Option<Certificate>, handle: Handle<Sock
     }
 }
 
-/// What a client may make us wait for and keep in memory before a request is one.
+/// Limits on what a client may make us wait for and buffer before a request is complete.
 fn limit(builder: &mut Builder<TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ).max_buf_size(MAX_HEAD as usize);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD);
@@ -134,7 +134,7 @@ async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
     }
 }
 
-/// Serves the webhook, also while the server drains: an API server whose webhook is away stores nothing.
+/// Serves the webhook, also while the server drains: without it the API server stores nothing.
 async fn judge_resources(hook: &Webhook, judge: Judge, tasks: &mut JoinSet<()>) -> Result<()> {
     let certificate = follow_certificate(&hook.tls, tasks).await?;
     let listener = std::net::TcpListener::bind(hook.listen)
@@ -163,7 +163,7 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
     let ticking = app.clone();
     tasks.spawn(every(TICK, move || {
         let app = ticking.clone();
-        // What fails is logged where it is noticed.
+        // Failures are logged where they are noticed.
         async move {
             sleep(jitter(app.services.random.as_ref())).await;
             drop(app.services.keys.tick().await);
@@ -189,7 +189,7 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
     let resuming = app.clone();
     tasks.spawn(every(DELIVERIES, move || {
         let app = resuming.clone();
-        // An outage is told by those whom it holds up; what is left behind waits for the end of it.
+        // Outages are reported by the requests that they affect; pending deliveries wait for the end of it.
         async move {
             if app.registry.missing().is_some() {
                 return;
@@ -213,14 +213,14 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
     tasks
 }
 
-/// A moment of up to [`JITTER`], so that replicas that were started together do not all try the same thing at once.
+/// A delay of up to [`JITTER`], so that replicas that were started together do not act at the same time.
 fn jitter(random: &dyn Random) -> Duration {
     let mut bytes = [0; 4];
     random.fill(&mut bytes);
     JITTER.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
 }
 
-/// Runs `job` now and then, never twice at once.
+/// Runs `job` periodically, never twice at once.
 async fn every<F: Future<Output = ()>>(period: Duration, job: impl Fn() -> F) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -230,7 +230,7 @@ async fn every<F: Future<Output = ()>>(period: Duration, job: impl Fn() -> F) {
     }
 }
 
-/// SIGTERM and SIGINT: readiness goes first, then the listener, then what is under way finishes.
+/// SIGTERM and SIGINT: readiness ends first, then the listener, then pending requests finish.
 async fn stop_on_signal(app: App, handle: Handle<SocketAddr>) -> Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {

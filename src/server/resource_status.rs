@@ -1,4 +1,4 @@
-//! What the server knows about tenants and clients for the status of their resources, and which replica writes it.
+//! What the status of tenant and client resources says, and which replica writes it.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::session::record::all_sessions;
 use crate::store::{Contended, Record, Replacement, Store};
 use crate::token::grant_record::grants_of_client;
 
-/// How long a replica stays the one that writes without saying so again.
+/// How long a replica stays the writer without renewing its lease.
 const LEASE: std::time::Duration = std::time::Duration::from_secs(90);
 /// How long refusals are remembered after the last one.
 const REMEMBER: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
 
-/// The replica that writes.
+/// The lease of the replica that writes.
 #[derive(Serialize, Deserialize)]
 struct StatusWriter {
     replica: String,
@@ -30,7 +30,7 @@ impl Record for StatusWriter {
     const KIND: &'static str = "status-writer";
 }
 
-/// How often the clients of a tenant were refused, by all replicas.
+/// How often the clients of a tenant were refused, at all replicas.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct DeniedAttempts {
     by_client: BTreeMap<String, i64>,
@@ -40,7 +40,7 @@ impl Record for DeniedAttempts {
     const KIND: &'static str = "denied-attempts";
 }
 
-/// The one name of a record of which there is one.
+/// The id of a record that exists once.
 const ONLY: &str = "all";
 
 /// One replica's knowledge.
@@ -56,7 +56,7 @@ impl ResourceStatus {
         Self { app, replica }
     }
 
-    /// Takes the lease if nobody has it, and prolongs it if we have.
+    /// Takes the lease if it is free, and renews it if it is ours.
     async fn lease(&self) -> Result<bool> {
         let until = self.app.services.clock.now() + LEASE;
         let own = || Replacement::until(until, StatusWriter { replica: self.replica.clone() });
@@ -72,7 +72,7 @@ impl ResourceStatus {
         self.app.store.update(ONLY, leave).await.map(drop)
     }
 
-    /// Adds what this replica counted to what all did; what cannot be added is lost, because it is only a figure.
+    /// Adds the counts of this replica to those of all; what cannot be added is lost, because it is only a statistic.
     async fn tell_denied(&self) -> Result<()> {
         let mut by_tenant: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
         for ((tenant, client), count) in self.app.services.metrics.denied.take() {

@@ -4,21 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-/// What an authentication may be called (`acr`, OIDC Core §2). A password is level 1, which meets a wish for level 0.
+/// The supported `acr` values (OIDC Core §2). A password is level 1, which also satisfies level 0.
 pub const LEVELS: [&str; 2] = ["0", PASSWORD];
 
 const PASSWORD: &str = "1";
 
-/// One authentication. It is stored flat, as members of the record that has it.
+/// One authentication. Stored flat, as members of the record that has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authentication {
     /// When credentials were entered.
     #[serde(rename = "auth_time")]
     pub time: Timestamp,
-    /// How strong it was. Sessions of earlier versions do not say; there was nothing but the password.
+    /// Its `acr`. Sessions of earlier versions have none; they all used the password.
     #[serde(default = "password_acr")]
     pub acr: String,
-    /// By which means.
+    /// Its methods (`amr`).
     #[serde(default = "password_amr")]
     pub amr: Vec<String>,
 }
@@ -29,7 +29,7 @@ impl Authentication {
         Self { time, acr: password_acr(), amr: password_amr() }
     }
 
-    /// The same, called by the name that the client wants to read.
+    /// The same, with the `acr` that the client asked for.
     pub fn called(&self, acr: &str) -> Self {
         Self { acr: acr.to_owned(), ..self.clone() }
     }

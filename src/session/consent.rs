@@ -1,4 +1,4 @@
-//! What a person has agreed to before, so that the question is asked once.
+//! What a person has agreed to, so that they are asked only once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::protocol::scope::Scope;
 use crate::store::{Record, Replacement, Store};
 
-/// A consent is asked for again after a year.
+/// A consent expires after a year.
 const LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// One person's consent to one client.
@@ -42,7 +42,7 @@ impl Consent {
     }
 }
 
-/// A subject has no control characters, so the pair cannot be read in two ways.
+/// A subject has no control characters, so the pair is unambiguous.
 fn id(subject: &str, client_id: &str) -> String {
     format!("{subject}\n{client_id}")
 }

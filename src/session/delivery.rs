@@ -1,4 +1,4 @@
-//! Logout tokens on their way to clients: kept until they arrive, so that a replica that ends takes none of them along.
+//! Logout tokens on their way to clients: stored until they arrive, so that none is lost when a replica stops.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use super::participant::Participant;
 use crate::clock::Timestamp;
 use crate::store::{Record, Replacement, Store, group};
 
-/// How long after the time of its next try a delivery is left to whoever has it; then that replica has ended.
+/// How long after its next attempt is due a delivery stays with its replica; after that the replica must have stopped.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many deliveries are read at once.
 const AT_ONCE: usize = 500;
 /// A delivery that nobody finished is given up.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// One client that is to hear of the end of one session.
+/// A client that has to be told of the end of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Delivery {
-    /// The tenant of both.
+    /// The tenant of the client and the session.
     pub tenant: String,
-    /// Who is to hear of it.
+    /// The client and the session.
     pub participant: Participant,
-    /// How often it failed so far.
+    /// The number of failed attempts.
     pub failures: usize,
-    /// When it is tried next.
+    /// When the next attempt is due.
     next_at: Timestamp,
 }
 
@@ -34,33 +34,33 @@ impl Record for Delivery {
 }
 
 impl Delivery {
-    /// A delivery that is tried at once.
+    /// A delivery that is due at once.
     pub fn new(tenant: &str, participant: Participant, now: Timestamp) -> Self {
         Self { tenant: tenant.to_owned(), participant, failures: 0, next_at: now }
     }
 
-    /// Counts a failure; the next try comes after `pause`.
+    /// Counts a failure; the next attempt comes after `pause`.
     pub fn postpone(&mut self, now: Timestamp, pause: Duration) {
         self.failures += 1;
         self.next_at = now + pause;
     }
 
-    /// Keeps it as it is.
+    /// Stores it.
     pub async fn keep(&self, store: &Store, now: Timestamp) -> Result<()> {
         everybodys(store).put(&self.id(), self, &[deliveries()], now + LIFETIME).await
     }
 
-    /// It arrived, or nobody tries again.
+    /// Removes it once it has arrived or is given up.
     pub async fn finish(&self, store: &Store) -> Result<()> {
         everybodys(store).remove::<Self>(&self.id()).await.map(drop)
     }
 
-    /// All that are under way, of every tenant.
+    /// All pending deliveries of every tenant.
     pub async fn pending(store: &Store) -> Result<Vec<Self>> {
         everybodys(store).members(&deliveries()).await
     }
 
-    /// Takes over what nobody has tried for too long; of many replicas that look, one gets each.
+    /// Takes over overdue deliveries; of many replicas that try, one gets each.
     pub async fn take_over(store: &Store, now: Timestamp) -> Result<Vec<Self>> {
         let store = everybodys(store);
         let mut taken = Vec::new();
@@ -97,7 +97,7 @@ impl Delivery {
     }
 }
 
-/// Outside of all tenants, so that a replica finds what is left of all of them by one question.
+/// Outside all tenants, so that a replica finds the deliveries of all of them with one query.
 fn everybodys(store: &Store) -> Store {
     store.within("*")
 }

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 pub struct Identity {
     /// The `sub` of all tokens (OpenID Connect Core §2): 1 to 255 printable ASCII characters.
     pub subject: String,
-    /// The name as typed at the login.
+    /// The user name as typed at the login.
     pub username: String,
     /// The claim `role`.
     pub role: String,
-    /// Scopes that the tenant wants to add; the client decides which of them it lets through.
+    /// Scopes that the tenant wants to add; the client decides which of them it accepts.
     pub scopes: Vec<String>,
     /// The claim `profile`.
     pub profile: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Identity {
-    /// How to call the person on a page: by name, otherwise by what they typed.
+    /// The display name: the name, otherwise the user name.
     pub fn display_name(&self) -> &str {
         self.profile
             .get("name")

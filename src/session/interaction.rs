@@ -1,4 +1,4 @@
-//! What a login interrupted: stored on our side, bound to one browser, resumed once.
+//! What a login interrupted: stored on the server, bound to one browser, resumed once.
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use crate::store::Record;
 /// How long a person may take to sign in.
 pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// A pending step of a person. Whoever presents its id must also be the browser it was made for.
+/// A pending step of a person. Only the browser that began it may go on with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Interaction {
-    /// The value of the browser's own cookie, so that one person cannot finish another's step.
+    /// The value of the browser's own cookie, so that nobody can finish another person's step.
     pub browser: String,
-    /// Where to go on.
+    /// Where to continue.
     pub resume: Resume,
-    /// What has happened on our pages for it. Kept here, where nobody can edit it.
+    /// What the person has proved on our pages for it. Stored on the server, where nobody can edit it.
     #[serde(flatten)]
     pub proofs: Proofs,
-    /// The languages that were wished for where the step began, if no authorization request carries them.
+    /// The `ui_locales` of the request that began the step, if no authorization request carries them.
     #[serde(default)]
     pub ui_locales: Option<String>,
 }
 
-/// What a person has proved for a pending step: each by the `sid` of the session in which it was, as another session that
-/// the browser puts in its place has proved nothing.
+/// What a person has proved for a pending step. Each proof names the `sid` of its session, so that it does not count
+/// for another session that the browser swaps in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Proofs {
     /// Credentials were entered, which is what `prompt=login` asks for.
     #[serde(default)]
     pub signed_in: Option<String>,
-    /// The person agreed on the consent page.
+    /// The person gave consent.
     #[serde(default)]
     pub consented: Option<String>,
 }
@@ -51,17 +51,17 @@ impl Proofs {
 }
 
 impl Interaction {
-    /// A step that begins, of no browser yet.
+    /// A new step, not yet bound to a browser.
     pub fn new(resume: Resume, ui_locales: Option<String>) -> Self {
         Self { browser: String::new(), resume, proofs: Proofs::default(), ui_locales }
     }
 
-    /// The same with what a person has proved by now.
+    /// The same with these proofs.
     pub fn with_proofs(self, proofs: Proofs) -> Self {
         Self { proofs, ..self }
     }
 
-    /// The languages that its pages should speak (OIDC Core §3.1.2.1).
+    /// The preferred languages of its pages (OIDC Core §3.1.2.1).
     pub fn ui_locales(&self) -> Option<&str> {
         match &self.resume {
             Resume::Authorize(pending) => pending.request.ui_locales.as_deref(),
@@ -74,7 +74,7 @@ impl Record for Interaction {
     const KIND: &'static str = "interaction";
 }
 
-/// Where a person goes on after a page.
+/// Where a person continues after a page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resume {
@@ -82,16 +82,16 @@ pub enum Resume {
     Authorize(Box<PendingAuthorization>),
     /// To the index page.
     Home,
-    /// To a page of an application behind the proxy; checked when it was stored.
+    /// To a page of an application behind a proxy; checked before it was stored.
     Location(String),
     /// Back to `/activate`: RFC 8628 §3.3.
     Activate {
-        /// What `verification_uri_complete` carried.
+        /// The code in `verification_uri_complete`.
         user_code: Option<String>,
     },
     /// Back to `/logout`, once the person has confirmed.
     Logout {
-        /// Where the client wants the browser to go, already checked.
+        /// The post-logout redirect URI, already checked.
         post_logout_redirect_uri: Option<String>,
         /// Returned to the client.
         state: Option<String>,
@@ -99,7 +99,7 @@ pub enum Resume {
 }
 
 impl Resume {
-    /// What a login script is told about the way that led to the question.
+    /// The `grant_type` that a login script sees.
     pub fn grant_type(&self) -> &'static str {
         match self {
             Self::Activate { .. } => "device_code",
@@ -112,13 +112,13 @@ impl Resume {
 /// An authorization request that waits for a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingAuthorization {
-    /// Who asks.
+    /// The client.
     pub client_id: String,
-    /// Where the answer goes.
+    /// The redirect URI.
     pub redirect_uri: String,
-    /// Returned to the client as it came.
+    /// The `state`, returned unchanged.
     pub state: Option<String>,
-    /// How the answer travels.
+    /// How the response is sent.
     pub response_mode: ResponseMode,
     /// The rest.
     pub request: AuthorizationRequest,

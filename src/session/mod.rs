@@ -1,4 +1,4 @@
-//! Who is signed in: the records of a session and of what belongs to it. Knows no way to sign in.
+//! Who is signed in: the records of a session and of what belongs to it. Independent of how people sign in.
 
 pub mod authentication;
 pub mod consent;

@@ -1,4 +1,4 @@
-//! Which clients took part in a session: those that want to hear of its end.
+//! The clients of a session that want to be told of its end.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::store::{Batch, Record, Replacement, Store, group};
 /// A client that got an ID token in a session (OIDC Back-Channel Logout §2.5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
-    /// Which client.
+    /// The client.
     pub client_id: String,
-    /// Under which name of ours; the logout token keeps it.
+    /// The issuer of its ID token; the logout token has the same.
     pub issuer: String,
-    /// Whom the ID token spoke of.
+    /// The subject of the ID token.
     pub subject: String,
-    /// In which session.
+    /// The session.
     pub sid: String,
 }
 
@@ -26,12 +26,12 @@ impl Record for Participant {
 }
 
 impl Participant {
-    /// Remembers it for `life`, which is at least that of the session, along with what `batch` holds.
+    /// Stores it for `life`, which is at least that of the session, in one step with `batch`.
     pub fn remember<'s>(&self, now: Timestamp, life: Duration, batch: Batch<'s>) -> Result<Batch<'s>> {
         batch.put(&self.id(), self, &self.groups(), now + life)
     }
 
-    /// Remembers everyone who took part in a session until `until`, because the session lives on.
+    /// Extends all participants of a session to `until`, because the session was prolonged.
     pub async fn prolong(store: &Store, sid: &str, until: Timestamp) -> Result<()> {
         for participant in Self::of_session(store, sid).await? {
             // Unless the session ended meanwhile.
@@ -45,22 +45,22 @@ impl Participant {
         Ok(())
     }
 
-    /// Forgets it. Of many who do so at the same time, one is told so, and tells the client.
+    /// Removes it. Of many concurrent calls one gets `true`, and notifies the client.
     pub async fn forget(&self, store: &Store) -> Result<bool> {
         store.remove::<Self>(&self.id()).await
     }
 
-    /// Everyone who took part in a session.
+    /// All participants of a session.
     pub async fn of_session(store: &Store, sid: &str) -> Result<Vec<Self>> {
         store.members(&participants_of_session(sid)).await
     }
 
-    /// Everyone who took part in any session of a person.
+    /// All participants of any session of a person.
     pub async fn of_person(store: &Store, subject: &str) -> Result<Vec<Self>> {
         store.members(&participants_of_person(subject)).await
     }
 
-    /// A sid has no line breaks, so the pair cannot be read in two ways.
+    /// A sid has no line breaks, so the pair is unambiguous.
     fn id(&self) -> String {
         format!("{}\n{}", self.sid, self.client_id)
     }

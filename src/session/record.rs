@@ -9,25 +9,25 @@ use super::{Authentication, Identity};
 use crate::clock::Timestamp;
 use crate::store::{Batch, Loaded, Record, Store, group};
 
-/// Who is signed in, since when. Found by the cookie's value, which is known to the browser alone.
+/// Who is signed in, and since when. Found by the value of the cookie, which only the browser knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// Names the session to clients (OIDC Back-Channel Logout §2.1); not a secret, unlike the cookie.
+    /// The session id for clients (OIDC Back-Channel Logout §2.1); not a secret, unlike the cookie.
     pub sid: String,
-    /// What the login provider said about the person.
+    /// The person, as the login provider described them.
     pub identity: Identity,
-    /// When and how the person authenticated last.
+    /// The last authentication.
     #[serde(flatten)]
     pub authentication: Authentication,
     /// When the session ends.
     pub expires_at: Timestamp,
-    /// When the login provider last said that the person may stay; `None`: at the sign-in.
+    /// When the login provider last confirmed the person; `None`: at the sign-in.
     #[serde(default)]
     pub confirmed_at: Option<Timestamp>,
-    /// A few words about the browser in which it began; empty where nothing is known.
+    /// Browser and system in a few words; empty if unknown.
     #[serde(default)]
     pub browser: String,
-    /// The hosts of applications behind a proxy for which the person signed in; only tenants without silent login ask.
+    /// The hosts of applications behind a proxy for which the person signed in; used by tenants without silent login.
     #[serde(default)]
     pub hosts: Vec<String>,
 }
@@ -37,19 +37,19 @@ impl Record for Session {
 }
 
 impl Session {
-    /// Begins a session under the cookie value `cookie`, along with what `batch` holds; `sid` is kept when the same person
+    /// Begins a session under the cookie value `cookie`, in one step with `batch`; `sid` stays when the same person
     /// signs in again.
     pub fn begin<'s>(&self, cookie: &str, batch: Batch<'s>) -> Result<Batch<'s>> {
         batch.put(cookie, self, &self.groups(), self.expires_at)
     }
 
-    /// What `batch` holds happens only as long as the session behind the cookie lives: whatever is given in it, and goes
-    /// with it, is then never stored after its end.
+    /// Makes `batch` fail unless the session behind the cookie lives, so that nothing that ends with the session is
+    /// stored after its end.
     pub fn require<'s>(cookie: &str, batch: Batch<'s>) -> Batch<'s> {
         batch.require::<Self>(cookie)
     }
 
-    /// Changes a session, unless somebody changed or ended it meanwhile (then gives `false`).
+    /// Changes a session; `false` if it was changed or ended meanwhile.
     pub async fn change(&self, store: &Store, cookie: &str, from: &Loaded<Session>) -> Result<bool> {
         store.replace(cookie, Some(from), self, &self.groups(), Some(self.expires_at)).await
     }
@@ -59,30 +59,30 @@ impl Session {
         store.get(cookie).await
     }
 
-    /// Like [`Session::find`], with what [`Session::change`] needs.
+    /// Like [`Session::find`], with the version that [`Session::change`] needs.
     pub async fn load(store: &Store, cookie: &str) -> Result<Option<Loaded<Session>>> {
         store.load(cookie).await
     }
 
-    /// Ends the session and every grant that was given in it, in one step (those for offline use stay).
+    /// Ends the session and every grant given in it, in one step (those for offline use stay).
     pub async fn end(store: &Store, cookie: &str, session: &Session) -> Result<()> {
         store.remove_group(&grants_of_session(&session.sid)).await?;
-        // One of an earlier version is not in that group.
+        // A session of an earlier version is not in that group.
         store.remove::<Session>(cookie).await.map(drop)
     }
 
-    /// Ends the session called `sid`, as [`Session::end`] does, without its cookie.
+    /// Ends the session `sid` as [`Session::end`] does, without its cookie.
     pub async fn end_named(store: &Store, sid: &str) -> Result<()> {
         store.remove_group(&grants_of_session(sid)).await?;
         store.remove_group(&cookies_of_session(sid)).await
     }
 
-    /// Ends everything of a person: all sessions, all grants.
+    /// Ends all sessions and grants of a person.
     pub async fn end_everywhere(store: &Store, subject: &str) -> Result<()> {
         store.remove_group(&everything_of(subject)).await
     }
 
-    /// Whether the session called `sid` lives.
+    /// Whether the session `sid` lives.
     pub async fn lives(store: &Store, sid: &str) -> Result<bool> {
         Ok(!store.members::<Session>(&cookies_of_session(sid)).await?.is_empty())
     }
@@ -92,14 +92,14 @@ impl Session {
         store.members(&sessions_of(subject)).await
     }
 
-    /// The groups in which it ends, alone and with all of the person; and the one in which it is counted.
+    /// The groups that end it, alone and with all of the person, and the one that counts it.
     fn groups(&self) -> [String; 5] {
         let (subject, sid) = (&self.identity.subject, &self.sid);
         let (person, session) = (everything_of(subject), grants_of_session(sid));
         [person, session, sessions_of(subject), cookies_of_session(sid), all_sessions()]
     }
 
-    /// When the login provider last said that the person may stay.
+    /// When the login provider last confirmed the person.
     pub fn confirmed_at(&self) -> Timestamp {
         self.confirmed_at.unwrap_or(self.authentication.time)
     }
@@ -115,22 +115,22 @@ pub fn sessions_of(subject: &str) -> String {
     group("sessions", subject)
 }
 
-/// The group of all sessions of a tenant. Only to count: it may be large.
+/// The group of all sessions of a tenant. Only for counting: it may be large.
 pub fn all_sessions() -> String {
     group("all", "sessions")
 }
 
-/// The group of the one record that a session has, which can so be ended by those who do not know its cookie.
+/// The group of the one record of a session, which ends it without knowledge of its cookie.
 fn cookies_of_session(sid: &str) -> String {
     group("session-cookies", sid)
 }
 
-/// The group of all that must go when a person signs out everywhere.
+/// The group of all that ends when a person signs out everywhere.
 pub fn everything_of(subject: &str) -> String {
     group("person", subject)
 }
 
-/// The group of a session and of what ends with it, in one step: grants, and the codes that would become such grants.
+/// The group of a session and of what ends with it in one step: its grants, and the codes that would become grants.
 pub fn grants_of_session(sid: &str) -> String {
     group("session-grants", sid)
 }

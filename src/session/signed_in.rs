@@ -1,30 +1,30 @@
-//! Somebody who is signed in, as a request shows them.
+//! A person who is signed in, as a request shows them.
 
 use super::{Authentication, Identity, Session};
 use serde::{Deserialize, Serialize};
 
-/// A living session and the value of its cookie, which its own browser alone knows.
+/// A living session and the value of its cookie, which only its own browser knows.
 pub struct SignedIn {
-    /// The value of the cookie: what is given in the session requires it (see [`Session::require`]).
+    /// The value of the cookie, for [`Session::require`].
     pub cookie: String,
     /// The session.
     pub session: Session,
 }
 
-/// The person behind a grant, as the sign-in left them.
+/// The person behind a grant, as of the sign-in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
-    /// What the login provider said.
+    /// Who they are.
     pub identity: Identity,
     /// When and how they authenticated.
     #[serde(flatten)]
     pub authentication: Authentication,
-    /// The session in which it was granted, where there was one.
+    /// The session of the grant, if there was one.
     pub sid: Option<String>,
 }
 
 impl SignedIn {
-    /// The person, whose authentication a client reads as `acr`.
+    /// The person, with the `acr` that the client asked for.
     pub fn person(&self, acr: &str) -> Person {
         Person {
             identity: self.session.identity.clone(),

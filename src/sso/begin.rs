@@ -1,4 +1,4 @@
-//! How a session begins: under a fresh cookie at every sign-in (session fixation), in place of the one before.
+//! How a session begins: under a fresh cookie at every sign-in (session fixation), replacing the one before.
 
 use super::sign_out;
 use crate::issuer::Issuer;
@@ -6,22 +6,22 @@ use crate::protocol::error::Result;
 use crate::session::{Authentication, Identity, Session, SignedIn};
 use crate::store::Batch;
 
-/// How many applications behind the interceptor one session remembers.
+/// How many applications behind the interceptor a session remembers.
 const MAX_HOSTS: usize = 50;
 
-/// Somebody who has just proved who they are.
+/// A person who has just authenticated.
 pub struct Arrival {
-    /// Who it is.
+    /// Who they are.
     pub identity: Identity,
-    /// When and how they proved it.
+    /// When and how they authenticated.
     pub authentication: Authentication,
-    /// A few words about the browser.
+    /// Browser and system in a few words.
     pub browser: String,
-    /// The host of the application behind the interceptor that they want to see.
+    /// The host of the application behind the interceptor that they want to visit.
     pub application: Option<String>,
 }
 
-/// The `sid` of the session that begins: it stays as long as the person does.
+/// The `sid` of the new session: unchanged if the same person signs in again.
 pub fn sid(issuer: &Issuer, previous: Option<&SignedIn>, identity: &Identity) -> String {
     match previous {
         Some(previous) if previous.session.identity.subject == identity.subject => previous.session.sid.clone(),
@@ -29,8 +29,8 @@ pub fn sid(issuer: &Issuer, previous: Option<&SignedIn>, identity: &Identity) ->
     }
 }
 
-/// Begins the session called `sid` in one step with what `batch` holds; gives `None` when that cannot be. A session of
-/// somebody else in this browser ends in any case.
+/// Begins the session `sid` in one step with `batch`; `None` when that step fails. Another person's session in this
+/// browser ends in either case.
 pub async fn begin(
     issuer: &Issuer,
     sid: String,

@@ -1,5 +1,5 @@
-//! Somebody tries to sign in: throttled, asked of the login provider, counted, and written down. Every way to a sign-in
-//! with a password comes through here.
+//! Sign-in with a password: throttled, checked by the login provider, counted and audited. Every password goes through
+//! here.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::protocol::error::Result;
 use crate::session::{Authentication, Identity};
 use crate::store::Batch;
 
-/// How it went.
+/// The outcome.
 pub enum SignIn<'i> {
-    /// They proved who they are.
+    /// The person authenticated.
     Proven {
         /// Who it is.
         identity: Identity,
         /// When and how they proved it.
         authentication: Authentication,
-        /// What the store has to learn with whatever the sign-in begins.
+        /// Changes that must be stored together with the session or grant that follows.
         batch: Batch<'i>,
     },
-    /// Unknown name or wrong password; nobody says which.
+    /// Unknown name or wrong password; the answer does not tell which.
     Refused,
-    /// Too many attempts; the password was not looked at.
+    /// Too many attempts; the password was not checked.
     Wait(Duration),
 }
 
-/// Tries to sign a person in who is at `address` and in `browser` (the value of its own cookie).
+/// Signs a person in from `address` and in `browser` (the value of its own cookie).
 ///
-/// Errors: the store is away, or the login provider, for which an attempt is taken back.
+/// Errors: the store or the login provider is unavailable; an attempt that the provider did not answer is not counted.
 pub async fn sign_in<'i>(
     issuer: &'i Issuer,
     credentials: Credentials,

@@ -1,4 +1,4 @@
-//! The end of sessions, and how clients hear of it: OIDC Back-Channel Logout §2.5 to §2.7.
+//! The end of sessions, and how clients are told: OIDC Back-Channel Logout §2.5 to §2.7.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::telemetry;
 use crate::token::logout_token;
 
-/// How long is waited before each further try. A client that is away for longer finds out by a refused refresh.
+/// The pause before each further attempt. A client that is unavailable for longer finds out by a refused refresh.
 const RETRIES: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
@@ -25,26 +25,26 @@ const RETRIES: [Duration; 5] = [
     Duration::from_secs(600),
 ];
 
-/// Ends a session with what was granted in it, and tells the clients that took part. Waits for none of them.
+/// Ends a session with its grants, and notifies the clients that took part. Waits for none of them.
 pub async fn of_browser(issuer: &Issuer, SignedIn { cookie, session }: &SignedIn) -> Result<()> {
     let store = &issuer.store;
     end(issuer, || Participant::of_session(store, &session.sid), Session::end(store, cookie, session)).await
 }
 
-/// Ends the session called `sid`, whose cookie only its own browser knows, and tells the clients that took part.
+/// Ends the session `sid`, whose cookie only its own browser knows, and notifies the clients that took part.
 pub async fn named(issuer: &Issuer, sid: &str) -> Result<()> {
     let store = &issuer.store;
     end(issuer, || Participant::of_session(store, sid), Session::end_named(store, sid)).await
 }
 
-/// Ends everything of a person, and tells every client of any of their sessions.
+/// Ends all sessions and grants of a person, and notifies every client of any of their sessions.
 pub async fn everywhere(issuer: &Issuer, subject: &str) -> Result<()> {
     let store = &issuer.store;
     end(issuer, || Participant::of_person(store, subject), Session::end_everywhere(store, subject)).await
 }
 
 /// Looks the participants up before the end, because the store may fail right after it, and again afterwards, because
-/// somebody may have joined in between.
+/// one may have joined meanwhile.
 async fn end<Found>(
     issuer: &Issuer,
     participants: impl Fn() -> Found,
@@ -61,14 +61,14 @@ where
 
 async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
     for participant in participants {
-        // Of two who end a session at once, one tells its clients; where the store cannot say which, both do.
+        // Of two concurrent sign-outs one notifies the clients; if the store cannot tell which, both do.
         if !participant.forget(&issuer.store).await.unwrap_or(true) {
             continue;
         }
-        // It may have been removed, or may not want to hear of it any more.
+        // The client may have been removed, or may no longer want to be told.
         let Some(client) = client_of(issuer, &participant).await else { continue };
         if client.backchannel_logout_uri.is_some() {
-            // Of its own: the request does not last until the last try.
+            // Its own task: the request ends before the last attempt.
             let span = tracing::info_span!(
                 parent: None,
                 "backchannel_logout",
@@ -83,7 +83,7 @@ async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
     }
 }
 
-/// Goes on with what a replica left behind that has ended. `issuer_of` finds the tenant.
+/// Continues the deliveries of a replica that has stopped. `issuer_of` finds the tenant.
 pub async fn resume(
     store: &Store,
     now: Timestamp,
@@ -95,7 +95,7 @@ pub async fn resume(
             Some(issuer) => client_of(issuer, &delivery.participant).await,
             None => None,
         };
-        // It may be that they are not read yet; what stays away is forgotten with the end of the record.
+        // The tenant may not have been loaded yet; if it never appears, the record expires.
         if let Some((issuer, client)) = issuer.zip(client) {
             tokio::spawn(deliver(issuer, client, delivery));
         }
@@ -111,7 +111,7 @@ async fn client_of(issuer: &Issuer, participant: &Participant) -> Option<Arc<Cli
     })
 }
 
-/// A delivery that cannot be kept is tried all the same.
+/// Tries a delivery even if it cannot be stored.
 async fn keep(issuer: &Issuer, delivery: &Delivery) {
     if let Err(error) = delivery.keep(&issuer.store, issuer.now()).await {
         tracing::warn!(cause = format!("{error:#}"), "a logout token is not kept and is lost if this process ends");
@@ -137,14 +137,14 @@ async fn deliver(issuer: Issuer, client: Arc<Client>, mut delivery: Delivery) {
         keep(&issuer, &delivery).await;
         tokio::time::sleep(*pause).await;
     }
-    // What stays by mistake is tried once more; a client hears of an end twice rather than never.
+    // A delivery that is left by mistake is tried once more; a client had better be told twice than never.
     drop(delivery.finish(&issuer.store).await);
 }
 
-/// One try; an error says whether another one makes sense.
+/// One attempt; an error says whether another one makes sense.
 async fn attempt(issuer: &Issuer, client: &Client, participant: &Participant) -> Result<(), (bool, anyhow::Error)> {
     let Some(uri) = &client.backchannel_logout_uri else { return Ok(()) };
-    // A fresh one each time, because it lives for two minutes only.
+    // A fresh token each time, because it lives for only two minutes.
     let token = logout_token::sign(issuer, client, participant).await;
     let token = token.map_err(|error| (true, error.cause.unwrap_or_else(|| anyhow::anyhow!(error.description))))?;
     let answer = issuer.services.outgoing.post_form(uri, &[("logout_token", &token)]).await;
@@ -152,7 +152,7 @@ async fn attempt(issuer: &Issuer, client: &Client, participant: &Participant) ->
     if status.is_success() {
         return Ok(());
     }
-    // §2.8: 400 is the client's last word.
+    // §2.8: 400 is the client's final answer.
     let again = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
     Err((again, anyhow::anyhow!("the answer has the status {status}")))
 }

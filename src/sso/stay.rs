@@ -1,4 +1,5 @@
-//! May this person stay? Asked of those who know the people, at each refresh and now and then while a session is used.
+//! Whether a person may stay signed in. The login provider decides at each refresh, and now and then while a session is
+//! used.
 
 use std::time::Duration;
 
@@ -10,31 +11,31 @@ use crate::protocol::error::Result;
 use crate::session::participant::Participant;
 use crate::session::{Identity, Session, SignedIn};
 
-/// How often a session that is used asks; in between it is not prolonged either.
+/// The interval of these checks while a session is used; it is not prolonged in between either.
 const CONFIRM_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// Whether those who know the tenant's people let this one stay.
+/// Whether the tenant's login provider lets this person stay.
 ///
-/// Errors: [`crate::protocol::error::Unavailable`] when nobody could be asked: that is not a no.
+/// Errors: [`crate::protocol::error::Unavailable`] when the provider does not answer: that is not a no.
 pub async fn may_stay(issuer: &Issuer, identity: &Identity) -> anyhow::Result<bool> {
     issuer.services.login.may_stay(&issuer.tenant, &identity.username).await
 }
 
-/// Somebody who stays signed in.
+/// A person who stays signed in.
 pub struct Stay {
-    /// Who, and in which session.
+    /// The person and their session.
     pub signed_in: SignedIn,
-    /// Whether the session was prolonged by its whole lifetime; its cookie has to follow.
+    /// Whether the session was prolonged by its whole lifetime; its cookie must be renewed as well.
     pub is_prolonged: bool,
 }
 
-/// Prolongs a session now and then, if the person may stay; ends it, and gives `None`, when they may not.
+/// Prolongs a session now and then if the person may stay; ends it and returns `None` if they may not.
 pub async fn stay(issuer: &Issuer, SignedIn { cookie, session }: SignedIn) -> Result<Option<Stay>> {
     let now = issuer.now();
     if is_confirmed(&session, now) {
         return Ok(Some(Stay { signed_in: SignedIn { cookie, session }, is_prolonged: false }));
     }
-    // Taken first, so that of all the requests for a page one asks, and a backend that is away is not asked by all.
+    // Claimed first, so that only one of the requests for a page asks, also when the backend is away.
     let Some(session) = claim(issuer, &cookie, now).await? else { return as_it_is(issuer, cookie).await };
     match may_stay(issuer, &session.identity).await {
         Ok(true) => prolong(issuer, cookie, now).await,
@@ -55,7 +56,7 @@ fn is_confirmed(session: &Session, now: Timestamp) -> bool {
     now.since(session.confirmed_at()) < CONFIRM_EVERY
 }
 
-/// The session with a note that somebody asks; `None` when somebody else does, or when it has ended.
+/// The session, marked as being checked; `None` if another request is checking it, or if it has ended.
 async fn claim(issuer: &Issuer, cookie: &str, now: Timestamp) -> Result<Option<Session>> {
     let Some(current) = Session::load(&issuer.store, cookie).await? else { return Ok(None) };
     if is_confirmed(&current.record, now) {

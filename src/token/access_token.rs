@@ -1,4 +1,4 @@
-//! Access tokens: RFC 9068, with the claims that users of the server know besides.
+//! Access tokens: RFC 9068, with additional claims that resource servers of this server rely on.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ pub struct Claims {
     /// RFC 8693 §4.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     act: Option<Actor>,
-    /// The stored grant without which the token is dead where the server is asked.
+    /// The stored grant; when it is gone, the token is no longer active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grant_id: Option<String>,
 }
@@ -79,47 +79,47 @@ impl Claims {
         }
     }
 
-    /// Whom it speaks of.
+    /// The subject.
     pub fn sub(&self) -> &str {
         &self.sub
     }
 
-    /// Its name.
+    /// The token id.
     pub fn jti(&self) -> &str {
         &self.jti
     }
 
-    /// Who holds it.
+    /// The client it was issued to.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Whom it is made for.
+    /// The audience.
     pub fn audience(&self) -> &[String] {
         self.aud.as_slice()
     }
 
-    /// What it is good for.
+    /// The scope.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// When it ends.
+    /// When it expires.
     pub fn expires_at(&self) -> Timestamp {
         self.exp
     }
 
-    /// Who acts on behalf of whom it speaks of.
+    /// The actor.
     pub fn actor(&self) -> Option<&Actor> {
         self.act.as_ref()
     }
 
-    /// Whoever it speaks of, as the actor after `before`.
+    /// The subject as an actor, after `before`.
     pub fn as_actor(&self, before: Option<Actor>) -> Actor {
         Actor { sub: self.sub.clone(), client_id: self.client_id.clone(), act: before.map(Box::new) }
     }
 
-    /// The grant it names.
+    /// The id of its grant.
     pub fn grant_id(&self) -> Option<&str> {
         self.grant_id.as_deref()
     }
@@ -132,13 +132,13 @@ pub fn sign(signer: &TenantSigner, claims: &Claims) -> Result<String> {
 
 /// An access token that is good right now (`active` in RFC 7662), with the grant it names.
 pub struct Living {
-    /// What it says.
+    /// Its claims.
     pub claims: Claims,
-    /// What the person granted; `None` for a client that acts for itself.
+    /// The person's grant; `None` for a client that acts for itself.
     pub grant: Option<Grant>,
 }
 
-/// Verifies signature, type, tenant and issuer, then asks the store whether token and grant still live.
+/// Verifies signature, type, tenant and issuer, then checks in the store that neither token nor grant was revoked.
 ///
 /// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not a living access token of this tenant.
 pub async fn verify(issuer: &Issuer, token: &str) -> Result<Living> {
@@ -156,7 +156,7 @@ pub async fn verify(issuer: &Issuer, token: &str) -> Result<Living> {
     Ok(Living { claims, grant })
 }
 
-/// Verifies what can be verified without the store.
+/// Verifies what does not need the store.
 async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
     let refused = || OAuthError::invalid_token("the access token is not valid");
     let signer = issuer.signer().await?;
@@ -164,14 +164,14 @@ async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
         .verify(token, TokenType::Access, Expired::Refuse)
         .await
         .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;
-    // Keys may be shared by all tenants, so the signature alone does not say whose token it is.
+    // Keys may be shared by all tenants, so the signature alone does not identify the tenant.
     if claims.tenant != *issuer.tenant.name || !issuer.is_own(&claims.iss) {
         return Err(refused());
     }
     Ok(claims)
 }
 
-/// RFC 7009 §2.1: ends this token alone. Tokens that are not good anyway are left as they are.
+/// RFC 7009 §2.1: revokes this token alone. Invalid tokens are ignored.
 ///
 /// Errors: `invalid_grant` for one of another client.
 pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
@@ -182,7 +182,7 @@ pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()>
             Ok(())
         }
         Ok(_) => Err(OAuthError::invalid_grant("the token was issued to another client")),
-        // §2.2.1: that nobody could look is no reason to say that it is done.
+        // §2.2.1: a failed check must not be reported as a revocation.
         Err(error) if error.code != ErrorCode::InvalidToken => Err(error),
         _ => Ok(()),
     }

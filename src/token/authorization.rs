@@ -1,4 +1,4 @@
-//! What every grant ends in: who may do what, on whose behalf.
+//! The result of every grant: who may do what, on whose behalf.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use crate::issuer::Issuer;
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
 
-/// What a grant ended in.
+/// The result of a grant.
 pub struct Authorization {
     /// Who gets the tokens.
     pub holder: Holder,
-    /// How the holder proves that a token is theirs.
+    /// How the holder proves possession of a token.
     pub confirmation: Confirmation,
-    /// `iss` of the tokens: the issuer under which the grant was asked, which may be another host of the tenant.
+    /// `iss` of the tokens: the issuer that received the request, which may be another host of the tenant.
     pub issuer_url: Arc<str>,
     /// What was granted.
     pub scope: Scope,
-    /// `aud` of the access token; empty: the holder.
+    /// `aud` of the access token; if empty, the holder.
     pub audience: Vec<String>,
-    /// Whom the tokens speak of; `None`: the client itself.
+    /// The person who granted it; `None` for a client that acts for itself.
     pub person: Option<PersonalAuthorization>,
-    /// Where it comes from another token.
+    /// Set if it was exchanged for another token.
     pub exchanged: Option<Exchanged>,
 }
 
@@ -37,34 +37,34 @@ pub enum Holder {
     Application(String),
 }
 
-/// How the holder of a token proves that it is theirs (RFC 7800).
+/// How the holder of a token proves possession (RFC 7800).
 #[derive(Clone, Copy)]
 pub enum Confirmation {
-    /// RFC 6750: by having it.
+    /// RFC 6750: by presenting it.
     Bearer,
 }
 
-/// What an exchanged token keeps of the one that it was exchanged for: RFC 8693.
+/// What an exchanged token inherits from its subject token: RFC 8693.
 pub struct Exchanged {
     /// Who acts on behalf of the person.
     pub actor: Option<Actor>,
-    /// It lives no longer than this.
+    /// It expires no later than this.
     pub expires_at: Timestamp,
 }
 
-/// RFC 8693 §4.1: who acts, and inside it who acted before.
+/// RFC 8693 §4.1: the actor, with the actor before it inside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Actor {
-    /// Whom the actor's token speaks of.
+    /// The subject of the actor's token.
     pub sub: String,
     /// The client that the actor's token was issued to.
     pub client_id: String,
-    /// Who acted before.
+    /// The actor before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Box<Actor>>,
 }
 
-/// The part of an [`Authorization`] that a person gave.
+/// The part of an [`Authorization`] that comes from a person.
 pub struct PersonalAuthorization {
     /// The id of the stored grant that the tokens name.
     pub grant_id: String,
@@ -72,12 +72,12 @@ pub struct PersonalAuthorization {
     pub grant: Grant,
     /// OIDC Core §3.1.2.1; only in the first ID token.
     pub nonce: Option<String>,
-    /// The refresh token that follows the one that was used or is the first of its family.
+    /// The next refresh token: the successor of the one that was used, or the first of its family.
     pub refresh_token: Option<String>,
 }
 
 impl Authorization {
-    /// For all that a person granted to `holder`, who proves a token by having it.
+    /// All that a person granted to `holder`, as bearer tokens.
     pub fn of_person(holder: Holder, person: PersonalAuthorization) -> Self {
         let grant = &person.grant;
         Self {
@@ -99,8 +99,8 @@ impl Authorization {
         }
     }
 
-    /// How long an access token is good: as long as those of its holder, and no longer than the token that it was
-    /// exchanged for.
+    /// The lifetime of the access token: the default of its holder, but no longer than the rest of an exchanged
+    /// token's.
     pub fn access_token_lifetime(&self, issuer: &Issuer, now: Timestamp) -> Duration {
         let lifetime = match &self.holder {
             Holder::Client(client) => issuer.access_token_lifetime(client),

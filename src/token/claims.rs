@@ -6,7 +6,7 @@ use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
 use crate::session::Identity;
 
-/// What kind of value a standard claim has (§5.1).
+/// The type of a standard claim (§5.1).
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
@@ -15,7 +15,7 @@ enum Kind {
     Object,
 }
 
-/// The standard claims, the scope that asks for them, and their kind (§5.1, §5.4).
+/// The standard claims, the scope that asks for them, and their type (§5.1, §5.4).
 const STANDARD: [(&str, &str, Kind); 19] = [
     ("name", "profile", Kind::Text),
     ("given_name", "profile", Kind::Text),
@@ -38,7 +38,7 @@ const STANDARD: [(&str, &str, Kind); 19] = [
     ("address", "address", Kind::Object),
 ];
 
-/// Claims that every ID token or userinfo answer has by itself; a profile cannot overwrite them.
+/// Claims that the server sets in every ID token or userinfo response; a profile cannot override them.
 const RESERVED: [&str; 19] = [
     "iss",
     "sub",
@@ -61,7 +61,7 @@ const RESERVED: [&str; 19] = [
     "grant_id",
 ];
 
-/// The names of the claims that can be asked for, for discovery.
+/// The names of the claims that can be requested, for discovery.
 pub fn supported() -> Vec<&'static str> {
     let own = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid"];
     own.into_iter().chain(STANDARD.iter().map(|(name, ..)| *name)).collect()
@@ -73,7 +73,7 @@ pub fn by_scope(scope: &Scope, identity: &Identity) -> Map<String, Value> {
     asked.filter_map(|(name, _, kind)| Some(((*name).to_owned(), value(identity, name, *kind)?))).collect()
 }
 
-/// The claims that a client asked for by name (§5.5), as far as the profile has them.
+/// The claims that a client requested by name (§5.5), if the profile has them.
 pub fn requested(claims: &Map<String, Value>, identity: &Identity) -> Map<String, Value> {
     let names = claims.keys().filter(|name| !RESERVED.contains(&name.as_str()));
     names
@@ -88,7 +88,7 @@ pub fn requested(claims: &Map<String, Value>, identity: &Identity) -> Map<String
         .collect()
 }
 
-/// The scopes that the claims belong to which are asked for by name.
+/// The scopes of the claims that are requested by name.
 pub fn scopes_of(asked: &ClaimsRequest) -> impl Iterator<Item = &'static str> {
     asked.userinfo.keys().chain(asked.id_token.keys()).filter_map(|name| scope_of(name))
 }
@@ -106,7 +106,7 @@ fn scope_of(name: &str) -> Option<&'static str> {
     STANDARD.iter().find(|(standard, ..)| *standard == name).map(|(_, scope, _)| *scope)
 }
 
-/// The members of the profile that are no standard claims, as users of `/token/info` expect them at top level.
+/// The members of the profile that are not standard claims, which clients of `/token/info` expect at top level.
 pub fn own(identity: &Identity) -> Map<String, Value> {
     let own = |(name, value): &(&String, &Value)| {
         !RESERVED.contains(&name.as_str())
@@ -133,7 +133,7 @@ fn value(identity: &Identity, name: &str, kind: Kind) -> Option<Value> {
     fits.then(|| value.clone())
 }
 
-/// §5.1.1: an object of texts.
+/// §5.1.1: an object of strings.
 fn address(name: &str, members: &Map<String, Value>) -> Option<Value> {
     let said: Map<String, Value> = members
         .iter()
@@ -151,7 +151,7 @@ fn left_out(name: &str) {
     tracing::warn!(claim = name, "a claim of the login provider has the wrong type and is left out");
 }
 
-/// §5.3.2: claims without a value are left out, never sent as null or as an empty string.
+/// §5.3.2: claims without a value are omitted, never sent as null or as an empty string.
 fn says_something(value: &Value) -> bool {
     !value.is_null() && value.as_str() != Some("")
 }

@@ -32,8 +32,8 @@ struct Claims<'a> {
     sid: Option<&'a str>,
     acr: &'a str,
     amr: &'a [String],
-    /// The grant that it came with, for whoever exchanges it (RFC 8693), and what tells it from others of that grant. In
-    /// a claim that every client knows: of one that nobody asked for, conformance tests warn.
+    /// The id of its grant, for token exchange (RFC 8693), and a part that is unique within the grant. It is in a
+    /// standard claim because conformance tests warn about claims that nobody asked for.
     jti: String,
     #[serde(flatten)]
     requested: Map<String, Value>,
@@ -61,25 +61,26 @@ pub fn sign(
         iat: now,
         auth_time: grant.person.authentication.time,
         nonce: personal.nonce.as_deref(),
-        // No other ID token comes with this access token.
+        // Only this ID token comes with this access token.
         jti: format!("{}.{at_hash}", personal.grant_id),
         at_hash,
         sid: grant.person.sid.as_deref(),
         acr: &grant.person.authentication.acr,
         amr: &grant.person.authentication.amr,
-        // §5.5: members of the profile appear here only when the client asked for them by name.
+        // §5.5: members of the profile appear here only if the client requested them by name.
         requested: super::claims::requested(&grant.claims.id_token, &grant.person.identity),
     };
     Ok(signer.sign_with(algorithm, TokenType::Id, &claims, expires_at)?)
 }
 
-/// By what the ID tokens of a client are signed: as it registered, if the tenant has a key for that.
+/// The algorithm for a client's ID tokens: the registered one, if the tenant has a key for it.
 pub(super) fn algorithm(signer: &TenantSigner, client: &Client) -> Algorithm {
     let wanted = client.id_token_algorithm.filter(|wanted| signer.supported_algorithms().contains(wanted));
     wanted.unwrap_or_else(|| signer.id_token_algorithm())
 }
 
-/// §3.1.3.6: the left half of the token's hash, by the hash of the signature; that of Ed25519 is SHA-512 (RFC 8032 §5.1).
+/// §3.1.3.6: the left half of the token's hash, with the hash of the signature; that of Ed25519 is SHA-512 (RFC 8032
+/// §5.1).
 fn at_hash(access_token: &str, algorithm: Algorithm) -> String {
     let hash = match algorithm {
         Algorithm::EdDSA => &SHA512,
@@ -89,35 +90,35 @@ fn at_hash(access_token: &str, algorithm: Algorithm) -> String {
     URL_SAFE_NO_PAD.encode(&digest.as_ref()[..digest.as_ref().len() / 2])
 }
 
-/// What an ID token says when a client sends it back.
+/// The claims of an ID token that a client sends back.
 #[derive(Debug, Deserialize)]
 pub struct Hint {
     iss: String,
-    /// Whom it speaks of.
+    /// The subject.
     pub sub: String,
-    /// For which client it was made.
+    /// The client it was issued to.
     pub aud: String,
-    /// In which session.
+    /// The session.
     pub sid: Option<String>,
     jti: Option<String>,
-    /// In place of `jti`, where an earlier version made it.
+    /// Used instead of `jti` by an earlier version.
     grant_id: Option<String>,
 }
 
 impl Hint {
-    /// With which grant it came.
+    /// The id of its grant.
     pub fn grant_id(&self) -> Option<&str> {
         let named = self.jti.as_deref().and_then(|jti| jti.split_once('.'));
         named.map(|(grant_id, _)| grant_id).or(self.grant_id.as_deref())
     }
 
-    /// Whether it was made in this session, or at least for this person.
+    /// Whether it was issued in this session, or if it names none, for this person.
     pub fn speaks_of(&self, session: &Session) -> bool {
         self.sub == session.identity.subject && self.sid.as_ref().is_none_or(|sid| *sid == session.sid)
     }
 }
 
-/// Reads an ID token that has not expired, and until when it is good.
+/// Reads an ID token that has not expired, and when it will.
 ///
 /// Errors: `invalid_token` for anything else.
 pub async fn verify_living(issuer: &Issuer, token: &str) -> Result<(Hint, Timestamp)> {
@@ -143,8 +144,8 @@ pub async fn verify_hint(issuer: &Issuer, token: &str) -> Result<Hint> {
     read_hint(issuer, token).await?.ok_or_else(no_hint)
 }
 
-/// Like [`verify_hint`]; gives `None` for one that says it is ours, with a key that is not published any more or never
-/// was: nobody can tell.
+/// Like [`verify_hint`]; `None` for one that claims to be ours but whose key is not published (any more): it can be
+/// neither confirmed nor refuted.
 pub async fn read_hint(issuer: &Issuer, token: &str) -> Result<Option<Hint>> {
     let signer = issuer.signer().await?;
     let hint: Hint = match signer.verify(token, TokenType::Id, Expired::Allow).await {
@@ -152,11 +153,11 @@ pub async fn read_hint(issuer: &Issuer, token: &str) -> Result<Option<Hint>> {
         Err(VerifyError::UnknownKey(_)) if claims_to_be_own(issuer, token) => return Ok(None),
         Err(reason) => return Err(no_hint().because(anyhow::anyhow!("{reason}"))),
     };
-    // With keys shared by all tenants the issuer and the client say whose it is.
+    // If tenants share keys, issuer and client identify the tenant.
     if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).await?.is_some() { Ok(Some(hint)) } else { Err(no_hint()) }
 }
 
-/// What a token says about itself, unverified.
+/// Whether a token claims, unverified, to be ours.
 fn claims_to_be_own(issuer: &Issuer, token: &str) -> bool {
     #[derive(Deserialize)]
     struct Claimed {

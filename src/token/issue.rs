@@ -8,8 +8,8 @@ use crate::protocol::error::Result;
 use crate::protocol::token::TokenResponse;
 use crate::protocol::token_exchange;
 
-/// Turns an authorization into the answer of the token endpoint. An application behind a proxy gets an access token
-/// alone.
+/// Turns an authorization into the response of the token endpoint. An application behind a proxy gets only an access
+/// token.
 pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<TokenResponse> {
     let signer = issuer.signer().await?;
     let now = issuer.now();

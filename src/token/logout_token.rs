@@ -16,7 +16,7 @@ use crate::session::participant::Participant;
 /// §4 recommends two minutes at most.
 const LIFETIME: Duration = Duration::from_secs(120);
 
-/// There is never a nonce, so that no client takes it for an ID token.
+/// There is never a nonce, so that no client mistakes it for an ID token.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -29,7 +29,7 @@ struct Claims<'a> {
     sid: &'a str,
 }
 
-/// Tells a client that the session it took part in is over.
+/// The token that tells a client that its session has ended.
 pub async fn sign(issuer: &Issuer, client: &Client, participant: &Participant) -> Result<String> {
     let now = issuer.now();
     let claims = Claims {
@@ -43,6 +43,6 @@ pub async fn sign(issuer: &Issuer, client: &Client, participant: &Participant) -
         sid: &participant.sid,
     };
     let signer = issuer.signer().await?;
-    // §2.6: the client verifies it by the algorithm of its ID tokens and by no other.
+    // §2.6: the client verifies it with the algorithm of its ID tokens and no other.
     Ok(signer.sign_with(algorithm(&signer, client), TokenType::Logout, &claims, claims.exp)?)
 }

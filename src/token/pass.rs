@@ -1,7 +1,7 @@
-//! Passes: the access tokens that a proxy puts before requests to the applications behind it.
+//! Passes: the access tokens that a proxy adds to requests for the applications behind it.
 //!
-//! A pass is made once and used until shortly before it ends, so that a page with a hundred images costs one signature.
-//! Whether the session behind it still lives is not decided here: whoever asks has just looked it up.
+//! A pass is made once and used until shortly before it expires, so that a page with a hundred images costs one
+//! signature. The caller has already checked that the session lives.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::store::digest;
 
 /// How many passes are kept per generation; a pass is about a kilobyte.
 const KEPT: usize = 10_000;
-/// What an application behind a proxy may ask `/userinfo`; the token's own claims say as much.
+/// The scope of an application behind a proxy at `/userinfo`; the claims of the token say as much.
 const SCOPE: &str = "openid profile email";
 
 /// The passes of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Passes(Arc<Recent<String, Place>>);
 
-/// A place for one pass; whoever holds it makes the pass, and the others wait for that.
+/// A slot for one pass; its holder makes the pass while the others wait.
 type Place = Arc<tokio::sync::Mutex<Option<Pass>>>;
 
 struct Pass {
@@ -39,11 +39,11 @@ impl Default for Passes {
 }
 
 impl Passes {
-    /// The access token for whoever is signed in, at the application called `application` (its origin). `None`: the session
-    /// has just ended.
+    /// The access token for the person who is signed in, at the application with the origin `application`. `None`: the
+    /// session has just ended.
     pub async fn of(&self, issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Result<Option<Arc<str>>> {
         let (cookie, algorithm) = (&signed_in.cookie, issuer.signer().await?.algorithm());
-        // A tenant whose algorithm or issuer is changed gets other passes at once.
+        // A tenant whose algorithm or issuer changes gets new passes at once.
         let place = self.0.get_or_default(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
         let mut place = place.lock().await;
         if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
@@ -54,7 +54,7 @@ impl Passes {
     }
 }
 
-/// Stores the grant that the token names, so that it ends with the session, and signs.
+/// Stores the grant of the token, so that it ends with the session, and signs.
 async fn make(issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Result<Option<Pass>> {
     let now = issuer.now();
     let life = issuer.services.lifetimes.access_token;

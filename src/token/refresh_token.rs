@@ -1,8 +1,8 @@
 //! Refresh tokens: RFC 6749 §6, RFC 9700 §4.14.2.
 //!
-//! A used token may be used again until a token issued from it has been used: an answer that was lost on the way costs
-//! nobody their session. Any other reuse ends the family. The grant counts generations and remembers which token
-//! advanced it last, so the rule is one compare-and-set, and of many parallel uses exactly one advances the family.
+//! A used token may be used again until a token issued from it has been used: a lost response costs nobody their
+//! session. Any other reuse revokes the family. The grant counts generations and remembers which token advanced it
+//! last, so the rule is one compare-and-set, and of many parallel uses exactly one advances the family.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
 use crate::store::{Batch, Contended, Loaded, Record, TRIES, digest};
 
-/// One refresh token. Its value is known to the client alone; the store has its digest.
+/// One refresh token. Only the client knows its value; the store has its digest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RefreshToken {
     grant_id: String,
-    /// 0 for the first of a family, else one more than that of the token it was issued from.
+    /// 0 for the first of a family, otherwise one more than that of its predecessor.
     generation: u64,
-    /// Digest of the token it was issued from.
+    /// Digest of its predecessor.
     parent: Option<String>,
 }
 
@@ -33,13 +33,13 @@ impl Record for RefreshToken {
     const BESIDE: Option<&'static str> = Some(Grant::KIND);
 }
 
-/// How a token stands to its family.
+/// The state of a token within its family.
 enum Standing {
-    /// It advanced the family last, or it is the first: nobody has used a token issued from it.
+    /// It advanced the family last, or is the first: no successor has been used.
     Current,
     /// It was issued from the current one and is used for the first time.
     Next,
-    /// A token issued from it, or from its parent in its place, has been used.
+    /// A successor of it, or of its parent, has been used.
     Superseded,
 }
 
@@ -55,7 +55,7 @@ impl RefreshToken {
     }
 }
 
-/// Gives a new grant its first refresh token, which is stored with what `batch` holds; the grant is yet to be.
+/// Gives a new grant its first refresh token, which is stored with `batch`; the grant is stored later.
 pub fn first<'s>(
     issuer: &Issuer,
     client: &Client,
@@ -72,13 +72,13 @@ pub fn first<'s>(
     Ok((value, batch))
 }
 
-/// The value of a new token. It begins with the id of its grant, which its clients know anyhow, so that both records
-/// can be asked for at once, and lie side by side.
+/// The value of a new token. It begins with the id of its grant, which its client knows from the access token, so that
+/// both records can be read at once and lie side by side.
 fn fresh(issuer: &Issuer, grant_id: &str) -> String {
     format!("{grant_id}.{}", issuer.services.random.token())
 }
 
-/// The record of a token and that of its grant.
+/// The records of a token and of its grant.
 async fn load(issuer: &Issuer, value: &str) -> Result<Option<(RefreshToken, Loaded<Grant>)>> {
     let hint = value.split_once('.').map(|(grant_id, _)| grant_id);
     let early = async {
@@ -91,7 +91,7 @@ async fn load(issuer: &Issuer, value: &str) -> Result<Option<(RefreshToken, Load
     let Some(token) = token? else { return Ok(None) };
     let grant = match hint {
         Some(grant_id) if grant_id == token.grant_id => early?,
-        // One of an earlier version.
+        // A token of an earlier version.
         _ => Grant::find(issuer, &token.grant_id).await?,
     };
     Ok(grant.map(|grant| (token, grant)))
@@ -102,7 +102,7 @@ pub fn count_stored(issuer: &Issuer) {
     issuer.services.metrics.token_stored.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
 }
 
-/// A refresh token that was presented and may be used, with its grant; nothing is stored yet.
+/// A presented refresh token that may be used, with its grant; nothing is stored yet.
 pub struct Presented {
     value: String,
     token: RefreshToken,
@@ -110,7 +110,7 @@ pub struct Presented {
 }
 
 impl Presented {
-    /// What was granted.
+    /// The grant.
     pub fn grant(&self) -> &Grant {
         &self.grant.record
     }
@@ -118,8 +118,8 @@ impl Presented {
 
 /// Finds a presented token.
 ///
-/// Errors: `invalid_grant` when it is unknown, expired or another client's (which cannot burn it), or when it was
-/// superseded, which ends the family.
+/// Errors: `invalid_grant` if it is unknown, expired or another client's (which cannot burn it), or if it was
+/// superseded, which revokes the family.
 pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<Presented> {
     let refused = || OAuthError::invalid_grant("the refresh token is not valid");
     let (token, grant) = load(issuer, &value).await?.ok_or_else(refused)?;
@@ -136,7 +136,7 @@ pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<Pre
 impl Presented {
     /// Uses the token: advances the family if it is the first use, and issues the next token.
     ///
-    /// Errors: `invalid_grant` when the family ended or moved on meanwhile.
+    /// Errors: `invalid_grant` if the family was revoked or advanced meanwhile.
     pub async fn redeem(
         mut self,
         issuer: &Issuer,
@@ -181,7 +181,7 @@ impl Presented {
             if batch.commit().await? {
                 return Ok(grant);
             }
-            // Somebody was faster: look again.
+            // Another use was faster: look again.
             self.grant = Grant::find(issuer, &self.token.grant_id)
                 .await?
                 .ok_or_else(|| OAuthError::invalid_grant("the refresh token is not valid"))?;
@@ -189,7 +189,7 @@ impl Presented {
         Err(Contended::of::<Grant>().into())
     }
 
-    /// RFC 9700 §4.14.2: somebody holds a copy, so nobody keeps it.
+    /// RFC 9700 §4.14.2: there is a copy in other hands, so the family is revoked.
     async fn reused(&self, issuer: &Issuer) -> Result<OAuthError> {
         Grant::end(issuer, &self.token.grant_id).await?;
         let grant = self.grant();
@@ -199,9 +199,9 @@ impl Presented {
     }
 }
 
-/// RFC 7009 §2.1: a refresh token takes its grant along. Gives whether `value` was one.
+/// RFC 7009 §2.1: revokes a refresh token and its grant. Returns whether `value` was one.
 ///
-/// Errors: `invalid_grant` for one that lives and is another client's.
+/// Errors: `invalid_grant` for a valid one of another client.
 pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<bool> {
     let Some(token) = issuer.store.get::<RefreshToken>(value).await? else { return Ok(false) };
     let Some(grant) = Grant::find(issuer, &token.grant_id).await? else { return Ok(true) };
@@ -213,7 +213,7 @@ pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<boo
     Ok(true)
 }
 
-/// RFC 7662: the grant of a refresh token that could be used right now, and when it ends.
+/// RFC 7662: the grant of an active refresh token, and when it expires.
 pub async fn living(issuer: &Issuer, value: &str) -> Result<Option<(Grant, Timestamp)>> {
     let Some((token, grant)) = load(issuer, value).await? else { return Ok(None) };
     Ok(match token.standing(&digest(value), &grant.record) {

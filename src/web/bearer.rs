@@ -11,7 +11,7 @@ use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::token::access_token::{self, Living};
 
-/// Holding this means: the request carries a living access token of the tenant.
+/// Holding this means: the request carries an active access token of the tenant.
 pub struct Bearer {
     /// The tenant's issuer.
     pub issuer: Issuer,
@@ -42,7 +42,7 @@ impl FromRequest<App> for Bearer {
     }
 }
 
-/// §2.2: in the body of a POST that is a form; what else is in a body says nothing here.
+/// §2.2: in the form body of a POST; other bodies are ignored.
 async fn from_body(request: Request, app: &App) -> Result<Option<String>, Response> {
     if request.method() != Method::POST || !has_form(request.headers()) {
         return Ok(None);
@@ -76,14 +76,14 @@ fn from_header(headers: &HeaderMap) -> Result<Option<String>> {
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     match (scheme.eq_ignore_ascii_case("bearer"), token.trim()) {
-        // §3.1: who tries another scheme has not presented a token.
+        // §3.1: another authentication scheme does not present a token.
         (false, _) => Ok(None),
         (true, "") => Err(malformed()),
         (true, token) => Ok(Some(token.to_owned())),
     }
 }
 
-/// §3.1: without credentials the challenge carries no error.
+/// §3.1: without credentials the challenge has no error.
 fn nothing_presented() -> Response {
     let challenge = HeaderValue::from_static("Bearer realm=\"uitsmijter\"");
     let headers =
@@ -91,7 +91,7 @@ fn nothing_presented() -> Response {
     (StatusCode::UNAUTHORIZED, headers).into_response()
 }
 
-/// §3: errors are also told in `WWW-Authenticate`.
+/// §3: errors are repeated in `WWW-Authenticate`.
 pub fn challenge(error: OAuthError) -> Response {
     let value = format!(
         "Bearer realm=\"uitsmijter\", error=\"{}\", error_description=\"{}\"",

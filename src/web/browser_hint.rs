@@ -1,8 +1,8 @@
-//! A few words by which a person tells their browsers apart. Nothing is decided by them.
+//! A few words by which a person recognizes their browsers. No decision depends on them.
 
 use axum::http::{HeaderMap, header};
 
-/// Names that a browser gives itself, the more specific first: nearly all say Safari, and most of them Chrome.
+/// Names in the User-Agent, the more specific first: nearly all say Safari, and most of them Chrome.
 const BROWSERS: [(&str, &str); 8] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -25,8 +25,8 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// Browser and system of a request, such as `Firefox, Linux`; empty where neither is known. Made of our own words, so
-/// that a session does not carry what a stranger sent.
+/// Browser and system of a request, such as `Firefox, Linux`; empty if neither is known. Made of our own words, so that
+/// a session carries no untrusted text.
 pub fn browser_hint(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let find =

@@ -1,4 +1,4 @@
-//! The proven way back to the client: RFC 6749 §4.1.2, RFC 9207, OAuth 2.0 Form Post Response Mode.
+//! The verified redirect to the client: RFC 6749 §4.1.2, RFC 9207, OAuth 2.0 Form Post Response Mode.
 
 use std::sync::Arc;
 
@@ -16,23 +16,22 @@ use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::registry::client::Client;
 
-/// Holding this means: the client is known and the redirect URI is registered for it. Only through it can a browser be
-/// sent back, so an unverified URI cannot be reached by mistake.
+/// Holding this means: the client is known and the redirect URI is registered for it. A browser can be sent back only
+/// through it, so an unverified URI cannot be reached by mistake.
 pub struct Callback {
-    /// Who asked.
+    /// The client.
     pub client: Arc<Client>,
-    /// Where the answer goes.
+    /// The redirect URI.
     pub redirect_uri: String,
-    /// Returned as it came.
+    /// Returned unchanged.
     pub state: Option<String>,
-    /// How the answer travels.
+    /// How the response is sent.
     pub response_mode: ResponseMode,
     issuer_url: Arc<str>,
 }
 
 impl Callback {
-    /// Reads `client_id` and `redirect_uri`; the answer goes by query and without a state as long as nothing else is
-    /// known.
+    /// Reads `client_id` and `redirect_uri`; the response goes by query and without a state until those are read.
     ///
     /// Errors: to be shown to the person, never redirected (RFC 6749 §4.1.2.1).
     pub async fn from_parameters(issuer: &Issuer, parameters: &Parameters) -> Result<Self> {
@@ -41,9 +40,9 @@ impl Callback {
         Self::prove(issuer, client_id, redirect_uri.to_owned(), None, ResponseMode::default()).await
     }
 
-    /// Reads `state` and `response_mode`, each for itself: whichever is right holds for the answer.
+    /// Reads `state` and `response_mode` independently: each valid one is used for the response.
     ///
-    /// Errors: for the client, like all that follow.
+    /// Errors: for the client, like all later ones.
     pub fn read_wishes(&mut self, parameters: &Parameters) -> Result<()> {
         let parameters = with_way_back(parameters);
         let (state, response_mode) = (parameters.owned("state"), ResponseMode::from_parameters(&parameters));
@@ -52,7 +51,7 @@ impl Callback {
         response_mode.map(drop)
     }
 
-    /// Proves a way back that was stored: the client may have changed since.
+    /// Verifies a stored redirect URI again: the client may have changed since.
     pub async fn prove(
         issuer: &Issuer,
         client_id: &str,
@@ -60,7 +59,7 @@ impl Callback {
         state: Option<String>,
         response_mode: ResponseMode,
     ) -> Result<Self> {
-        // 400 and not 401: nobody tried to authenticate here.
+        // 400 and not 401: the client did not try to authenticate.
         let refuse = |reason: &'static str| {
             audit::client_refused(&issuer.tenant.name, client_id, reason);
             Err(OAuthError::invalid_request(reason))
@@ -73,12 +72,12 @@ impl Callback {
         Ok(Self { client, redirect_uri, state, response_mode, issuer_url: issuer.url.clone() })
     }
 
-    /// The answer of §4.1.2.
+    /// The success response of §4.1.2.
     pub fn success(self, page: &PageContext, code: &str) -> Response {
         self.answer(page, vec![("code", code.to_owned())])
     }
 
-    /// The answer of §4.1.2.1.
+    /// The error response of §4.1.2.1.
     pub fn error(self, page: &PageContext, error: OAuthError) -> Response {
         log(&error);
         let fields =
@@ -91,7 +90,7 @@ impl Callback {
         fields.push(("iss", self.issuer_url.to_string()));
         match self.response_mode {
             ResponseMode::Query => {
-                // Proven by `prove`, so it parses.
+                // Verified by `prove`, so it parses.
                 let Ok(mut url) = Url::parse(&self.redirect_uri) else {
                     return OAuthError::invalid_request("redirect_uri is not a URI").into_response();
                 };

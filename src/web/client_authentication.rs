@@ -1,4 +1,4 @@
-//! What a client presents to prove who it is, as headers and forms carry it: RFC 6749 §2.3, RFC 7521 §4.2.
+//! Client credentials in headers and forms: RFC 6749 §2.3, RFC 7521 §4.2.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
@@ -13,7 +13,7 @@ use crate::registry::client::AuthMethod;
 
 /// RFC 6749 §2.3: one method per request.
 ///
-/// Errors: `invalid_client`; `invalid_request` when it is not clear which method was meant.
+/// Errors: `invalid_client`; `invalid_request` if it is ambiguous which method was meant.
 pub(super) fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Parameters) -> Result<Presented> {
     let form_id = parameters.owned("client_id")?;
     let form_secret = parameters.owned("client_secret")?;
@@ -30,7 +30,7 @@ pub(super) fn present(issuer: &Issuer, headers: &HeaderMap, parameters: &Paramet
             (Some(client_id), proof.unwrap_or(Proof::Nothing))
         }
         (None, Some(secret), _) => (None, Proof::Secret(secret, AuthMethod::ClientSecretPost)),
-        // RFC 7521 §4.2: client_id is not needed, the assertion says whose it is.
+        // RFC 7521 §4.2: client_id is not needed, the assertion names the client.
         (None, None, Some(jwt)) => (assertion::claimed_client(&jwt), Proof::Assertion(jwt)),
         (None, None, None) => (None, Proof::Nothing),
     };

@@ -1,4 +1,4 @@
-//! A form and the client that proved to send it: RFC 6749 §2.3 and §3.2.1.
+//! A form and the authenticated client that sent it: RFC 6749 §2.3 and §3.2.1.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::token::TokenRequest;
 use crate::registry::client::Client;
 
-/// What an endpoint for authenticated clients reads.
+/// The parameters of an endpoint for authenticated clients.
 pub trait ClientForm: Sized + Send {
     /// Reads the endpoint's own parameters.
     fn from_parameters(parameters: &Parameters) -> Result<Self>;
@@ -28,13 +28,13 @@ impl ClientForm for TokenRequest {
     }
 }
 
-/// Holding this means: the client was authenticated, or is a public client that said who it is.
+/// Holding this means: the client was authenticated, or is a public client that identified itself.
 pub struct ClientRequest<T> {
     /// The tenant's issuer.
     pub issuer: Issuer,
-    /// Who sent it.
+    /// The client.
     pub client: Arc<Client>,
-    /// What was sent.
+    /// The parameters.
     pub form: T,
 }
 
@@ -55,10 +55,10 @@ impl<T: ClientForm> FromRequest<App> for ClientRequest<T> {
     }
 }
 
-/// RFC 6749 §5.2: a client that tried HTTP authentication is told which scheme it should have used.
+/// RFC 6749 §5.2: a client that tried HTTP authentication is told the right scheme.
 ///
-/// RFC 9110 §15.5.2 wants a challenge in every 401. Nobody else gets one all the same: a browser would open a dialog of
-/// its own over an application that asks `/token`, and certified clients read the challenge and not the error.
+/// RFC 9110 §15.5.2 wants a challenge in every 401. No other client gets one: a browser would open its own dialog over
+/// an application that calls `/token`, and certified clients read the challenge and not the error.
 fn refuse(error: OAuthError, tried_basic: bool) -> Response {
     let challenge = tried_basic && error.code == ErrorCode::InvalidClient;
     let mut response = error.into_response();

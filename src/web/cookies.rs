@@ -1,4 +1,4 @@
-//! The two cookies: the session's, and the one that tells browsers apart before anybody has signed in.
+//! The two cookies: that of the session, and the one that identifies a browser before anybody has signed in.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,31 +17,31 @@ use crate::protocol::error::Result;
 use crate::session::{Session, SignedIn};
 use crate::store::digest;
 
-/// The session's cookie. Operators' proxies and applications know this name.
+/// The session cookie. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
 
-/// Ties pending steps to the browser in which they began.
+/// Binds pending steps to the browser that began them.
 pub const BROWSER: &str = "uitsmijter-browser";
 
-/// The same over https: browsers take a cookie of such a name from this very host alone (RFC 6265bis §4.1.3.2), so a
-/// neighbour below the same domain cannot plant its own and have somebody finish a step that it began.
+/// The same over https: browsers accept a cookie with such a name only from this very host (RFC 6265bis §4.1.3.2), so a
+/// neighbour below the same domain cannot plant its own and make somebody finish a step that it began.
 pub const SECURE_BROWSER: &str = "__Host-uitsmijter-browser";
 
-/// Most values of one name that are looked at. Neighbours below the same domain can plant as many as there are paths,
-/// and all stand before ours; this is more than somebody does by mistake, and still costs a request little.
+/// The most values of one name that are read. Neighbours below the same domain can plant as many as there are paths,
+/// all of them before ours; this is more than accumulate by mistake, and still cheap.
 const MOST: usize = 16;
 
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    /// Usually one; another one may linger from before the operator chose a domain, or come from a neighbour.
+    /// Usually one; another may remain from before the operator chose a domain, or come from a neighbour.
     sessions: Vec<String>,
     browser: Option<String>,
     secure: bool,
     host: Option<String>,
-    /// The cookie domain that the operator configured for this host.
+    /// The cookie domain that is configured for this host.
     domain: Option<String>,
-    /// All domains for which some host of the tenant sets cookies that this host may remove.
+    /// All domains for which a host of the tenant sets cookies that this host may remove.
     former_domains: Vec<String>,
 }
 
@@ -79,17 +79,17 @@ impl Cookies {
         Ok(None)
     }
 
-    /// Whether a browser sends the session's cookie to `host`, too.
+    /// Whether a browser sends the session cookie to `host`, too.
     pub fn reaches(&self, host: &str) -> bool {
         self.host.as_deref() == Some(host) || self.domain.as_deref().is_some_and(|domain| covers(domain, host))
     }
 
-    /// Whether the cookies are for https alone.
+    /// Whether the cookies are only for https.
     pub fn secure(&self) -> bool {
         self.secure
     }
 
-    /// The value that tells this browser apart: the one it sent, or a fresh one with the cookie to set.
+    /// The value that identifies this browser: the one it sent, or a fresh one with the cookie to set.
     pub fn browser(&self, issuer: &Issuer) -> (String, Option<SetCookie>) {
         match &self.browser {
             Some(value) => (value.clone(), None),
@@ -101,7 +101,7 @@ impl Cookies {
         }
     }
 
-    /// The value that the browser sent to tell itself apart, if it did.
+    /// The value that identifies this browser, if it sent one.
     pub fn own_browser(&self) -> Option<&str> {
         self.browser.as_deref()
     }
@@ -112,8 +112,7 @@ impl Cookies {
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
     }
 
-    /// What the forms of a signed-in person carry, so that no other site can send them: it follows from the cookie, which
-    /// no other site knows.
+    /// The CSRF token in the forms of a signed-in person. It is derived from the cookie, which no other site knows.
     pub fn form_token(&self, cookie: &str) -> String {
         digest(&format!("form\n{cookie}"))
     }
@@ -124,19 +123,19 @@ impl Cookies {
         self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 
-    /// Lets the browser keep the session's cookie for longer.
+    /// Extends the life of the session cookie.
     pub fn keep_session(&self, value: String, life: Duration) -> SetCookie {
         self.build(SESSION, value, Some(life), self.domain.clone())
     }
 
-    /// Sets the session's cookie, and where it is for a domain, removes the one that the host alone may still have.
+    /// Sets the session cookie; if it is for a domain, removes the one that the host alone may still have.
     pub fn begin_session(&self, value: String, life: Duration) -> SetCookies {
         let session = self.keep_session(value, life);
         let lingering = self.domain.is_some().then(|| self.removal(None));
         SetCookies(lingering.into_iter().chain([session]).collect())
     }
 
-    /// Removes the session's cookie, on the host and on every domain it may have been set for.
+    /// Removes the session cookie, on the host and on every domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
         let mut cookies = vec![self.removal(None)];
         cookies.extend(self.former_domains.iter().map(|domain| self.removal(Some(domain.clone()))));

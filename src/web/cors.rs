@@ -1,4 +1,5 @@
-//! Who may call from a browser: everyone the public documents, a client's own origins the endpoints that take tokens.
+//! Cross-origin requests: everybody may read public documents, a client's own origins may call the endpoints that take
+//! tokens.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -16,14 +17,14 @@ pub fn to_anyone(mut response: Response) -> Response {
     response
 }
 
-/// The answer to a browser that asks whether any origin may read it.
+/// The response to a preflight for a public document.
 pub async fn preflight_of_anyone() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     allow(response.headers_mut(), ANYONE, true);
     response
 }
 
-/// The layer over token, userinfo and revocation: origins that a client of the tenant has.
+/// The layer over token, userinfo and revocation: allows the origins of the tenant's clients.
 pub async fn clients(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let preflight = request.method() == Method::OPTIONS;

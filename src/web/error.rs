@@ -1,7 +1,7 @@
 //! How an [`OAuthError`] is drawn: as JSON (RFC 6749 §5.2), or as a page on the routes that people visit.
 //!
-//! Who draws is decided by the route table, not by what a request claims to accept. A redirect to the client is
-//! neither: only a `Callback` can make one.
+//! The route table decides which of the two, not the `Accept` header. A redirect to the client is neither: only a
+//! `Callback` can make one.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::page::Page;
 use crate::protocol::error::OAuthError;
 
-/// What a drawn error said, kept beside the response so that a page can say it too.
+/// The code and description of an error response, kept in its extensions so that a page can show them too.
 #[derive(Clone)]
 struct Said {
     code: &'static str,
@@ -40,8 +40,8 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// Once, where it is drawn or sent back. The description is ours and carries no input but parameter names. What a
-/// stranger can get wrong is no error of ours.
+/// Logs an error once, where it is drawn or sent back. The description is ours and contains no input but parameter
+/// names. A stranger's mistake is not an error of ours.
 pub(super) fn log(error: &OAuthError) {
     match (&error.cause, error.code.status().is_server_error()) {
         (Some(cause), true) => {
@@ -59,11 +59,11 @@ pub(super) fn log(error: &OAuthError) {
     }
 }
 
-/// The languages that the body of a request wished for, kept beside the response: the layer sees the address alone.
+/// The preferred languages in the body of a request, kept in the response: the layer sees only the URL.
 #[derive(Clone)]
 pub struct UiLocales(pub Option<String>);
 
-/// The layer over people's routes: every error becomes a page in the person's language and the tenant's look.
+/// The layer over routes for people: every error becomes a page in the person's language and the tenant's look.
 pub async fn draw_pages(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let context = PageContext::of(&app, &parts);
@@ -83,35 +83,35 @@ pub async fn draw_pages(State(app): State<App>, request: Request, next: Next) ->
     drawn
 }
 
-/// The answer for a path that does not exist.
+/// The response for a path that does not exist.
 pub async fn not_found() -> Response {
     said(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
 }
 
-/// The answer for a method that a path does not take.
+/// The response for a method that a path does not accept.
 pub async fn method_not_allowed() -> Response {
     said(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method")
 }
 
-/// The same where POST is the one that is taken.
+/// The same for a path that accepts only POST.
 pub async fn use_post() -> Response {
     said(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method; use POST")
 }
 
-/// The answer for a request that names no host, or several (RFC 9112 §3.2).
+/// The response for a request that names no host, or several (RFC 9112 §3.2).
 pub fn bad_host() -> Response {
     said(StatusCode::BAD_REQUEST, "invalid_request", "the Host header is missing or malformed")
 }
 
-/// Said of a host that no tenant has.
+/// The description for an unknown host.
 pub const UNKNOWN_HOST: &str = "no tenant is configured for this host";
 
-/// The answer for a host that no tenant has.
+/// The response for an unknown host.
 pub fn unknown_host() -> Response {
     said(StatusCode::NOT_FOUND, "unknown_host", UNKNOWN_HOST)
 }
 
-/// An error that the specifications have no word for.
+/// An error that the specifications have no code for.
 pub fn said(status: StatusCode, code: &'static str, description: &'static str) -> Response {
     let mut response = (status, axum::Json(json!({ "error": code, "error_description": description }))).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

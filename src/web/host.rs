@@ -1,4 +1,4 @@
-//! Host → tenant → [`Issuer`]: the first thing that almost every request needs.
+//! Host → tenant → [`Issuer`]: almost every request starts here.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use crate::app::App;
 use crate::issuer::Issuer;
 use crate::origin::{Origin, client_address};
 
-/// Whom a request is for. It is found out once, by the layer that writes the log, and kept beside the request.
+/// The tenant that a request is for. The logging layer finds it once and stores it in the extensions.
 #[derive(Clone)]
 pub(super) struct Addressee(Result<Issuer, Nobody>);
 
 #[derive(Clone)]
 enum Nobody {
-    /// There is no host, or what is there is none.
+    /// No host, or an invalid one.
     Named,
     /// No tenant has this host.
     Has(Arc<str>),
 }
 
 impl Addressee {
-    /// Looks at the host of a request that came from `caller`.
+    /// Finds the tenant for the host of a request from `caller`.
     pub(super) fn of(parts: &Parts, app: &App, caller: Option<IpAddr>) -> Self {
         let Some(origin) = Origin::of(parts, &app.settings) else { return Self(Err(Nobody::Named)) };
         let Some(mut issuer) = app.issuer(&origin) else { return Self(Err(Nobody::Has(origin.host().into()))) };
@@ -33,7 +33,7 @@ impl Addressee {
         Self(Ok(issuer))
     }
 
-    /// The tenant's name, where there is one.
+    /// The tenant's name, if there is one.
     pub(super) fn tenant(&self) -> Option<&str> {
         self.0.as_ref().ok().map(|issuer| &*issuer.tenant.name)
     }

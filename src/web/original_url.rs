@@ -1,7 +1,7 @@
-//! The URL that a proxy was asked for before it asked us, one small function per dialect.
+//! The original URL of a request that a proxy asks about, one small function per dialect.
 //!
-//! Proxies pass on most headers that a browser sends, so a browser can speak a dialect that its proxy does not. All
-//! that is said must therefore be about the same host: whoever adds something of their own only locks themselves out.
+//! Proxies forward most headers of a browser, so a browser can use a dialect that its proxy does not. All headers must
+//! therefore name the same host: a browser that adds its own only locks itself out.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -10,18 +10,18 @@ use url::Url;
 use crate::origin::{is_trusted, peer};
 use crate::settings::Settings;
 
-/// What a browser wanted from an application, as the application's proxy tells it.
+/// The original request to an application, as its proxy describes it.
 #[derive(Clone, Debug)]
 pub struct OriginalUrl {
     /// The URL, with `http` or `https` and a host.
     pub url: Url,
     /// The method.
     pub method: Method,
-    /// Whether the proxy hands on a redirect. nginx takes anything but 2xx, 401 and 403 for a failure.
+    /// Whether the proxy forwards a redirect. nginx treats anything but 2xx, 401 and 403 as an error.
     pub redirects: bool,
 }
 
-/// One dialect's idea of the URL: host with port, and path with query.
+/// The URL in one dialect: host with port, and path with query.
 struct Told {
     scheme: Option<String>,
     authority: String,
@@ -30,9 +30,9 @@ struct Told {
 }
 
 impl OriginalUrl {
-    /// Reads what the proxy says about the request that it holds back.
+    /// Reads how the proxy describes the original request.
     ///
-    /// Errors: a sentence, when no proxy that is trusted says anything, or when what is said does not fit together.
+    /// Errors: a sentence if no trusted proxy describes it, or if the headers contradict each other.
     pub fn of(parts: &Parts, settings: &Settings) -> Result<Self, &'static str> {
         if !is_trusted(peer(&parts.extensions), settings) {
             return Err("only a trusted proxy may ask; see trusted_proxies");
@@ -51,7 +51,7 @@ impl OriginalUrl {
         Ok(Self { url: url.clone(), method: method(parts), redirects: first.redirects })
     }
 
-    /// Scheme, host and port, which is how the application behind the proxy is called.
+    /// Scheme, host and port, which identify the application behind the proxy.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
@@ -67,7 +67,7 @@ impl Told {
     }
 }
 
-/// Traefik, Caddy and whoever else writes `X-Forwarded-Host` and `X-Forwarded-Uri`.
+/// Traefik, Caddy and others that send `X-Forwarded-Host` and `X-Forwarded-Uri`.
 fn forwarded(parts: &Parts) -> Option<Told> {
     let authority = one(&parts.headers, "x-forwarded-host")?;
     let target = one(&parts.headers, "x-forwarded-uri").unwrap_or_else(|| "/".to_owned());
@@ -94,8 +94,8 @@ fn nginx_uri(parts: &Parts) -> Option<Told> {
     Some(Told { scheme: None, authority: host(parts)?, target, redirects: false })
 }
 
-/// Envoy's ext_authz keeps host and method and puts `path_prefix: /interceptor` before the path; where a route rewrote
-/// the path, the one before stands in a header of its own.
+/// Envoy's ext_authz keeps host and method and puts `path_prefix: /interceptor` before the path; if a route rewrote the
+/// path, the original one is in another header.
 fn envoy(parts: &Parts) -> Option<Told> {
     let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
     let below = asked.strip_prefix("/interceptor").filter(|rest| rest.starts_with('/')).map(str::to_owned);
@@ -108,7 +108,7 @@ fn host(parts: &Parts) -> Option<String> {
     own.or_else(|| one(&parts.headers, header::HOST.as_str()))
 }
 
-/// The value of a header that stands there once; of a list the first, which the outermost proxy wrote.
+/// The value of a header that occurs once; of a list the first, which the outermost proxy wrote.
 fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     let lists = name.starts_with("x-forwarded-") && name != "x-forwarded-uri";
@@ -116,7 +116,7 @@ fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-/// Whether every `X-Forwarded-Host` along the way names the host of `url`.
+/// Whether every `X-Forwarded-Host` names the host of `url`.
 fn agrees(headers: &HeaderMap, url: &Url) -> bool {
     let values = headers.get_all("x-forwarded-host").iter().map(|value| value.to_str().unwrap_or_default());
     let mut hosts = values.flat_map(|value| value.split(',')).map(str::trim);

@@ -1,4 +1,4 @@
-//! For whom a page is drawn, and the headers that go with every page.
+//! The context in which a page is drawn, and the headers of every page.
 
 use std::convert::Infallible;
 
@@ -36,7 +36,7 @@ impl FromRequestParts<App> for PageContext {
 }
 
 impl PageContext {
-    /// The context of a request; also of one that leads to no tenant.
+    /// The context of a request, even of one without a tenant.
     pub fn of(app: &App, parts: &Parts) -> Self {
         let origin = Origin::of(parts, &app.settings);
         let tenant = origin.as_ref().and_then(|origin| app.registry.current().tenant_by_host(origin.host()).cloned());
@@ -53,7 +53,7 @@ impl PageContext {
         }
     }
 
-    /// The same, in a language that the client wished for in an earlier request (OIDC Core §3.1.2.1).
+    /// The same, in a language that an earlier request of the client preferred (OIDC Core §3.1.2.1).
     pub fn with_ui_locales(mut self, ui_locales: Option<&str>) -> Self {
         if ui_locales.is_some() {
             self.locale = Locale::negotiate(ui_locales, self.accept_language.as_deref());
@@ -61,22 +61,22 @@ impl PageContext {
         self
     }
 
-    /// What the log calls this request.
+    /// The id of the request in the log.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_ref().map(|id| &*id.0)
     }
 
-    /// A value that lets one script of one answer run.
+    /// A nonce that allows one script of one response.
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
 
-    /// Draws a page whose forms lead to ourselves.
+    /// Draws a page whose forms lead to our own pages.
     pub fn respond(&self, status: StatusCode, page: &Page<'_>) -> Response {
         self.respond_towards(status, page, &[])
     }
 
-    /// Draws a page whose form may end at one of `form_targets`.
+    /// Draws a page whose form may redirect to one of `form_targets`.
     pub fn respond_towards(&self, status: StatusCode, page: &Page<'_>, form_targets: &[&str]) -> Response {
         let view = View { locale: self.locale, look: &self.look };
         let html = match self.pages.render(page, &view) {
@@ -102,14 +102,14 @@ impl PageContext {
         }
         match HeaderValue::try_from(policy) {
             Ok(policy) => drop(headers.insert(header::CONTENT_SECURITY_POLICY, policy)),
-            // A page without its policy must not leave the house.
+            // A page must never be sent without its policy.
             Err(error) => return OAuthError::from(error).into_response(),
         }
         response
     }
 }
 
-/// The wish in the address of the request itself, which also holds for the page that says what is wrong with the rest.
+/// The `ui_locales` of the URL, which also apply to the page that reports an error in the rest.
 fn ui_locales(parts: &Parts) -> Option<String> {
     let query = parts.uri.query()?;
     form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ui_locales").map(|(_, value)| value.into_owned())

@@ -9,13 +9,13 @@ use crate::protocol::error::Result;
 use crate::session::interaction::{Interaction, LIFETIME, Resume};
 use crate::store::{Batch, Loaded};
 
-/// Stores what is interrupted and sends the browser to `path?interaction=<id>`.
+/// Stores a new step and redirects the browser to `path?interaction=<id>`.
 pub async fn begin(visit: &Visit, path: &str, interaction: Interaction) -> Result<Response> {
     let (id, set_cookie) = store(visit, interaction).await?;
     Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
 }
 
-/// Stores a step of this browser: its id, and the cookie that tells the browser apart where it has none.
+/// Stores a step of this browser; returns its id, and the cookie that identifies the browser if it has none yet.
 pub async fn store(visit: &Visit, interaction: Interaction) -> Result<(String, Option<SetCookie>)> {
     let issuer = &visit.issuer;
     let (browser, set_cookie) = visit.cookies.browser(issuer);
@@ -24,7 +24,7 @@ pub async fn store(visit: &Visit, interaction: Interaction) -> Result<(String, O
     Ok((id, set_cookie))
 }
 
-/// What the form of a step carries: its id, and the wish for languages, which is all that is known when it is too old.
+/// The hidden fields of a step's form: its id, and `ui_locales`, which is all that is known when it has expired.
 pub fn fields<'a>(id: &'a str, ui_locales: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
     [("interaction", id)].into_iter().chain(ui_locales.map(|wish| ("ui_locales", wish))).collect()
 }
@@ -35,7 +35,8 @@ pub async fn find(visit: &Visit, id: &str) -> Result<Option<Loaded<Interaction>>
     Ok(interaction.filter(|interaction| visit.cookies.is_browser(&interaction.record.browser)))
 }
 
-/// Changes a step that goes on under the same id along with what `batch` holds, unless it is taken or changed meanwhile.
+/// Changes a step that continues under the same id, in one step with `batch`, unless it was removed or changed
+/// meanwhile.
 pub fn update<'s>(
     issuer: &Issuer,
     id: &str,
@@ -46,14 +47,14 @@ pub fn update<'s>(
     Ok(batch.replace(id, Some(from), to, &[], Some(issuer.now() + LIFETIME))?)
 }
 
-/// Takes the step away, if it was begun in this browser: of many who try, one gets it.
+/// Removes the step, if it was begun in this browser: of many concurrent calls one gets it.
 pub async fn take(visit: &Visit, id: &str) -> Result<Option<Interaction>> {
-    // Looked at before it is taken, so that another browser cannot take it.
+    // Checked before it is removed, so that another browser cannot remove it.
     let Some(found) = find(visit, id).await? else { return Ok(None) };
     Ok(visit.issuer.store.remove::<Interaction>(id).await?.then_some(found.record))
 }
 
-/// Where a browser goes on after a page.
+/// Where a browser continues after a page.
 pub fn location(resume: &Resume, id: &str) -> String {
     match resume {
         Resume::Authorize(_) => format!("/authorize?interaction={id}"),

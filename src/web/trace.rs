@@ -1,4 +1,4 @@
-//! One span and one line per request. Neither has the query, a body or a header: they carry codes and tokens.
+//! One span and one line per request. Neither has the query, the body or a header: they carry codes and tokens.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::metrics::{Metrics, Route, Timed};
 use crate::origin::client_address;
 use crate::telemetry;
 
-/// What is told about a request, whatever becomes of it.
+/// What is logged and counted of every request.
 struct Asked {
     id: RequestId,
     method: &'static str,
     route: String,
 }
 
-/// The layer that gives every request its id, its span and its line.
+/// The layer that gives every request its id, its span and its log line.
 pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Response {
     let asked = Asked::of(&request, &app);
     let (mut parts, body) = request.into_parts();
@@ -54,8 +54,8 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     .await
 }
 
-/// The layer over public documents, which come out of memory all day long and have no story to tell: a request gets its
-/// id and its line, and a span only when it fails ([`span_of`]).
+/// The layer over public documents, which are served from memory all the time: a request gets its id and its log line,
+/// and a span only if it fails ([`span_of`]).
 pub async fn count(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let asked = Asked::of(&request, &app);
     let RequestId(id) = asked.id.clone();
@@ -68,7 +68,7 @@ pub async fn count(State(app): State<App>, mut request: Request, next: Next) -> 
     asked.answered(&app.services.metrics, took, response)
 }
 
-/// The span of a request below [`count`], for those that have something to tell.
+/// The span of a request below [`count`] that has something to report.
 pub fn span_of(request: &Request, issuer: &Issuer) -> Span {
     let id = request.extensions().get::<RequestId>().map(|id| &*id.0);
     let tenant = &*issuer.tenant.name;
@@ -81,7 +81,7 @@ impl Asked {
         Self { id, method: usual(request.method()), route: route(request).to_owned() }
     }
 
-    /// Counts `response`, which took so long, and puts the id into its headers.
+    /// Counts `response` and its duration, and puts the id into its headers.
     fn answered(self, metrics: &Metrics, took: Duration, mut response: Response) -> Response {
         let Self { id, method, route: path } = self;
         let status = response.status().as_u16();
@@ -95,7 +95,7 @@ impl Asked {
     }
 }
 
-/// The route and not the path: what people put into a path is theirs.
+/// The route and not the path: a path may contain personal data.
 fn route(request: &Request) -> &str {
     request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str)
 }
@@ -104,7 +104,7 @@ fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Methods are a person's to invent, labels are not.
+/// Clients can invent methods; labels must stay few.
 fn usual(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

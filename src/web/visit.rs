@@ -1,4 +1,4 @@
-//! A person's visit to one of our pages: the tenant, the cookies of the browser, and how pages look and speak.
+//! A person's visit to one of our pages: the tenant, the cookies of the browser, and how pages are drawn.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -9,13 +9,13 @@ use super::page_context::PageContext;
 use crate::app::App;
 use crate::issuer::Issuer;
 
-/// What every endpoint for people begins with.
+/// The first argument of every endpoint for people.
 pub struct Visit {
     /// The tenant's issuer.
     pub issuer: Issuer,
     /// The browser's cookies.
     pub cookies: Cookies,
-    /// How pages are drawn.
+    /// The context of pages.
     pub page: PageContext,
 }
 
@@ -30,7 +30,7 @@ impl FromRequestParts<App> for Visit {
 }
 
 impl Visit {
-    /// The same, with pages in a language that was wished for in an earlier request (OIDC Core §3.1.2.1).
+    /// The same, with pages in a language that an earlier request preferred (OIDC Core §3.1.2.1).
     pub fn with_ui_locales(self, ui_locales: Option<&str>) -> Self {
         Self { page: self.page.with_ui_locales(ui_locales), ..self }
     }
