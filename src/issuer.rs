@@ -154,8 +154,5 @@ pub async fn signer(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Arc
 
 /// The same, but creates no key: `None` for a tenant without one.
 pub async fn signer_with_keys(keys: &SignerManager, tenant: &Tenant) -> anyhow::Result<Option<Arc<TenantSigner>>> {
-    match keys.has_keys(&tenant.name).await? {
-        true => signer(keys, tenant).await.map(Some),
-        false => Ok(None),
-    }
+    if keys.has_keys(&tenant.name).await? { signer(keys, tenant).await.map(Some) } else { Ok(None) }
 }

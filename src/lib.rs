@@ -7,7 +7,7 @@
 //!
 //! | specification | words | rule | URL |
 //! | --- | --- | --- | --- |
-//! | RFC 6749 §2.3 client authentication | | `registry/client.rs` | `web/client_authentication.rs` |
+//! | RFC 6749 §2.3 client authentication | | `client/authentication.rs` | `web/client_authentication.rs` |
 //! | RFC 6749 §3.1 authorization endpoint, §3.1.2 redirect URIs | `protocol/authorization.rs`, `protocol/redirect_uri.rs` | `registry/client.rs` | `endpoint/authorize.rs` |
 //! | RFC 6749 §3.3 scope | `protocol/scope.rs` | `grant/permission.rs` | |
 //! | RFC 6749 §4.1 code | `protocol/authorization.rs`, `protocol/token.rs` | `grant/authorization_code.rs` | `endpoint/authorize.rs`, `endpoint/token.rs` |

@@ -19,13 +19,13 @@ use crate::store::Record;
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// How far `exp` may lie ahead. Many clients use an hour; `jti` is remembered until then.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+const MAX_AHEAD: Duration = Duration::from_secs(60 * 60);
 /// How far the client's clock may be ahead of ours.
-const AHEAD: Duration = Duration::from_secs(10);
+const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
 /// RFC 7523 §3. Times may have a fraction (RFC 7519 §2).
 #[derive(Clone, Deserialize)]
-struct Claims {
+struct AssertionClaims {
     iss: String,
     sub: String,
     aud: Audience,
@@ -37,9 +37,9 @@ struct Claims {
 
 /// An assertion that was used, until it would have expired.
 #[derive(Serialize, Deserialize)]
-struct Used {}
+struct UsedAssertion {}
 
-impl Record for Used {
+impl Record for UsedAssertion {
     const KIND: &'static str = "assertion";
 }
 
@@ -62,13 +62,14 @@ pub async fn verify(issuer: &Issuer, client: &Client, assertion: &str) -> Result
     // Last, so that only the holder of the key can use up a jti.
     let id = format!("{}\n{}", client.ident, claims.jti);
     let until = Timestamp(claims.exp.ceil() as i64);
-    match issuer.store.replace(&id, None, &Used {}, &[], Some(until)).await? {
-        true => Ok(()),
-        false => Err(OAuthError::invalid_client("the client assertion was already used")),
+    if issuer.store.replace(&id, None, &UsedAssertion {}, &[], Some(until)).await? {
+        Ok(())
+    } else {
+        Err(OAuthError::invalid_client("the client assertion was already used"))
     }
 }
 
-async fn signed_claims(issuer: &Issuer, client: &Client, assertion: &str) -> Result<Claims> {
+async fn signed_claims(issuer: &Issuer, client: &Client, assertion: &str) -> Result<AssertionClaims> {
     let refused = |reason: String| {
         OAuthError::invalid_client("the client assertion is not valid").because(anyhow::Error::msg(reason))
     };
@@ -94,7 +95,7 @@ async fn keys(issuer: &Issuer, client: &Client, missing_in: Option<&Arc<ClientKe
 }
 
 /// RFC 7523 §3, in its order.
-fn check(issuer: &Issuer, client: &Client, claims: &Claims) -> Result<()> {
+fn check(issuer: &Issuer, client: &Client, claims: &AssertionClaims) -> Result<()> {
     let refused = |description: &'static str| Err(OAuthError::invalid_client(description));
     let now = issuer.now().0 as f64;
     if ![&claims.iss, &claims.sub].into_iter().all(|id| issuer.is_same_client(id, &client.ident)) {
@@ -106,10 +107,10 @@ fn check(issuer: &Issuer, client: &Client, claims: &Claims) -> Result<()> {
     if !claims.exp.is_finite() || claims.exp <= now {
         return refused("the client assertion has expired");
     }
-    if claims.exp > now + (LONGEST + AHEAD).as_secs_f64() {
+    if claims.exp > now + (MAX_AHEAD + CLOCK_SKEW).as_secs_f64() {
         return refused("exp of the client assertion is more than an hour ahead");
     }
-    let is_ahead = |time: Option<f64>| time.is_some_and(|time| time > now + AHEAD.as_secs_f64());
+    let is_ahead = |time: Option<f64>| time.is_some_and(|time| time > now + CLOCK_SKEW.as_secs_f64());
     if is_ahead(claims.nbf) || is_ahead(claims.iat) {
         return refused("the client assertion is from the future");
     }
@@ -120,6 +121,6 @@ fn check(issuer: &Issuer, client: &Client, claims: &Claims) -> Result<()> {
 }
 
 /// OIDC Core §9 and RFC 7523 §3: the token endpoint's URL or the issuer, exactly.
-fn is_us(issuer: &Issuer, audience: &str) -> bool {
+fn is_this_server(issuer: &Issuer, audience: &str) -> bool {
     audience == &*issuer.url || audience == issuer.endpoint("/token")
 }

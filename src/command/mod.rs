@@ -113,10 +113,10 @@ fn tenant(declared: &Registry, name: &str) -> Result<Arc<Tenant>> {
         bail!("tenant {name:?} is not served: {}", problem.message);
     }
     let known: Vec<&str> = snapshot.tenants().map(|tenant| &*tenant.name).collect();
-    match known.is_empty() {
-        true => bail!("there is no tenant {name:?}, and no other"),
-        false => bail!("there is no tenant {name:?}; there are: {}", known.join(", ")),
+    if known.is_empty() {
+        bail!("there is no tenant {name:?}, and no other")
     }
+    bail!("there is no tenant {name:?}; there are: {}", known.join(", "))
 }
 
 /// Prints the custom resource definitions.

@@ -15,10 +15,10 @@ use crate::issuer::{signer, signer_with_keys};
 use crate::registry::Snapshot;
 
 /// How many tenants' keys are checked if those of the first cannot be used.
-const LOOKED_AT: usize = 20;
+const SAMPLED_TENANTS: usize = 20;
 
 /// The interval of checks until the server has been complete once.
-const AGAIN: Duration = Duration::from_secs(2);
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Liveness: the process answers. Depends on nothing else, or an outage of the store would restart every replica.
 pub async fn live() -> Response {
@@ -31,7 +31,7 @@ pub async fn live() -> Response {
 /// complete, an outage of the store does not make it unready, because that would remove all replicas at once, and with
 /// them what works from memory.
 pub async fn ready(State(app): State<App>) -> Response {
-    let Parts { store, tenants, keys, missing } = look(&app).await;
+    let Readiness { store, tenants, keys, missing } = check(&app).await;
     let serving = !app.is_stopping();
     let ready = app.was_complete() && missing.is_none() && tenants && serving;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -52,13 +52,13 @@ pub async fn ready(State(app): State<App>) -> Response {
 /// server that was complete. It also reports a wrong secret at the start.
 pub async fn watch(app: App) {
     while !app.was_complete() {
-        look(&app).await;
-        sleep(AGAIN).await;
+        check(&app).await;
+        sleep(CHECK_INTERVAL).await;
     }
 }
 
 /// What a server needs before it receives requests.
-struct Parts {
+struct Readiness {
     store: bool,
     tenants: bool,
     keys: bool,
@@ -66,7 +66,7 @@ struct Parts {
     missing: Option<Arc<String>>,
 }
 
-async fn look(app: &App) -> Parts {
+async fn check(app: &App) -> Readiness {
     let store = app.store.ping().await.is_ok();
     let snapshot = app.registry.current();
     let missing = app.registry.missing();
@@ -76,28 +76,28 @@ async fn look(app: &App) -> Parts {
     if store && keys && missing.is_none() {
         app.note_complete();
     }
-    Parts { store, tenants, keys, missing }
+    Readiness { store, tenants, keys, missing }
 }
 
 /// Whether keys can be used here. With a wrong SIGNING_KEY_SECRET none can; a damaged row affects only one tenant, so
 /// if the first tenant with keys cannot sign, half of a sample have to. Keys are created only if no tenant has any: new
 /// keys prove nothing about existing ones.
 async fn can_sign(app: &App, snapshot: &Snapshot) -> bool {
-    let (mut good, mut looked_at) = (0, 0);
-    for tenant in snapshot.tenants().take(LOOKED_AT) {
+    let (mut good, mut checked) = (0, 0);
+    for tenant in snapshot.tenants().take(SAMPLED_TENANTS) {
         let can = match signer_with_keys(&app.services.keys, tenant).await {
             Ok(None) => continue,
             Ok(Some(signer)) => signer.can_sign(),
             Err(_) => false,
         };
-        if can && looked_at == 0 {
+        if can && checked == 0 {
             return true;
         }
-        looked_at += 1;
+        checked += 1;
         good += usize::from(can);
     }
     match snapshot.tenants().next() {
-        Some(first) if looked_at == 0 => signer(&app.services.keys, first).await.is_ok_and(|signer| signer.can_sign()),
-        _ => good * 2 >= looked_at,
+        Some(first) if checked == 0 => signer(&app.services.keys, first).await.is_ok_and(|signer| signer.can_sign()),
+        _ => good * 2 >= checked,
     }
 }

@@ -39,15 +39,15 @@ pub async fn post(
 }
 
 async fn access(issuer: &Issuer, token: &str) -> Result<Option<Value>> {
-    let living = match access_token::verify(issuer, token).await {
-        Ok(living) => living,
+    let active = match access_token::verify(issuer, token).await {
+        Ok(active) => active,
         Err(error) if error.code == ErrorCode::InvalidToken => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Value::Object(mut answer) = serde_json::to_value(&living.claims)? else { return Ok(None) };
+    let Value::Object(mut answer) = serde_json::to_value(&active.claims)? else { return Ok(None) };
     answer.insert("active".into(), true.into());
     answer.insert("token_type".into(), "Bearer".into());
-    if let Some(grant) = living.grant {
+    if let Some(grant) = active.grant {
         answer.insert("username".into(), grant.person.identity.username.into());
     }
     Ok(Some(answer.into()))

@@ -26,8 +26,8 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     };
     match steps::find(&visit, id).await? {
         Some(interaction) => {
-            let asked = Asked { id, interaction: &interaction.record, username: None, error: None };
-            show(&visit, StatusCode::OK, asked).await
+            let form = LoginForm { id, interaction: &interaction.record, username: None, error: None };
+            show(&visit, StatusCode::OK, form).await
         }
         None => expired(&visit, None).await,
     }
@@ -74,20 +74,20 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
             (StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable)
         }
     };
-    let asked = Asked { id, interaction: &found.record, username: Some(username), error: Some(error) };
-    Ok((retry_after, show(&visit, status, asked).await?).into_response())
+    let form = LoginForm { id, interaction: &found.record, username: Some(username), error: Some(error) };
+    Ok((retry_after, show(&visit, status, form).await?).into_response())
 }
 
 /// What the login page shows.
-struct Asked<'a> {
+struct LoginForm<'a> {
     id: &'a str,
     interaction: &'a Interaction,
     username: Option<&'a str>,
     error: Option<LoginError>,
 }
 
-async fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Result<Response> {
-    let pending = match &asked.interaction.resume {
+async fn show(visit: &Visit, status: StatusCode, form: LoginForm<'_>) -> Result<Response> {
+    let pending = match &form.interaction.resume {
         Resume::Authorize(pending) => Some(pending),
         _ => None,
     };
@@ -96,18 +96,18 @@ async fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Result<Res
         None => None,
     };
     let hint = pending.and_then(|pending| pending.request.login_hint.as_deref());
-    let ui_locales = asked.interaction.ui_locales();
-    let host = application(&asked.interaction.resume);
-    let target: Vec<&str> = match &asked.interaction.resume {
+    let ui_locales = form.interaction.ui_locales();
+    let host = application(&form.interaction.resume);
+    let target: Vec<&str> = match &form.interaction.resume {
         Resume::Authorize(pending) => vec![&pending.redirect_uri],
         Resume::Location(url) => vec![url],
         _ => Vec::new(),
     };
     let login = Page::Login {
-        username: asked.username.filter(|name| !name.is_empty()).or(hint),
-        error: asked.error,
+        username: form.username.filter(|name| !name.is_empty()).or(hint),
+        error: form.error,
         client: client.as_ref().map(|client| client.name.as_str()).or(host.as_deref()),
-        fields: &steps::fields(asked.id, ui_locales),
+        fields: &steps::fields(form.id, ui_locales),
     };
     Ok(visit.page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target))
 }
@@ -116,8 +116,8 @@ async fn show(visit: &Visit, status: StatusCode, asked: Asked<'_>) -> Result<Res
 async fn expired(visit: &Visit, ui_locales: Option<&str>) -> Result<Response> {
     let interaction = Interaction::new(Resume::Home, ui_locales.map(str::to_owned));
     let (id, set_cookie) = steps::store(visit, interaction.clone()).await?;
-    let asked = Asked { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
-    Ok((set_cookie, show(visit, StatusCode::BAD_REQUEST, asked).await?).into_response())
+    let form = LoginForm { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
+    Ok((set_cookie, show(visit, StatusCode::BAD_REQUEST, form).await?).into_response())
 }
 
 /// A sign-in without a pending request: a person from behind the interceptor who is signed in already returns at once.

@@ -12,9 +12,11 @@ use crate::web::bearer::{Bearer, challenge};
 /// `/userinfo`: for OpenID Connect tokens (§5.3), which have the scope `openid`.
 pub async fn get(bearer: Bearer) -> Response {
     let is_openid = bearer.token.claims.scope().contains("openid");
-    drawn(about(&bearer).and_then(|answer| match is_openid {
-        true => Ok(answer),
-        false => Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token has no scope openid")),
+    drawn(about(&bearer).and_then(|answer| {
+        if is_openid {
+            return Ok(answer);
+        }
+        Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token has no scope openid"))
     }))
 }
 

@@ -10,8 +10,9 @@ use crate::web::error::not_found;
 
 /// Name and version of the program.
 pub async fn get(State(app): State<App>) -> Response {
-    match app.settings.display_version {
-        true => Json(json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") })).into_response(),
-        false => not_found().await,
+    if app.settings.display_version {
+        Json(json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") })).into_response()
+    } else {
+        not_found().await
     }
 }

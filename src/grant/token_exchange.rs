@@ -11,7 +11,7 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token_exchange::{TokenExchange, TokenKind};
 use crate::registry::client::Client;
 use crate::session::Session;
-use crate::token::access_token::{self, Living};
+use crate::token::access_token::{self, AccessTokenClaims, ActiveAccessToken};
 use crate::token::authorization::{Actor, Authorization, Exchanged, Holder, PersonalAuthorization};
 use crate::token::{Grant, id_token};
 
@@ -65,7 +65,8 @@ fn unacceptable(which: &'static str) -> impl Fn(OAuthError) -> OAuthError {
 }
 
 async fn access_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Subject> {
-    let Living { claims, grant } = access_token::verify(issuer, token).await.map_err(unacceptable("subject_token"))?;
+    let ActiveAccessToken { claims, grant } =
+        access_token::verify(issuer, token).await.map_err(unacceptable("subject_token"))?;
     if !is_for(client, &claims) {
         return Err(OAuthError::invalid_request("subject_token was not made for this client"));
     }
@@ -83,7 +84,7 @@ async fn access_subject(issuer: &Issuer, client: &Client, token: &str) -> Result
 
 /// §1.1: a token is exchanged by the client that received it, as `aud` says. A resource server that accepts other
 /// audiences lists them. The client that a token was issued to may exchange it, too.
-fn is_for(client: &Client, claims: &access_token::Claims) -> bool {
+fn is_for(client: &Client, claims: &AccessTokenClaims) -> bool {
     let accepted = |audience: &String| {
         **audience == *client.ident || client.accepted_audiences.iter().any(|pattern| pattern.matches(audience))
     };
@@ -94,7 +95,7 @@ fn is_for(client: &Client, claims: &access_token::Claims) -> bool {
 /// while the session lives.
 async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Subject> {
     let refused = || OAuthError::invalid_request("subject_token is not a living ID token for this client");
-    let (hint, expires_at) = id_token::verify_living(issuer, token).await.map_err(unacceptable("subject_token"))?;
+    let (hint, expires_at) = id_token::verify_unexpired(issuer, token).await.map_err(unacceptable("subject_token"))?;
     let grant_id = hint.grant_id().ok_or_else(refused)?.to_owned();
     let sid = hint.sid.ok_or_else(refused)?;
     let grant = Grant::find(issuer, &grant_id).await?.ok_or_else(refused)?.record;
@@ -106,10 +107,10 @@ async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Sub
 
 /// The actor: the subject of an active access token that was issued to the client. With another client's token it could
 /// name an actor that never asked for it.
-async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<Living> {
-    let living = access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))?;
-    if living.claims.client_id() == &*client.ident {
-        Ok(living)
+async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<ActiveAccessToken> {
+    let active = access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))?;
+    if active.claims.client_id() == &*client.ident {
+        Ok(active)
     } else {
         Err(OAuthError::invalid_request("actor_token was not issued to this client"))
     }

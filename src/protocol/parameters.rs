@@ -174,9 +174,10 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 fn decode(encoded: &[u8]) -> Result<String> {
-    let spaced = match encoded.contains(&b'+') {
-        true => Cow::Owned(encoded.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect()),
-        false => Cow::Borrowed(encoded),
+    let spaced = if encoded.contains(&b'+') {
+        Cow::Owned(encoded.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect())
+    } else {
+        Cow::Borrowed(encoded)
     };
     match percent_decode(&spaced).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),

@@ -12,13 +12,13 @@ use tokio::time::sleep;
 use crate::settings::Tls;
 
 /// How often the files are checked. They are small, and not every file system can report changes.
-const LOOK: Duration = Duration::from_secs(10);
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Certificate and key. Clones share them.
 #[derive(Clone)]
-pub struct Certificate(Arc<Inner>);
+pub struct Certificate(Arc<CertificateFiles>);
 
-struct Inner {
+struct CertificateFiles {
     files: Tls,
     config: RustlsConfig,
     /// The fingerprint of what was read last, valid or not.
@@ -33,7 +33,7 @@ impl Certificate {
         let (cert, key) = read(files).await?;
         let last = Mutex::new(fingerprint(&cert, &key));
         let config = RustlsConfig::from_pem(cert, key).await.with_context(|| unusable(files))?;
-        Ok(Self(Arc::new(Inner { files: files.clone(), config, last })))
+        Ok(Self(Arc::new(CertificateFiles { files: files.clone(), config, last })))
     }
 
     /// The configuration for each handshake.
@@ -45,7 +45,7 @@ impl Certificate {
     ///
     /// Errors: as in `open`, once for each content; the previous certificate stays in use.
     pub async fn reload(&self) -> Result<()> {
-        let Inner { files, config, last } = &*self.0;
+        let CertificateFiles { files, config, last } = &*self.0;
         let mut last = last.lock().await;
         let (cert, key) = match read(files).await {
             Ok(read) => read,
@@ -66,7 +66,7 @@ impl Certificate {
     /// Reloads whenever the files change, while the future is polled.
     pub async fn follow(self) {
         loop {
-            sleep(LOOK).await;
+            sleep(CHECK_INTERVAL).await;
             self.reload_or_complain().await;
         }
     }

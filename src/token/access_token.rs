@@ -16,7 +16,7 @@ use crate::store::Record;
 
 /// RFC 9068 §2.2.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Claims {
+pub struct AccessTokenClaims {
     iss: String,
     sub: String,
     aud: Audience,
@@ -51,7 +51,7 @@ impl Record for RevokedToken {
     const KIND: &'static str = "revoked";
 }
 
-impl Claims {
+impl AccessTokenClaims {
     /// The claims for an authorization.
     pub fn new(issuer: &Issuer, authorization: &Authorization, now: Timestamp, expires_at: Timestamp) -> Self {
         let person = authorization.person.as_ref();
@@ -126,14 +126,14 @@ impl Claims {
 }
 
 /// Signs with the tenant's algorithm; no I/O.
-pub fn sign(signer: &TenantSigner, claims: &Claims) -> Result<String> {
+pub fn sign(signer: &TenantSigner, claims: &AccessTokenClaims) -> Result<String> {
     Ok(signer.sign(TokenType::Access, claims, claims.exp)?)
 }
 
 /// An access token that is good right now (`active` in RFC 7662), with the grant it names.
 pub struct Living {
     /// Its claims.
-    pub claims: Claims,
+    pub claims: AccessTokenClaims,
     /// The person's grant; `None` for a client that acts for itself.
     pub grant: Option<Grant>,
 }
@@ -153,14 +153,14 @@ pub async fn verify(issuer: &Issuer, token: &str) -> Result<Living> {
             None => return Err(OAuthError::invalid_token("the access token was revoked")),
         },
     };
-    Ok(Living { claims, grant })
+    Ok(ActiveAccessToken { claims, grant })
 }
 
 /// Verifies what does not need the store.
-async fn verify_signature(issuer: &Issuer, token: &str) -> Result<Claims> {
+async fn verify_signature(issuer: &Issuer, token: &str) -> Result<AccessTokenClaims> {
     let refused = || OAuthError::invalid_token("the access token is not valid");
     let signer = issuer.signer().await?;
-    let claims: Claims = signer
+    let claims: AccessTokenClaims = signer
         .verify(token, TokenType::Access, Expired::Refuse)
         .await
         .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;

@@ -17,7 +17,7 @@ use crate::registry::client::Client;
 use crate::session::Session;
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct IdTokenClaims<'a> {
     iss: &'a str,
     sub: &'a str,
     aud: &'a str,
@@ -52,7 +52,7 @@ pub fn sign(
     let grant = &personal.grant;
     let algorithm = algorithm(signer, client);
     let at_hash = at_hash(access_token, algorithm);
-    let claims = Claims {
+    let claims = IdTokenClaims {
         iss: issuer_url,
         sub: &grant.person.identity.subject,
         aud: &client.ident,
@@ -121,16 +121,16 @@ impl Hint {
 /// Reads an ID token that has not expired, and when it will.
 ///
 /// Errors: `invalid_token` for anything else.
-pub async fn verify_living(issuer: &Issuer, token: &str) -> Result<(Hint, Timestamp)> {
+pub async fn verify_unexpired(issuer: &Issuer, token: &str) -> Result<(Hint, Timestamp)> {
     #[derive(Deserialize)]
-    struct Living {
+    struct Unexpired {
         #[serde(flatten)]
         hint: Hint,
         exp: Timestamp,
     }
     let refused = || OAuthError::invalid_token("the ID token is not valid");
     let signer = issuer.signer().await?;
-    let Living { hint, exp } = signer
+    let Unexpired { hint, exp } = signer
         .verify(token, TokenType::Id, Expired::Refuse)
         .await
         .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;

@@ -18,7 +18,7 @@ const LIFETIME: Duration = Duration::from_secs(120);
 
 /// There is never a nonce, so that no client mistakes it for an ID token.
 #[derive(Serialize)]
-struct Claims<'a> {
+struct LogoutTokenClaims<'a> {
     iss: &'a str,
     sub: &'a str,
     aud: &'a str,
@@ -32,7 +32,7 @@ struct Claims<'a> {
 /// The token that tells a client that its session has ended.
 pub async fn sign(issuer: &Issuer, client: &Client, participant: &Participant) -> Result<String> {
     let now = issuer.now();
-    let claims = Claims {
+    let claims = LogoutTokenClaims {
         iss: &participant.issuer,
         sub: &participant.subject,
         aud: &participant.client_id,

@@ -9,14 +9,14 @@ use crate::app::App;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::token::access_token::{self, Living};
+use crate::token::access_token::{self, ActiveAccessToken};
 
 /// Holding this means: the request carries an active access token of the tenant.
 pub struct Bearer {
     /// The tenant's issuer.
     pub issuer: Issuer,
     /// The token.
-    pub token: Living,
+    pub token: ActiveAccessToken,
 }
 
 impl FromRequest<App> for Bearer {

@@ -30,9 +30,10 @@ pub async fn clients(State(app): State<App>, request: Request, next: Next) -> Re
     let preflight = request.method() == Method::OPTIONS;
     let (parts, body) = request.into_parts();
     let permitted = origin.filter(|origin| is_permitted(&app, Origin::of(&parts, &app.settings), origin));
-    let mut response = match preflight {
-        true => StatusCode::NO_CONTENT.into_response(),
-        false => next.run(Request::from_parts(parts, body)).await,
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(Request::from_parts(parts, body)).await
     };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = permitted {

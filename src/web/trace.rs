@@ -17,7 +17,7 @@ use crate::origin::client_address;
 use crate::telemetry;
 
 /// What is logged and counted of every request.
-struct Asked {
+struct Traced {
     id: RequestId,
     method: &'static str,
     route: String,
@@ -25,22 +25,22 @@ struct Asked {
 
 /// The layer that gives every request its id, its span and its log line.
 pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Response {
-    let asked = Asked::of(&request, &app);
+    let traced = Traced::of(&request, &app);
     let (mut parts, body) = request.into_parts();
     let address = client_address(&parts, &app.settings);
     let addressee = Addressee::of(&parts, &app, address);
     let span = tracing::info_span!(
         "request",
-        request_id = &*asked.id.0,
-        method = asked.method,
-        path = asked.route,
+        request_id = &*traced.id.0,
+        method = traced.method,
+        path = traced.route,
         address = address.map(tracing::field::display),
         tenant = addressee.tenant(),
         client = tracing::field::Empty,
         trace_id = tracing::field::Empty,
     );
     telemetry::begin(&span, &parts.headers);
-    parts.extensions.insert(asked.id.clone());
+    parts.extensions.insert(traced.id.clone());
     parts.extensions.insert(addressee);
     let started = tokio::time::Instant::now();
     async move {
@@ -48,7 +48,7 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
         let (status, took) = (response.status(), started.elapsed());
         telemetry::answered(&Span::current(), status);
         tracing::debug!(status = status.as_u16(), milliseconds = whole_milliseconds(took), "answered");
-        asked.answered(&app.services.metrics, took, response)
+        traced.answered(&app.services.metrics, took, response)
     }
     .instrument(span)
     .await
@@ -57,28 +57,34 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
 /// The layer over public documents, which are served from memory all the time: a request gets its id and its log line,
 /// and a span only if it fails ([`span_of`]).
 pub async fn count(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let asked = Asked::of(&request, &app);
-    let RequestId(id) = asked.id.clone();
-    request.extensions_mut().insert(asked.id.clone());
+    let traced = Traced::of(&request, &app);
+    let RequestId(id) = traced.id.clone();
+    request.extensions_mut().insert(traced.id.clone());
     let started = tokio::time::Instant::now();
     let response = next.run(request).await;
     let took = started.elapsed();
     let (status, milliseconds) = (response.status().as_u16(), whole_milliseconds(took));
-    tracing::debug!(request_id = &*id, method = asked.method, path = asked.route, status, milliseconds, "answered");
-    asked.answered(&app.services.metrics, took, response)
+    tracing::debug!(request_id = &*id, method = traced.method, path = traced.route, status, milliseconds, "answered");
+    traced.answered(&app.services.metrics, took, response)
 }
 
 /// The span of a request below [`count`] that has something to report.
 pub fn span_of(request: &Request, issuer: &Issuer) -> Span {
     let id = request.extensions().get::<RequestId>().map(|id| &*id.0);
     let tenant = &*issuer.tenant.name;
-    tracing::info_span!("request", request_id = id, method = usual(request.method()), path = route(request), tenant)
+    tracing::info_span!(
+        "request",
+        request_id = id,
+        method = method_label(request.method()),
+        path = route(request),
+        tenant
+    )
 }
 
-impl Asked {
+impl Traced {
     fn of(request: &Request, app: &App) -> Self {
         let id = RequestId::sent(request.headers()).unwrap_or_else(|| RequestId(app.request_ids.name().into()));
-        Self { id, method: usual(request.method()), route: route(request).to_owned() }
+        Self { id, method: method_label(request.method()), route: route(request).to_owned() }
     }
 
     /// Counts `response` and its duration, and puts the id into its headers.
@@ -105,7 +111,7 @@ fn whole_milliseconds(time: Duration) -> u64 {
 }
 
 /// Clients can invent methods; labels must stay few.
-fn usual(method: &Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

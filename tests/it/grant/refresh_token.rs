@@ -188,9 +188,10 @@ config:
         let answer = browser.sign_in_as(&page, username, "any").await;
         let tokens = spa.redeem(&spa.code_of(&answer)).await.expect(200);
         let answer = spa.refresh(&tokens.member("refresh_token")).await;
-        match stays {
-            true => drop(answer.expect(200)),
-            false => drop(answer.expect_error(400, "invalid_grant")),
+        if stays {
+            answer.expect(200);
+        } else {
+            answer.expect_error(400, "invalid_grant");
         }
     }
 }

@@ -99,9 +99,10 @@ impl<'s> Browser<'s> {
         for expected in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
             assert!(attributes.contains(expected), "{cookie}");
         }
-        match attributes.contains("Max-Age=0") {
-            true => self.cookies.remove(name),
-            false => self.cookies.insert(name.to_owned(), value.to_owned()),
-        };
+        if attributes.contains("Max-Age=0") {
+            self.cookies.remove(name);
+        } else {
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
     }
 }

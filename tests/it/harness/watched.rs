@@ -62,10 +62,10 @@ impl Watched {
     }
 
     fn reach(&self) -> Result<&dyn Backend> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(anyhow!("connection refused").context(Unavailable("the store"))),
-            false => Ok(&*self.inner),
+        if self.away.load(Ordering::SeqCst) {
+            return Err(anyhow!("connection refused").context(Unavailable("the store")));
         }
+        Ok(&*self.inner)
     }
 
     fn write(&self) -> Result<&dyn Backend> {
