@@ -16,9 +16,9 @@ use crate::redis::certificates;
 const MISSING: &str = "run tests/cluster/install.sh, which installs what these tests need";
 /// How long both may take to be ready together; a busy machine needs a while to fill an empty etcd.
 const READY_WITHIN: Duration = Duration::from_secs(120);
-/// Who may do everything.
+/// The user with all rights.
 pub(crate) const ADMINISTRATOR: &str = "administrator";
-/// Whom the chart's roles let in, by the name that Kubernetes gives to the chart's service account.
+/// The user with the rights of the chart's roles, by the name of the chart's service account.
 pub(crate) const SERVICE_ACCOUNT: &str = "service-account";
 /// The namespace into which the chart is installed.
 pub(crate) const NAMESPACE: &str = "sso";
@@ -82,7 +82,7 @@ impl ApiServer {
         command.args([
             "--bind-address=127.0.0.1",
             "--authorization-mode=RBAC",
-            // Nobody runs the controller that makes the tokens this one waits for.
+            // No controller runs that would make the tokens this one waits for.
             "--disable-admission-plugins=ServiceAccount",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--service-account-issuer=https://kubernetes.default.svc",
@@ -106,17 +106,17 @@ impl ApiServer {
         }
     }
 
-    /// What `kubectl` prints; it must succeed.
+    /// The output of `kubectl`; it must succeed.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         expect_success(arguments, &self.try_kubectl(arguments, None))
     }
 
-    /// `kubectl apply` of these documents; they must be taken.
+    /// `kubectl apply` of these documents; they must be accepted.
     pub(crate) fn apply(&self, documents: &str) -> String {
         expect_success(&["apply"], &self.try_apply(documents))
     }
 
-    /// The same, whatever comes out.
+    /// The same, with any outcome.
     pub(crate) fn try_apply(&self, documents: &str) -> Output {
         self.try_kubectl(&["apply", "--filename", "-"], Some(documents))
     }
@@ -127,7 +127,7 @@ impl ApiServer {
         serde_json::from_str(&printed).expect("kubectl prints JSON")
     }
 
-    /// `kubectl` with `input`, whatever comes out.
+    /// `kubectl` with `input`, with any outcome.
     pub(crate) fn try_kubectl(&self, arguments: &[&str], input: Option<&str>) -> Output {
         let mut command = Command::new(program("kubectl"));
         command.arg("--kubeconfig").arg(self.kubeconfig(ADMINISTRATOR)).args(arguments).env("HOME", self.folder.path());
@@ -171,7 +171,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both only fail when the process is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

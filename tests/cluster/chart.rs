@@ -36,13 +36,13 @@ pub(crate) fn rendered(values: &Path) -> String {
     String::from_utf8(output.stdout).expect("manifests in UTF-8")
 }
 
-/// The definitions of what others bring: Traefik, the operator of Prometheus, and the Gateway API.
+/// The definitions of other software: Traefik, the Prometheus operator, and the Gateway API.
 pub(crate) fn define_what_others_bring(cluster: &ApiServer) {
     for file in files("target/chart/definitions") {
-        // Some are longer than what the other way of applying can note down in an annotation.
+        // Some are too long for the annotation of a client-side apply.
         cluster.kubectl(&["apply", "--server-side", "--filename", &file.display().to_string()]);
     }
-    // The group that Traefik 2 had; `traefik.apiVersion` asks for it.
+    // The API group of Traefik 2, for `traefik.apiVersion`.
     let middlewares = root().join("target/chart/definitions/traefik.io_middlewares.yaml");
     let middlewares = fs::read_to_string(middlewares).expect("Traefik's definition");
     cluster.apply(&middlewares.replace("traefik.io", "traefik.containo.us"));
@@ -50,7 +50,7 @@ pub(crate) fn define_what_others_bring(cluster: &ApiServer) {
 }
 
 #[tokio::test]
-async fn an_api_server_takes_what_the_chart_renders_whatever_the_values() {
+async fn an_api_server_accepts_what_the_chart_renders_for_all_values() {
     let cluster = ApiServer::start().await;
     define_what_others_bring(&cluster);
     for values in files("tests/chart/values") {

@@ -1,6 +1,6 @@
 //! The real program beside a real Kubernetes API server: `cargo test --test cluster`.
 //!
-//! `install.sh` beside this file gets what the tests need beyond Rust.
+//! `install.sh` beside this file installs what the tests need beyond Rust.
 
 mod api_server;
 mod chart;

@@ -18,13 +18,13 @@ use crate::configuration::SECRET;
 use crate::port::free_port;
 use crate::replica::Replica;
 
-/// How long a change may take to be seen. With each change the busy machine of a test comes on top.
+/// How long a change may take to be seen; a busy test machine needs extra time.
 const SOON: Duration = Duration::from_secs(30);
 
-/// What the chart is told.
+/// The values of the chart.
 const VALUES: &str = "config: { crd: { enabled: true, secrets: true } }\n";
 
-/// A cluster with the chart in it, and the program beside it that the chart's pods would run.
+/// A cluster with the chart installed, and the program that the chart's pods would run.
 struct World {
     cluster: ApiServer,
     replica: Option<Replica>,
@@ -39,7 +39,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let values = folder.path().join("values.yaml");
         fs::write(&values, VALUES).expect("a values file");
-        // The webhook comes later: nobody would answer for it yet.
+        // The webhook comes later: it would not be served yet.
         cluster.apply(&rendered(&values));
         cluster.kubectl(&["wait", "--for", "condition=Established", "--timeout=30s", "crd", "--all"]);
         let mut world = Self { cluster, replica: None, webhook: free_port(), folder };
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// Waits until the client of the tenant at `host` gets a token, or does not any more.
+    /// Waits until the client of the tenant at `host` gets a token, or no longer does.
     async fn expect_tokens(&self, host: &str, expected: bool) {
         let began = Instant::now();
         while self.replica().try_token(host).await.is_ok() != expected {
@@ -94,8 +94,8 @@ impl World {
         }
     }
 
-    /// Lets the API server ask the program about each tenant and client before it stores them, as the chart has it; but
-    /// the program is no pod behind a Service here.
+    /// Makes the API server validate each tenant and client with the program, as the chart does; here the program is
+    /// not a pod behind a Service.
     fn install_webhook(&self) {
         let authority = STANDARD.encode(fs::read(self.cluster.file("ca.pem")).expect("the authority"));
         let values = self.folder.path().join("webhook.yaml");
@@ -136,7 +136,7 @@ impl World {
             if !status.success() && said.contains(words) {
                 return;
             }
-            // The API server takes a moment to hear of a webhook.
+            // The API server takes a moment to notice a webhook.
             assert!(began.elapsed() < SOON, "{words:?} was expected: {said}");
             sleep(Duration::from_millis(500)).await;
         }
@@ -161,7 +161,7 @@ fn client(name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_applied_is_served_and_says_so_and_requests_go_on_whatever_becomes_of_the_rest() {
+async fn applied_resources_are_served_and_report_it_while_requests_go_on() {
     let mut world = World::start().await;
     world.cluster.apply(&tenant("acme", "acme.test", ""));
     world.cluster.apply(&client("acme"));
@@ -171,7 +171,7 @@ async fn what_is_applied_is_served_and_says_so_and_requests_go_on_whatever_becom
     let table = world.cluster.kubectl(&["get", "tenants", "--namespace", NAMESPACE]);
     assert!(table.starts_with("NAME") && table.contains("STATUS") && table.contains("CLIENTS"), "{table}");
 
-    // Somebody asks all the time from here on.
+    // Requests run all the time from here on.
     let replica = Arc::new(world.replica.take().expect("the program runs"));
     let done = Arc::new(AtomicBool::new(false));
     let asking = tokio::spawn(ask(replica.clone(), done.clone()));
@@ -188,7 +188,7 @@ async fn what_is_applied_is_served_and_says_so_and_requests_go_on_whatever_becom
     world.cluster.apply(&tenant("globex", "globex.test", "  providers: [\"class {\"]\n"));
     world.expect_status("tenant", "globex", "Error", "the last good version").await;
     seen("globex.test", true).await;
-    // Clients come, change, break and go meanwhile, too.
+    // Meanwhile clients come, change, break and go, too.
     let token_at_globex = async |expected: bool| {
         while replica.try_token("globex.test").await.is_ok() != expected {
             assert!(began.elapsed() < 4 * SOON, "tokens at globex.test: {expected} was expected");
@@ -216,7 +216,7 @@ async fn what_is_applied_is_served_and_says_so_and_requests_go_on_whatever_becom
     world.cluster.restart().await;
     world.cluster.kubectl(&["delete", "tenant", "globex", "--namespace", NAMESPACE]);
     seen("www.globex.test", false).await;
-    // What is told is told once: nobody changes anything any more, and nothing is written but figures.
+    // A status is written once: after the last change only counts are written.
     let written = world.statuses_written();
     sleep(Duration::from_secs(3)).await;
     let more = world.statuses_written() - written;
@@ -255,7 +255,7 @@ async fn the_webhook_refuses_with_the_sentence_of_check_what_would_not_be_served
             "everything",
         )
         .await;
-    // A client and its tenant pass in one command in either order, whichever of them is judged first.
+    // A client and its tenant pass in one command in either order.
     for (name, documents) in [
         ("before", [client("before"), tenant("before", "before.test", "")]),
         ("after", [tenant("after", "after.test", ""), client("after")]),
@@ -264,7 +264,7 @@ async fn the_webhook_refuses_with_the_sentence_of_check_what_would_not_be_served
         world.expect_status("client", name, "Ready", "").await;
     }
     world.cluster.kubectl(&["delete", "tenant", "before", "after", "--namespace", NAMESPACE]);
-    // What is right passes, and so does what the program itself writes: the status.
+    // Valid resources pass, and so does what the program itself writes: the status.
     world.cluster.apply(&tenant("globex", "globex.test", ""));
     world.expect_status("tenant", "globex", "Ready", "").await;
     let left = world.cluster.kubectl(&["get", "tenants", "--namespace", NAMESPACE, "--output", "name"]);

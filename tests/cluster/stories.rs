@@ -1,4 +1,4 @@
-//! The definitions of the resources, and what holds on an API server that tests play, on a real one.
+//! The definitions of the resources, and stories from `tests/it` on a real API server.
 
 use std::fs;
 use std::process::Command;
@@ -19,7 +19,7 @@ async fn the_stories_of_resources_hold_on_a_real_api_server() {
     let output = Command::new(env!("CARGO_BIN_EXE_uitsmijter")).arg("crds").output().expect("the binary starts");
     cluster.apply(&String::from_utf8(output.stdout).expect("definitions in UTF-8"));
     cluster.kubectl(&["wait", "--for", "condition=Established", "--timeout=30s", "crd", "--all"]);
-    // Those of tests/it/kubernetes/resources.rs, which otherwise have an API server that the test plays.
+    // Those of tests/it/kubernetes/resources.rs, which otherwise run against a fake API server.
     let mut stories = tokio::process::Command::new(std::env::var_os("CARGO").expect("cargo runs this test"));
     stories.args(["test", "--quiet", "--test", "it", "kubernetes::resources"]).current_dir(root());
     let output =

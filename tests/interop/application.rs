@@ -1,4 +1,4 @@
-//! Applications on the `openidconnect` crate: how they sign a person in, and how one lives on for days.
+//! Applications on the `openidconnect` crate: a sign-in, and one that stays signed in for days.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,19 +25,19 @@ const REDIRECT: &str = "http://127.0.0.1:9/callback";
 pub(crate) type Application =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-/// What a finished sign-in leaves behind.
+/// The result of a finished sign-in.
 pub(crate) struct SignedIn {
     pub(crate) application: Application,
     pub(crate) tokens: CoreTokenResponse,
     pub(crate) nonce: Nonce,
 }
 
-/// How long it works with what discovery told, key set and all: as long as the server allows. The crate keeps both as
-/// long as its user does and fetches nothing by itself, not even for an unknown key.
+/// How long it uses cached discovery and keys: as long as the server allows. The crate keeps both until its user
+/// fetches them again, and fetches nothing by itself, not even for an unknown key.
 const REMEMBERS: Duration = Duration::from_secs(60 * 60);
 
-/// How many processes the party has. They were started one after the other, so that there is always one whose keys are
-/// nearly as old as they may be.
+/// How many processes the party has. They start one after the other, so that there is always one whose keys are nearly
+/// as old as they may be.
 pub(crate) const PROCESSES: u32 = 6;
 
 /// A program that stays signed in by its refresh token, in the time of a calendar.
@@ -54,7 +54,7 @@ struct Process {
     discovered: SystemTime,
 }
 
-/// What the person's program has after a sign-in or a renewal.
+/// The tokens after a sign-in or a refresh.
 pub(crate) struct Tokens {
     pub(crate) access: String,
     pub(crate) id: String,
@@ -78,7 +78,7 @@ impl RelyingParty {
         (party, Tokens::of(&tokens))
     }
 
-    /// Uses the refresh token, and has the next one then.
+    /// Uses the refresh token, and keeps its successor.
     pub(crate) async fn renew(&mut self) -> Tokens {
         let application = &self.processes[0].application;
         let request = application.exchange_refresh_token(&self.refresh_token).expect("a token endpoint");
@@ -87,7 +87,7 @@ impl RelyingParty {
         Tokens::of(&tokens)
     }
 
-    /// Every process verifies an ID token of the party with the keys that it knows; says what the crate has against it.
+    /// Every process verifies an ID token of the party with its cached keys; returns the crate's error.
     pub(crate) async fn verify(&mut self, id_token: &str) -> Result<(), String> {
         let now = self.calendar.now();
         let id_token: CoreIdToken = id_token.parse().map_err(|error| format!("{error}"))?;
@@ -96,14 +96,14 @@ impl RelyingParty {
                 *process = Process { application: application(&self.issuer, "native").await, discovered: now };
             }
             let verifier = process.application.id_token_verifier().set_time_fn(move || now.into());
-            // Its nonce was compared when it came.
+            // The nonce was compared when the token arrived.
             let claims = id_token.claims(&verifier, |_: Option<&Nonce>| Ok(())).map_err(|error| format!("{error}"))?;
             assert_eq!(claims.subject().as_str(), SUBJECT);
         }
         Ok(())
     }
 
-    /// Asks the server who the person of an access token is; says what the crate has against the answer.
+    /// Asks for the userinfo of an access token; returns the crate's error.
     pub(crate) async fn user_info(&self, access_token: &str) -> Result<(), String> {
         let subject = SubjectIdentifier::new(SUBJECT.to_owned());
         let application = &self.processes[0].application;

@@ -109,7 +109,7 @@ impl<'a> Demo<'a> {
 /// What a journey found, step by step.
 pub(crate) struct Findings(Vec<Value>);
 
-/// Lets Chromium walk by `script`, which is told `input`, where the browser is, and where screenshots go.
+/// Runs `script` in Chromium with `input`, the path of the browser, and the folder for screenshots.
 pub(crate) async fn walk(script: &str, mut input: Value) -> Findings {
     tool::expect_modules("browser");
     input["chromium"] = json!(tool::program("chromium"));

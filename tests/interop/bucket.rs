@@ -18,7 +18,7 @@ use crate::tool;
 /// How long a change may take to be seen: readings are a second apart, and ten where the store was away for long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The store in a process of its own, gone when the value is dropped.
+/// The store in a separate process, killed when the value is dropped.
 struct Store {
     process: Child,
     port: u16,
@@ -28,14 +28,14 @@ struct Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // Both only fail when the process is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Store {
-    /// Starts the store with these buckets and an access key, and lets nobody in without one from then on.
+    /// Starts the store with these buckets and an access key, and from then on requires one.
     async fn start(buckets: &[&str]) -> Self {
         let port = free_port();
         let program = tool::python().with_file_name("moto_server");
@@ -168,7 +168,7 @@ async fn each_tenants_pages_follow_its_bucket_and_outlive_it() {
     ];
     let server = Server::start_with(&documents, &[("TEMPLATES_REFRESH", "1s".to_owned())]).await;
 
-    // First load; each its own, and neither keys that are wrong nor none at all open a bucket.
+    // First load: each tenant has its own, and neither wrong keys nor missing ones open a bucket.
     shows(&server, ACME, "<h1>Acme one</h1><i>Uitsmijter</i>").await;
     shows(&server, GLOBEX, "<h1>Globex</h1>").await;
     logs(&server, "the store refuses: check access_key_id").await;
@@ -177,7 +177,7 @@ async fn each_tenants_pages_follow_its_bucket_and_outlive_it() {
         assert!(front_page(&server, host).await.contains(DEFAULT), "{host}");
     }
 
-    // A change, a broken template, and its cure; the other tenant sees nothing of it.
+    // A change, a broken template, and its fix; the other tenant is not affected.
     put(&acme_bucket, "index.html", "<h1>Acme two</h1>").await;
     shows(&server, ACME, "<h1>Acme two</h1>").await;
     put(&acme_bucket, "index.html", "<h1>Acme three {% if %}").await;
@@ -187,7 +187,7 @@ async fn each_tenants_pages_follow_its_bucket_and_outlive_it() {
     shows(&server, ACME, "<h1>Acme four</h1>").await;
     assert!(front_page(&server, GLOBEX).await.contains("<h1>Globex</h1>"));
 
-    // Too big: what was there stays. Gone: the default is back.
+    // Too large: the previous one stays. Removed: the default is back.
     put(&acme_bucket, "mark.html", &"x".repeat(300_000)).await;
     logs(&server, "mark.html is bigger than 262144 bytes").await;
     assert!(front_page(&server, ACME).await.contains("<h1>Acme four</h1>"));
@@ -198,14 +198,14 @@ async fn each_tenants_pages_follow_its_bucket_and_outlive_it() {
     put(&acme_bucket, "index.html", "<h1>Acme five</h1>").await;
     shows(&server, ACME, "<h1>Acme five</h1>").await;
 
-    // New settings count at once; a tenant whose settings name no bucket any more has the default look.
+    // New settings count at once; a tenant that no longer names a bucket has the default look.
     server.rewrite(&tenant_with("wrong", WRONG, &place("acme-pages", &key)));
     shows(&server, WRONG, "<h1>Acme five</h1>").await;
     let without = tenant_with("wrong", WRONG, "@").yaml.replace("  templates: {@}\n", "");
     server.rewrite(&Document { folder: "Tenants", name: "wrong", yaml: without });
     shows(&server, WRONG, DEFAULT).await;
 
-    // The store is away: the last good copies stay.
+    // The store is unavailable: the last good copies stay.
     drop(store);
     logs(&server, "the store cannot be reached").await;
     sleep(Duration::from_secs(2)).await;

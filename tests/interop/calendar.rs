@@ -1,5 +1,5 @@
-//! The clock of one installation and of everybody around it, which a test sets forward: libfaketime reads it from a
-//! file. Whatever a library or the server does by the clock, it does in its own time, and nobody sleeps.
+//! The clock of one installation and all its clients, which a test sets forward: libfaketime reads it from a file.
+//! Libraries and server keep their own schedules, and no test sleeps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl Calendar {
         calendar
     }
 
-    /// Lets time pass, at once, for everybody.
+    /// Lets time pass at once, for all processes.
     pub(crate) fn pass(&self, span: Duration) {
         self.write(self.ahead.fetch_add(span.as_secs(), Ordering::Relaxed) + span.as_secs());
     }
@@ -42,12 +42,12 @@ impl Calendar {
         self.now().duration_since(UNIX_EPOCH).expect("1970 is long ago").as_secs()
     }
 
-    /// What a process must find in its environment to live in this time.
+    /// The environment that makes a process use this clock.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("LD_PRELOAD", faketime()),
             ("FAKETIME_TIMESTAMP_FILE", self.file().display().to_string()),
-            // Read at each look at the clock, so that nobody is late.
+            // Read each time the clock is read, so that no process lags behind.
             ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DISABLE_SHM", "1".to_owned()),
         ]

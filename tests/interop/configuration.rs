@@ -1,4 +1,4 @@
-//! What an operator writes for these tests: one tenant, one person, and a client for each kind of application.
+//! The configuration of these tests: one tenant, one person, and a client for each kind of application.
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
@@ -9,7 +9,7 @@ pub(crate) const USERNAME: &str = "ada";
 pub(crate) const PASSWORD: &str = "an engine & 100% <steam>";
 /// Her `sub`.
 pub(crate) const SUBJECT: &str = "countess-1815";
-/// The secret of every confidential client here; RFC 6749 §2.3.1 has it urlencoded inside Basic.
+/// The secret of every confidential client here; RFC 6749 §2.3.1 has it form-encoded inside Basic.
 pub(crate) const SECRET: &str = "interop: a secret + more";
 
 /// One file of the configuration folder.
@@ -79,7 +79,7 @@ fn page(name: &'static str, origin: &str, grant_types: &str) -> Document {
     client(name, &rest)
 }
 
-/// A program on a desk: public, PKCE, takes its code at whatever loopback port is free (RFC 8252 §7.3).
+/// A native application: public, PKCE, receives its code on any free loopback port (RFC 8252 §7.3).
 pub(crate) fn native_application() -> Document {
     client(
         "native",
@@ -90,7 +90,7 @@ pub(crate) fn native_application() -> Document {
     )
 }
 
-/// A machine that signs in as itself.
+/// A service that authenticates as itself.
 pub(crate) fn service(name: &'static str) -> Document {
     confidential(name, "")
 }
@@ -100,7 +100,7 @@ pub(crate) fn short_lived_service(name: &'static str) -> Document {
     confidential(name, "\n  access_token_hours: 0.0006")
 }
 
-/// A web application with a secret, which may do everything; its person is asked for consent.
+/// A web application with a secret and every grant; its person is asked for consent.
 pub(crate) fn web_application(name: &'static str, redirect_uri: &str, post_logout_redirect_uri: &str) -> Document {
     let rest = format!(
         r#"
@@ -115,7 +115,7 @@ pub(crate) fn web_application(name: &'static str, redirect_uri: &str, post_logou
     client(name, &rest)
 }
 
-/// A thing without a browser and without a secret.
+/// A device without a browser and without a secret.
 pub(crate) fn device(name: &'static str) -> Document {
     client(
         name,
@@ -126,7 +126,7 @@ pub(crate) fn device(name: &'static str) -> Document {
     )
 }
 
-/// A machine that proves itself with these members besides: another secret, or keys.
+/// A service whose document has these additional members: another secret, or keys.
 pub(crate) fn service_with(name: &'static str, proof: &str) -> Document {
     client(name, &format!("\n  grant_types: [client_credentials]\n  scopes: [\"orders:*\"]\n  {proof}"))
 }

@@ -1,6 +1,6 @@
-//! schemathesis asks for what the OpenAPI document describes, in every way it can think of, and compares the answers.
+//! schemathesis generates requests from the OpenAPI document, and compares the responses with it.
 //!
-//! The short form is always the same one. With `FULL=1` it goes on for ten minutes.
+//! The short form is deterministic. With `FULL=1` it goes on for ten minutes.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::tool;
 /// How long the two parts of the long form take each, in seconds.
 const LONG: u64 = 300;
 
-/// The longest that the short form may take, on a machine with better things to do.
+/// The longest that the short form may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Of each kind one: with a secret, without, for itself, for a device.
+/// One client of each kind: with a secret, without, for itself, for a device.
 fn clients() -> Document {
     let yaml = format!(
         r#"
@@ -82,7 +82,7 @@ async fn schemathesis_finds_the_server_as_its_document_describes_it() {
     assert!(!server.log().contains("panicked"), "a panic");
 }
 
-/// Runs it to its end; gives everything it said, and the summary in its last line.
+/// Runs it to its end; returns all its output, and the summary in its last line.
 async fn contract(asked: &Value, patience: Duration) -> (String, Value) {
     let mut client = Command::new(tool::python())
         .arg(tool::source("python/contract.py"))

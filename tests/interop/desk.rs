@@ -8,7 +8,7 @@ use crate::calendar::Calendar;
 use crate::configuration::{PASSWORD, USERNAME};
 use crate::tool::{self, Conversation};
 
-/// The browser. What a step gives is said in `browser/desk.js`.
+/// The browser. `browser/desk.js` documents the results of its steps.
 pub(crate) struct Desk {
     browser: Conversation,
 }
@@ -29,12 +29,12 @@ impl Desk {
         assert_eq!(opened["state"], "signed-out", "{opened}");
     }
 
-    /// The person signs in and types the password; gives the library's user.
+    /// The person signs in with the password; returns the library's user.
     pub(crate) async fn sign_in(&mut self, tab: &str) -> Value {
         self.sign_in_as(json!({ "do": "sign in", "tab": tab, "username": USERNAME, "password": PASSWORD })).await
     }
 
-    /// The same where the server knows the person already.
+    /// The same with an existing session at the server.
     pub(crate) async fn sign_in_once_more(&mut self, tab: &str) -> Value {
         self.sign_in_as(json!({ "do": "sign in", "tab": tab })).await
     }
@@ -45,7 +45,7 @@ impl Desk {
         done["user"].clone()
     }
 
-    /// `signinSilent`: gives the `user`, and the `error` if there was one.
+    /// `signinSilent`: returns the `user`, and the `error` if there was one.
     pub(crate) async fn renew(&mut self, tab: &str) -> Value {
         self.browser.ask(&json!({ "do": "renew", "tab": tab })).await
     }
@@ -61,7 +61,7 @@ impl Desk {
         self.browser.ask(&json!({ "do": "userinfo", "tab": tab, "token": token })).await
     }
 
-    /// The person signs out of the application in another tab; this one hears nothing of it.
+    /// The person signs out of the application in another tab; this one is not notified.
     pub(crate) async fn sign_out_in_another_tab(&mut self, tab: &str) {
         let done = self.browser.ask(&json!({ "do": "sign out in another tab", "tab": tab })).await;
         assert_eq!(done["message"], "signed out: goodbye", "{done}");

@@ -1,5 +1,6 @@
-//! A client in another language that needs a person now and then: it prints `{"open": url}`, the person goes there, does
-//! what the pages ask, and the client reads on its next line where that led. With `"deny": true` the person declines.
+//! A client in another language that sometimes needs a person: it prints `{"open": url}`, the person goes there and
+//! does what the pages ask, and the client reads on its next line where that led. With `"deny": true` the person
+//! declines.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,10 +14,10 @@ use crate::configuration::{PASSWORD, USERNAME};
 use crate::person::{Arrival, Browser};
 use crate::tool;
 
-/// More pages than any errand has: sign-in, consent or device, and the last one.
+/// More pages than any sign-in has: login, consent or device, and the last one.
 const PAGES: usize = 5;
 
-/// What a client found out, by name. Every finding has to be judged: [`Findings::end`] says which were not.
+/// The findings of a client, by name. Every finding has to be checked: [`Findings::end`] reports those that were not.
 pub(crate) struct Findings(BTreeMap<String, Value>);
 
 impl Findings {
@@ -27,7 +28,7 @@ impl Findings {
         found.unwrap_or_else(|| panic!("the client did not find {what:?}, but {:#?}", self.0))
     }
 
-    /// The client asked for something that it must not get, and the server told it so by this error code.
+    /// The client made a forbidden request, and the server answered with this error code.
     #[track_caller]
     pub(crate) fn refused(&mut self, what: &str, error: &str) -> Value {
         let finding = self.take(what);
@@ -35,7 +36,7 @@ impl Findings {
         finding
     }
 
-    /// The library itself refused, before it asked the server, for a reason that has these words in it.
+    /// The library itself refused, before it called the server, for a reason that contains these words.
     #[track_caller]
     pub(crate) fn complained(&mut self, what: &str, reason: &str) {
         let finding = self.take(what);
@@ -43,14 +44,14 @@ impl Findings {
         assert!(finding["message"].as_str().is_some_and(|text| text.contains(reason)), "{what}: {finding}");
     }
 
-    /// Nothing is left that nobody looked at.
+    /// Every finding has been checked.
     #[track_caller]
     pub(crate) fn end(self) {
         assert!(self.0.is_empty(), "nobody judged {:#?}", self.0);
     }
 }
 
-/// Runs a client to its end, with a person at its side whose browser is new.
+/// Runs a client to its end, with a person and a fresh browser.
 /// A client that fails, or prints anything but JSON, fails the test.
 pub(crate) async fn accompany(program: &Path, arguments: &[&Path], settings: &Value) -> Findings {
     let mut client = tool::start(program, arguments);
@@ -86,12 +87,12 @@ pub(crate) async fn accompany(program: &Path, arguments: &[&Path], settings: &Va
 }
 
 async fn tell(stdin: &mut ChildStdin, line: &Value) {
-    // A client that is gone says more by its end than by this error.
+    // The exit status of a client says more than this error.
     let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
 }
 
-/// Opens a URL, signs in where that is asked and decides where a decision is. Gives where that led: a URL of somebody
-/// else, perhaps with a form to post there, or the path and the outcome of the server's last page.
+/// Opens a URL, signs in and decides where a page asks for it. Returns where that led: a foreign URL, perhaps with a
+/// form to post there, or the path and the outcome of the server's last page.
 async fn errand(browser: &mut Browser, url: Url, decision: &str) -> Value {
     let mut arrival = browser.open(url).await;
     for _ in 0..PAGES {

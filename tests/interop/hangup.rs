@@ -55,7 +55,7 @@ async fn settings_tenants_and_the_level_of_the_log_are_read_again() {
     ask().await;
     assert!(!server.log().contains("answered"), "{}", server.log());
 
-    // A file that is broken: said, and nothing changes.
+    // A broken file: reported, and nothing changes.
     fs::write(&file, "log: {level: loud}\n").expect("a file");
     server.signal("-HUP");
     says(&server, "the settings of before stay in force").await;
@@ -70,7 +70,7 @@ async fn settings_tenants_and_the_level_of_the_log_are_read_again() {
     server.rewrite(&configuration::service("service"));
     server.signal("-HUP");
     says(&server, "these settings changed, and need a restart").await;
-    // LISTEN of the environment stands over the file.
+    // LISTEN of the environment overrides the file.
     let log = server.log();
     let line = log.lines().find(|line| line.contains("need a restart")).expect("a line");
     assert!(line.contains("settings=\"store\""), "{line}");
@@ -121,7 +121,7 @@ async fn a_renewed_certificate_is_shown_after_the_signal_and_without_it() {
     says(&server, "the certificate was read again").await;
     assert!(shows(&server, &second.0).await && !shows(&server, &first.0).await);
 
-    // A key of another certificate: said, and the one before stays.
+    // A key of another certificate: reported, and the previous certificate stays.
     fs::copy(&first.0, &cert).expect("a copy");
     server.signal("-HUP");
     says(&server, "the certificate of before stays in use").await;

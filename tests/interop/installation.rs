@@ -1,5 +1,5 @@
-//! One installation in one time: a server, the five client libraries with their caches, each in one process from the
-//! beginning to the end, and every token that they ever got.
+//! One installation on one clock: a server, the five client libraries with their caches, each in one process from start
+//! to end, and every token that was ever issued to them.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use crate::verifier::{Library, Verifier};
 const HOST: &str = "localhost";
 /// The applications in the browser: one with refresh tokens and one without. Both renew by themselves.
 const TABS: [&str; 2] = ["spa", "framed"];
-/// How many living tokens everybody verifies after each step: all at first, then the newest and others in turns.
+/// How many valid tokens every verifier checks after each step: all at first, then the newest and a changing sample.
 const SAMPLE: usize = 24;
-/// Tokens this close to their end are neither alive nor dead, in seconds.
+/// Tokens this close to their expiry are not checked, in seconds.
 const DYING: u64 = 5;
 
-/// The server and everybody around it.
+/// The server and all its clients.
 pub(crate) struct Installation {
     pub(crate) calendar: Calendar,
     issuer: String,
@@ -37,7 +37,7 @@ pub(crate) struct Installation {
     party: RelyingParty,
     desk: Desk,
     tokens: Vec<Token>,
-    /// The names in the JWKS.
+    /// The key ids in the JWKS.
     pub(crate) published: Vec<String>,
     /// The header of the newest access token.
     pub(crate) newest: Value,
@@ -111,7 +111,7 @@ impl Installation {
         all
     }
 
-    /// Lets this much time pass for everybody; then new tokens are made, and everybody verifies old and new ones.
+    /// Lets this much time pass for all; then new tokens are issued, and every verifier checks old and new ones.
     pub(crate) async fn pass(&mut self, span: Duration) {
         self.calendar.pass(span);
         for verifier in &mut self.verifiers {
@@ -135,7 +135,7 @@ impl Installation {
         self.verify().await;
     }
 
-    /// Both applications in the browser renew now, and ask userinfo with the token from before and with the new one.
+    /// Both applications in the browser renew now, and call userinfo with the previous token and the new one.
     pub(crate) async fn renew_in_the_browser(&mut self) {
         for tab in TABS {
             let before = self.desk.pass(Duration::ZERO, &[]).await[tab]["access_token"].take();
@@ -151,7 +151,7 @@ impl Installation {
         }
     }
 
-    /// The person signs in to both applications once more, in the pages of the beginning.
+    /// The person signs in to both applications once more, in the tabs of the beginning.
     pub(crate) async fn sign_in_again(&mut self) {
         for tab in TABS {
             let user = self.desk.sign_in_once_more(tab).await;
@@ -160,12 +160,12 @@ impl Installation {
         self.go_on().await;
     }
 
-    /// Writes the tenant anew, with these lines.
+    /// Rewrites the tenant with these lines.
     pub(crate) fn rewrite(&self, lines: &[&str]) {
         self.server.rewrite(&tenant_with(HOST, lines));
     }
 
-    /// How many tokens live that this key signed.
+    /// How many valid tokens this key signed.
     pub(crate) fn living_of(&self, kid: &str) -> usize {
         self.tokens.iter().filter(|token| token.key.as_deref() == Some(kid)).count()
     }
@@ -176,7 +176,7 @@ impl Installation {
         metrics.expect("the metric of a tenant in use") as u64
     }
 
-    /// Ends all clients. They must have worked with their caches: nobody fetches the JWKS for each token.
+    /// Ends all clients. They must have used their caches: none may fetch the JWKS for each token.
     pub(crate) async fn end(self) {
         let fetched = self.metric("uitsmijter_jwks_requests_total").await.expect("the JWKS was asked for") as usize;
         let fetched = fetched - self.looks;
@@ -223,7 +223,7 @@ impl Installation {
         self.looks += 1;
     }
 
-    /// Everybody verifies a sample of the living, and refuses those that died.
+    /// Every verifier accepts a sample of the valid tokens, and refuses those that expired.
     async fn verify(&mut self) {
         let now = self.calendar.timestamp();
         let (tokens, dead): (Vec<Token>, _) = self.tokens.drain(..).partition(|token| token.expires + DYING > now);

@@ -1,6 +1,6 @@
 //! Real clients against the real binary on a real port: `cargo test --test interop`.
 //!
-//! `README.md` beside this file says which clients, and how to get them onto a machine.
+//! `README.md` beside this file lists the clients, and how to install them.
 
 mod application;
 mod browser;

@@ -1,5 +1,5 @@
-//! Chromium follows applications that move on to an origin of which nobody told the server: it checks the policy of a
-//! page for every redirect that follows its form.
+//! Chromium follows applications that redirect to an origin unknown to the server: it checks the policy of a page for
+//! every redirect that follows its form.
 
 use axum::response::{Html, Redirect};
 use axum::routing::get;
@@ -10,7 +10,8 @@ use crate::configuration::{Document, PASSWORD, USERNAME, tenant_with};
 use crate::port::free_port;
 use crate::server::Server;
 
-/// An application whose API takes the answers and sends people on to its front, on another host. Gives its port.
+/// An application whose API receives the responses and redirects people to its front end, on another host. Returns its
+/// port.
 async fn application() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();

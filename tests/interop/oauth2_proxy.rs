@@ -16,7 +16,7 @@ use crate::port::free_port;
 use crate::server::{Server, http_client};
 use crate::tool;
 
-/// The proxy asks for new tokens when these are older than `cookie_refresh`, in whole seconds: after two.
+/// The proxy refreshes tokens that are older than `cookie_refresh`, in whole seconds: after two.
 const REFRESHED_WITHIN: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn oauth2_proxy_signs_a_person_in_keeps_them_signed_in_and_signs_them_out(
     assert_eq!(login.url.path(), "/login", "back at /bye, which nobody sees who is signed out: {}", login.body);
 }
 
-/// oauth2-proxy in a process of its own, gone when the value is dropped. Prints its log when the test fails.
+/// oauth2-proxy in a separate process, killed when the value is dropped. Prints its log when the test fails.
 struct Proxy {
     process: Child,
     directory: TempDir,
@@ -105,7 +105,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Both only fail when the process is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if std::thread::panicking() {
@@ -115,7 +115,7 @@ impl Drop for Proxy {
     }
 }
 
-/// An application that knows nothing of OAuth: it shows what it was asked.
+/// An application without OAuth: it echoes the request.
 async fn upstream() -> u16 {
     let show = async |request: Request| {
         let text = |name: &str| {
@@ -134,7 +134,7 @@ async fn upstream() -> u16 {
     port
 }
 
-/// A person whose browser goes to and fro between the application and the server, and shows each its own cookies.
+/// A person whose browser moves between the application and the server, and sends each its own cookies.
 struct Person {
     application: Url,
     there: Browser,

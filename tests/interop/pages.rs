@@ -15,21 +15,21 @@ use crate::server::{Server, http_client};
 const LANGUAGES: [(&str, &str); 6] =
     [("en", "en-GB"), ("de", "de-AT"), ("nl", "nl-NL"), ("fr", "fr-FR"), ("es", "es-ES"), ("pt", "pt-BR")];
 
-/// Every page that a person can come to, besides the one that sends itself away.
+/// Every page that a person can reach, except the one that submits itself.
 const PAGES: usize = 19;
 
 /// Light and dark, on a phone and on a desk.
 const LOOKS: usize = 4;
 
-/// Language, locale and look of everybody who visits all pages: English in all looks; in the other languages only the
-/// words differ, so each is looked at in one.
+/// Language, locale and look of each visit: English in all looks; in the other languages only the words differ, so each
+/// is visited in one.
 fn visitors() -> Vec<(&'static str, &'static str, usize)> {
     let english = (0..LOOKS).map(|look| (LANGUAGES[0].0, LANGUAGES[0].1, look));
     let others = LANGUAGES.iter().enumerate().skip(1);
     english.chain(others.map(|(turn, (language, locale))| (*language, *locale, turn % LOOKS))).collect()
 }
 
-/// The application that people come from and go back to, and the place of a tenant's logo. Gives its port.
+/// The application that people come from and return to, which also serves a tenant's logo. Returns its port.
 pub(crate) async fn application() -> u16 {
     let logo = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><rect width="120" height="40" rx="8" fill="#b3261e"/></svg>"##;
     let blank = Html("<!doctype html><title>Application</title><link rel=icon href=data:,>");
@@ -83,7 +83,7 @@ config:
         .map(|(folder, name, yaml)| Document { folder, name, yaml })
 }
 
-/// The code that a device would show.
+/// The user code of a device.
 async fn user_code(port: u16) -> Value {
     let asked = http_client()
         .post(format!("http://127.0.0.1:{port}/oauth/device_authorization"))
@@ -132,7 +132,7 @@ async fn every_page_is_accessible_in_every_language_and_asks_nobody_else_for_any
     }
 }
 
-/// No sentence of a page is the English one, except what stands there as data.
+/// No sentence of a page is the English one, except for data.
 #[track_caller]
 fn expect_translated(pages: &[&Value]) {
     let english: HashMap<&str, &Value> =

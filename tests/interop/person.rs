@@ -1,4 +1,4 @@
-//! A person at a browser that knows no JavaScript: follows redirects, keeps cookies, fills in forms.
+//! A browser without JavaScript: follows redirects, keeps cookies, fills in forms.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::server::http_client;
 /// More redirects than any journey needs; a browser gives up at about 20.
 const REDIRECTS: usize = 10;
 
-/// The browser: no state but its cookies, which it shows to the one server it talks to.
+/// The browser: it has cookies only, for a single server.
 pub(crate) struct Browser {
     http: Client,
     cookies: BTreeMap<String, String>,
 }
 
-/// Where a journey came to rest.
+/// Where a journey ended.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// At a page of the server.
+    /// On a page of the server.
     Page(Page),
-    /// At a redirect to somebody else, which is not followed.
+    /// At a redirect to another origin, which is not followed.
     Left(Url),
 }
 
@@ -52,12 +52,12 @@ impl Browser {
         pairs.join("; ")
     }
 
-    /// Opens a URL and goes where the server sends the browser.
+    /// Opens a URL and follows the server's redirects.
     pub(crate) async fn open(&mut self, url: Url) -> Arrival {
         self.travel(Method::GET, url, None).await
     }
 
-    /// Fills in the page's form and sends it, with everything hidden in it.
+    /// Fills in the page's form and submits it, with its hidden fields.
     pub(crate) async fn submit(&mut self, page: &Page, typed: &[(&str, &str)]) -> Arrival {
         let form = Form::find(page);
         let mut fields = form.hidden;
@@ -130,7 +130,8 @@ impl Arrival {
 }
 
 impl Page {
-    /// The form of a page that only hands it on to somebody else (`response_mode=form_post`): where to, and its fields.
+    /// The form of a page that only submits itself to another origin (`response_mode=form_post`): its action, and its
+    /// fields.
     pub(crate) fn form_for_another(&self) -> Option<(Url, Vec<(String, String)>)> {
         let form = Form::first(self)?;
         (form.action.origin() != self.url.origin()).then_some((form.action, form.hidden))
@@ -174,7 +175,7 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     Some(without_references(found.get(1).or(found.get(2))?.as_str()))
 }
 
-/// Text with the character references resolved that templates write.
+/// Text with the character references of our templates resolved.
 fn without_references(text: &str) -> String {
     let reference = Regex::new(r"&(#x[0-9a-fA-F]+|#[0-9]+|amp|lt|gt|quot|apos);").expect("a correct expression");
     let resolve = |found: &regex::Captures<'_>| {

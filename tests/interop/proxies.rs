@@ -22,7 +22,7 @@ use crate::tool;
 
 const HOSTS: [&str; 4] = ["login.acme.test", "shop.acme.test", "wiki.acme.test", "shop.globex.test"];
 
-/// A proxy in a process of its own, gone when the value is dropped.
+/// A proxy in a separate process, killed when the value is dropped.
 pub(crate) struct Proxy {
     process: Child,
     _directory: TempDir,
@@ -32,7 +32,7 @@ pub(crate) struct Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Both only fail when the process is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -71,7 +71,7 @@ impl Proxy {
     }
 }
 
-/// Two come as Python packages; the servers of the system are not on everybody's path.
+/// Two come as Python packages; system daemons are not on everybody's path.
 fn found(program: &str) -> PathBuf {
     if matches!(program, "traefik" | "envoy") {
         return tool::packaged(program);
@@ -80,7 +80,7 @@ fn found(program: &str) -> PathBuf {
     if usual.is_file() { usual } else { tool::program(program) }
 }
 
-/// A client for which the names of the story are this machine.
+/// A client that resolves the names of the story to this machine.
 fn client() -> Client {
     let mut builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     for host in HOSTS {
@@ -89,7 +89,7 @@ fn client() -> Client {
     builder.build().expect("a client")
 }
 
-/// An application that knows nothing of OAuth: it shows what it was asked.
+/// An application without OAuth: it echoes the request.
 pub(crate) async fn upstream() -> u16 {
     let show = async |request: Request| {
         let text = |name: &str| {
@@ -109,7 +109,7 @@ pub(crate) async fn upstream() -> u16 {
     port
 }
 
-/// The tenant whose people sign in at `login.acme.test`, and another one; in a time of its own.
+/// The tenant whose people sign in at `login.acme.test`, and another one; on its own clock.
 struct Protection {
     port: u16,
     calendar: Calendar,
@@ -126,11 +126,11 @@ async fn server() -> Protection {
     Protection { port, calendar, _server: server }
 }
 
-/// Whether applications behind a proxy get to see the cookie of the session.
+/// Whether applications behind a proxy receive the session cookie.
 #[derive(PartialEq)]
 enum Session {
     Withheld,
-    /// This proxy cannot take one cookie out of many.
+    /// This proxy cannot remove one cookie of many.
     PassedOn,
 }
 
@@ -152,7 +152,7 @@ async fn protects(proxy: &Proxy, calendar: &Calendar, session: Session) {
     browser.open(proxy.url("wiki.acme.test", "/")).await.page();
     browser.open(proxy.url("shop.globex.test", "/")).await.left();
 
-    // What a browser makes up does not reach the application, and does not open another tenant's.
+    // Headers forged by a browser do not reach the application, and do not open another tenant's.
     let ask = |host: &str| http.get(proxy.url(host, "/")).header("cookie", browser.cookie_header());
     let forged = ask("shop.acme.test").header("authorization", "Bearer forged").header("x-user-ident", "root");
     let seen: Value = forged.send().await.expect("an answer").json().await.expect("JSON");
@@ -163,7 +163,7 @@ async fn protects(proxy: &Proxy, calendar: &Calendar, session: Session) {
         let answer = ask("shop.globex.test").header(name, value).send().await.expect("an answer");
         assert_ne!(answer.status(), StatusCode::OK, "{name}");
     }
-    // The session is nothing that an application needs, and other cookies are.
+    // The application gets no session cookie, but all others.
     let session_cookie = browser.cookie_header();
     let value = session_cookie.split("; ").find_map(|pair| pair.strip_prefix("uitsmijter-sso=")).expect("a session");
     for own in [format!("a=1; uitsmijter-sso={value}; b=2"), format!("uitsmijter-sso={value}; a=1; b=2")] {
@@ -173,7 +173,7 @@ async fn protects(proxy: &Proxy, calendar: &Calendar, session: Session) {
         assert!(cookies.contains("a=1") && cookies.contains("b=2"), "{cookies}");
         assert!(session == Session::PassedOn || !cookies.contains(value), "{cookies}");
     }
-    // A session in use is prolonged now and then, and the browser hears of it.
+    // A session in use is prolonged now and then, and the browser gets a new cookie.
     calendar.pass(Duration::from_secs(6 * 60));
     let prolonged = ask("shop.acme.test").send().await.expect("an answer");
     assert_eq!(prolonged.status(), StatusCode::OK);
@@ -181,7 +181,7 @@ async fn protects(proxy: &Proxy, calendar: &Calendar, session: Session) {
     assert!(cookie.starts_with(&format!("uitsmijter-sso={value};")) && cookie.contains("Max-Age="), "{cookie:?}");
     let again = ask("shop.acme.test").send().await.expect("an answer");
     assert!(again.status() == StatusCode::OK && !again.headers().contains_key("set-cookie"), "{again:?}");
-    // A program gets no page, and a form is not repeated at the login page.
+    // A program gets no page, and a form is not sent on to the login page.
     let program = http.get(shop.clone()).header("accept", "application/json").send().await.expect("an answer");
     assert_eq!(program.status(), StatusCode::UNAUTHORIZED);
     let form = http.post(shop.clone()).header("accept", "text/html").body("a=1").send().await.expect("an answer");
@@ -190,7 +190,7 @@ async fn protects(proxy: &Proxy, calendar: &Calendar, session: Session) {
     let question = browser.open(logout).await.page();
     browser.submit(&question, &[]).await.page();
     browser.open(shop.clone()).await.left();
-    // Also for whoever kept the cookie.
+    // Even with the old cookie.
     let replayed = http.get(shop).header("cookie", session_cookie).header("accept", "text/html").send().await;
     assert!(replayed.expect("an answer").status().is_redirection());
 }

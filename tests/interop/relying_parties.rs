@@ -1,4 +1,4 @@
-//! Relying parties in three languages, each on the library that people there use, with all that the server offers them.
+//! Relying parties in three languages, each on a popular library, with every feature that the server offers them.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
@@ -14,7 +14,7 @@ use crate::tool;
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 const BYE: &str = "http://127.0.0.1:9/bye";
 
-/// All that is asked for, and so all that is granted.
+/// The requested scope, and so the granted one.
 const SCOPE: &str = "openid profile email offline_access";
 
 /// A secret that is the same whether it is form-encoded or not.
@@ -29,7 +29,7 @@ async fn openid_client_finds_that_all_the_server_offers_to_a_relying_party_works
     let mut found = accompany(&tool::program("node"), &[&tool::source("node/relying_party.js")], &settings).await;
 
     assert_eq!(found.take("discovery"), json!({ "found": "discovery", "issuer": server.issuer(), "s256": true }));
-    // RFC 9207: the library knows from the metadata that there has to be an `iss`, and whose.
+    // RFC 9207: the library knows from the metadata that there must be an `iss`, and which one.
     found.complained("without iss", r#""iss" (issuer) missing"#);
     found.complained("iss of another", r#"unexpected "iss""#);
     let first = found.take("signed in by query");
@@ -126,7 +126,7 @@ async fn go_oidc_and_x_oauth2_sign_a_person_in_on_a_page_and_on_a_device() {
     found.end();
 }
 
-/// A server with every kind of client, and what a client program is told: the same for all of them, but for the
+/// A server with every kind of client, and the input of a client program: the same for all of them, except for the
 /// algorithm that the tenant signs with.
 async fn world(algorithm: &str) -> (Server, Value) {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
@@ -167,20 +167,21 @@ fn pem(pkcs8: &str) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
-/// A sign-in that `finding` tells of: who, for whom, by whom, and what was granted.
+/// A sign-in that `finding` reports: person, client, issuer and grant.
 #[track_caller]
 fn expect_sign_in(finding: &Value, server: &Server, client: &str) {
     let claims = &finding["claims"];
     assert_eq!(claims["iss"], server.issuer(), "{finding}");
     assert_eq!((&claims["sub"], &claims["aud"]), (&json!(SUBJECT), &json!(client)), "{finding}");
     assert!(claims["auth_time"].is_u64(), "{finding}");
-    // What happens in a browser is part of its session; a device stays when the person signs out there.
+    // A sign-in in a browser is part of its session; a device stays when the person signs out there.
     assert_eq!(claims["sid"].is_string(), finding["found"] != "signed in on a device", "{finding}");
     assert!(claims["email"].is_null(), "OIDC Core §5.4: with an access token the profile is at userinfo; {finding}");
     assert_eq!(finding["scope"], SCOPE, "{finding}");
 }
 
-/// OIDC Core §12.2: the renewed ID token speaks of the same sign-in, without a nonce; and the refresh token is another.
+/// OIDC Core §12.2: the renewed ID token is about the same sign-in, without a nonce; and the refresh token is a new
+/// one.
 #[track_caller]
 fn expect_renewal(finding: &Value, before: &Value) {
     assert_eq!(finding["rotated"], true, "{finding}");
@@ -199,7 +200,7 @@ fn expect_profile(claims: &Value) {
     assert_eq!(claims["email_verified"], true, "{claims}");
 }
 
-/// RFC 7662 §2.2: what the server tells of a living access token and of a living refresh token.
+/// RFC 7662 §2.2: what the server reports about an active access token and an active refresh token.
 #[track_caller]
 fn expect_introspection(finding: &Value, server: &Server, client: &str) {
     for kind in ["access", "refresh"] {

@@ -1,4 +1,4 @@
-//! Resource servers in three languages verify our access tokens with the library that people there use.
+//! Resource servers in three languages verify our access tokens with a popular library.
 //!
 //! Each is as small as its library's own documentation and knows nothing but the issuer.
 

@@ -1,14 +1,14 @@
-//! No client notices what becomes of the signing keys: neither a rotation nor the way from HS256 to RS256 and back.
+//! No client notices a change of signing keys: neither a rotation nor the way from HS256 to RS256 and back.
 //!
-//! Time is set forward for everybody (`calendar.rs`), so that the server's calendar and the caches of the libraries go
-//! through all of it as they would in a day, and no policy has to be shorter than it may be.
+//! Time is set forward for all (`calendar.rs`), so that the server's schedule and the caches of the libraries go
+//! through everything as they would in a day, without shortened policies.
 
 use std::time::Duration;
 
 use crate::installation::Installation;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Most steps: longer than the caches of some clients, shorter than those of others.
+/// The usual step: longer than the caches of some clients, shorter than those of others.
 const STEP: Duration = Duration::from_secs(11 * 60);
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn no_client_notices_that_a_signing_key_is_replaced() {
 
     let announced = all.calendar.timestamp();
     while all.newest["kid"] == old.as_str() {
-        // In ever shorter steps towards the moment itself.
+        // In ever shorter steps towards the moment of change.
         let left = all.next_rotation().await.saturating_sub(all.calendar.timestamp());
         all.pass(Duration::from_secs(left / 2).clamp(MINUTE / 4, STEP)).await;
     }
@@ -67,7 +67,7 @@ async fn no_client_notices_the_way_from_hs256_to_rs256_and_back() {
             all.go_on().await;
         }
         all.renew_in_the_browser().await;
-        // Longer than a token lives: those of the other algorithm are verified until their end.
+        // Longer than a token lives: those of the other algorithm are verified until they expire.
         for _ in 0..12 {
             all.pass(STEP).await;
         }

@@ -1,4 +1,4 @@
-//! The server under test: the real binary in a process of its own, gone when the value is dropped.
+//! The server under test: the real binary in a separate process, killed when the value is dropped.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::configuration::Document;
 use crate::port::free_port;
 
-/// How long a server may take from its start to readiness; a debug build on a busy machine stays far below.
+/// How long a server may take to become ready; a debug build on a busy machine needs far less.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const ASK_EVERY: Duration = Duration::from_millis(25);
 
@@ -20,7 +20,7 @@ pub(crate) struct Server {
     process: Child,
     directory: TempDir,
     port: u16,
-    /// Where health is asked for.
+    /// The URL of the health endpoints.
     health: String,
 }
 
@@ -30,7 +30,7 @@ impl Server {
         Self::start_at(free_port(), documents).await
     }
 
-    /// The same with this in its environment besides.
+    /// The same with these environment variables.
     pub(crate) async fn start_with(documents: &[Document], environment: &[(&str, String)]) -> Self {
         Self::start_documents(free_port(), documents, environment).await
     }
@@ -40,7 +40,7 @@ impl Server {
         Self::start_documents(port, documents, &[]).await
     }
 
-    /// The same at a port that the documents name, with this in its environment besides.
+    /// The same at a port that the documents name, with these environment variables.
     pub(crate) async fn start_documents(port: u16, documents: &[Document], environment: &[(&str, String)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for document in documents {
@@ -53,12 +53,12 @@ impl Server {
         .await
     }
 
-    /// Writes one document anew; the running server reads it in a moment.
+    /// Rewrites one document; the running server reads it in a moment.
     pub(crate) fn rewrite(&self, document: &Document) {
         write(self.directory.path(), document);
     }
 
-    /// Starts a server as a newcomer does: in an empty folder, told nothing but its address.
+    /// Starts a server as a newcomer does: in an empty folder, with only an address.
     pub(crate) async fn start_with_nothing() -> Self {
         Self::launch(tempfile::tempdir().expect("a temporary directory"), free_port(), |_, _| {}).await
     }
@@ -78,7 +78,7 @@ impl Server {
 
     async fn wait_until_ready(&mut self) {
         let ready = format!("{}/health/ready", self.health);
-        // Its own word: at the port somebody else might answer.
+        // From its own log: another process might answer at the port.
         let serving = format!("://127.0.0.1:{}", self.port);
         let http = http_client();
         let patience = tokio::time::timeout(READY_WITHIN, async {
@@ -113,7 +113,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// SIGTERM, and waits until it has ended well.
+    /// SIGTERM, and waits until it has exited successfully.
     pub(crate) async fn stop(&mut self) {
         self.signal("-TERM");
         for _ in 0..1_500 {
@@ -134,7 +134,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both only fail when the process is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if std::thread::panicking() {
@@ -143,7 +143,7 @@ impl Drop for Server {
     }
 }
 
-/// What the command is told to listen at besides.
+/// An address in the environment of the command.
 fn address(command: &Command, variable: &str) -> Option<String> {
     let (_, value) = command.get_envs().find(|(name, _)| *name == variable)?;
     Some(value?.to_str()?.to_owned())
@@ -155,12 +155,12 @@ fn write(directory: &Path, document: &Document) {
     fs::write(folder.join(format!("{}.yaml", document.name)), &document.yaml).expect("a configuration file");
 }
 
-/// A client that goes straight to this machine, whatever proxy the environment names, and follows no redirect.
+/// A client that connects to this machine directly, whatever proxy the environment names, and follows no redirect.
 pub(crate) fn http_client() -> reqwest::Client {
     client_builder().build().expect("nothing in this configuration can fail")
 }
 
-/// The same that uses no connection twice: the server closes those that are idle when time is set forward.
+/// The same, but it uses no connection twice: the server closes idle ones when time is set forward.
 pub(crate) fn http_client_through_time() -> reqwest::Client {
     client_builder().pool_max_idle_per_host(0).build().expect("nothing in this configuration can fail")
 }

@@ -1,9 +1,9 @@
-//! oidc-client-ts renews in a hidden frame, without a refresh token, by the session that the browser has.
+//! oidc-client-ts renews in a hidden frame, without a refresh token, by the browser's session.
 //!
-//! The frame is sent to `/authorize?prompt=none` and from there to the application's own page, with a code or with an
-//! error: no page of the server is ever framed, so `X-Frame-Options: DENY` on all of them is no hindrance. But the
-//! session's cookie is `SameSite=Lax`, and a frame is not a navigation that it comes along with unless application and
-//! server are of one site, like app.shop.example and login.shop.example.
+//! The frame loads `/authorize?prompt=none` and from there the application's own page, with a code or with an error: no
+//! page of the server is ever framed, so `X-Frame-Options: DENY` on all of them does not get in the way. But the
+//! session cookie is `SameSite=Lax`, and it is sent in a frame only if application and server are of one site, like
+//! app.shop.example and login.shop.example.
 
 use std::time::Duration;
 
@@ -53,12 +53,12 @@ async fn an_application_of_another_site_is_told_at_once_that_it_cannot_renew_in_
     desk.sign_in(TAB).await;
     let refused = desk.renew(TAB).await;
     assert_eq!(refused["error"], "login_required", "{refused}");
-    // The session is there nevertheless: a window of its own finds it.
+    // The session exists nevertheless: a separate window finds it.
     desk.sign_in_once_more(TAB).await;
     desk.close().await;
 }
 
-/// A browser with the application at one name of this machine, which asks a server at another.
+/// A browser with the application at one name of this machine, and a server at another.
 async fn open(application: &str, server_name: &str, automatic: bool) -> (Server, Desk) {
     let place = Place::reserve_at(application).await;
     let origin = place.origin.clone();

@@ -1,4 +1,4 @@
-//! Chromium signs in once: for two applications and a protected one on three hosts, and for nobody else's.
+//! Chromium signs in once, for two applications and a protected one on three hosts, and for no other tenant's.
 
 use serde_json::json;
 

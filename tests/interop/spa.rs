@@ -9,7 +9,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// The reserved place of the application, before it is served.
+/// The reserved port of the application, before it is served.
 pub(crate) struct Place {
     listener: TcpListener,
     /// Scheme, host and port, without a slash at the end.
@@ -17,7 +17,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Takes a free port. Named `localhost` where the server is `127.0.0.1`: to a browser these are two sites.
+    /// Reserves a free port. Named `localhost` where the server is `127.0.0.1`: to a browser these are two sites.
     pub(crate) async fn reserve() -> Self {
         Self::reserve_at("localhost").await
     }

@@ -1,9 +1,9 @@
-//! Who verified how much, so that a story without failures can also say of how many tokens it was true.
+//! Counts verifications, so that a test without failures can also tell how many tokens it covered.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-/// What was counted, by whoever did it.
+/// The counts, by verifier.
 #[derive(Default)]
 pub(crate) struct Tally {
     since_report: Counts,
@@ -20,12 +20,12 @@ struct Count {
 }
 
 impl Tally {
-    /// `who` accepted so many tokens, or was served so often.
+    /// `who` accepted this many tokens, or got this many responses.
     pub(crate) fn accepted(&mut self, who: &str, times: usize) {
         self.each(who, |count| count.accepted += times);
     }
 
-    /// `who` refused a token because it had expired, as it had to.
+    /// `who` refused a token because it had expired, as it must.
     pub(crate) fn expired(&mut self, who: &str) {
         self.each(who, |count| count.expired += 1);
     }
@@ -41,12 +41,12 @@ impl Tally {
         self.all.0.get(who).map_or(0, |count| count.accepted)
     }
 
-    /// Prints what was counted since the last time. A failure ends the test: whoever comes here has seen none.
+    /// Prints the counts since the last time. A failure ends the test, so there has been none.
     pub(crate) fn report(&mut self, phase: &str) {
         println!("{phase}: {}; 0 failures", std::mem::take(&mut self.since_report));
     }
 
-    /// The same of the whole story.
+    /// The same for the whole test.
     pub(crate) fn report_all(&self) {
         println!("in all: {}; 0 failures", self.all);
     }

@@ -1,4 +1,4 @@
-//! The real binary and a collector that takes, refuses or hangs; a person signs in meanwhile.
+//! The real binary and a collector that accepts, refuses or hangs; meanwhile a person signs in.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn server(collector: &Collector, more: &[(&str, &str)]) -> Server {
     Server::start_with(&documents, &environment).await
 }
 
-/// Some tokens; gives the longest that one took.
+/// Some tokens; returns the longest time that one took.
 async fn tokens(server: &Server, count: usize) -> Duration {
     let http = http_client();
     let mut longest = Duration::ZERO;
@@ -78,7 +78,7 @@ async fn a_collector_that_refuses_or_hangs_changes_nothing_for_requests_and_is_c
         let longest = tokens(&server, 200).await;
         println!("{mood:?}: 200 tokens, the longest took {longest:?}");
         assert!(longest < Duration::from_secs(2), "{mood:?}: {longest:?}");
-        // A hanging one is given up after ten seconds.
+        // A hanging collector is given up after ten seconds.
         for _ in 0..300 {
             if server.log().matches(OUTAGE).count() == 2 {
                 break;

@@ -1,4 +1,4 @@
-//! Tokens: where a service gets them, and what can be read in them and changed without any key.
+//! Tokens: where a service gets them, and what can be read and changed in them without a key.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,12 +26,12 @@ pub(crate) async fn token_for(http: &Client, issuer: &str, client: &str) -> Stri
     body["access_token"].as_str().expect("an access token").to_owned()
 }
 
-/// What a JWT says, believed without any proof.
+/// The claims of a JWT, unverified.
 pub(crate) fn claims(token: &str) -> Value {
     part(token, 1)
 }
 
-/// How a JWT says that it was signed.
+/// The header of a JWT, unverified.
 pub(crate) fn header(token: &str) -> Value {
     part(token, 0)
 }

@@ -10,10 +10,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// What to do when a tool is missing.
+/// How to install a missing tool.
 pub(crate) const INSTALL: &str = "run tests/interop/install.sh, which installs what these tests need";
 
-/// The longest that a client may take, or a single answer in a conversation; a browser's whole journey needs a few
+/// The longest that a client may take, or a single answer in a conversation; a whole journey of a browser needs a few
 /// seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -27,7 +27,7 @@ pub(crate) fn python() -> PathBuf {
     packaged("python")
 }
 
-/// A program of that virtual environment, with the packages of today's `requirements.txt`.
+/// A program of that virtual environment, with the packages of the current `requirements.txt`.
 pub(crate) fn packaged(program: &str) -> PathBuf {
     let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/python");
     let read = |path: PathBuf| std::fs::read(path).ok();
@@ -36,12 +36,12 @@ pub(crate) fn packaged(program: &str) -> PathBuf {
     environment.join("bin").join(program)
 }
 
-/// The resource server of `go/`, built now; nothing happens when nothing changed.
+/// The resource server of `go/`, built if it has changed.
 pub(crate) async fn go_program() -> PathBuf {
     go_built(".", "verify").await
 }
 
-/// One of the commands of `go/`, built now.
+/// One of the commands of `go/`, built if it has changed.
 pub(crate) async fn go_built(package: &str, name: &str) -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/go").join(name);
     let mut build = Command::new(program("go"));
@@ -51,7 +51,7 @@ pub(crate) async fn go_built(package: &str, name: &str) -> PathBuf {
     built
 }
 
-/// The oauth2-proxy that `install.sh` built from the version that `go.mod` names today.
+/// The oauth2-proxy that `install.sh` built, in the version that `go.mod` names.
 pub(crate) fn oauth2_proxy() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/oauth2-proxy");
     let read = |path: PathBuf| std::fs::read(path).ok();
@@ -60,12 +60,12 @@ pub(crate) fn oauth2_proxy() -> PathBuf {
     folder.join("oauth2-proxy")
 }
 
-/// The npm modules of a folder are there; npm writes this file last.
+/// Fails unless the npm modules of a folder are installed; npm writes this file last.
 pub(crate) fn expect_modules(folder: &str) {
     existing(source(folder).join("node_modules/.package-lock.json"));
 }
 
-/// A program of the system, looked for along `PATH`.
+/// A program of the system, from `PATH`.
 pub(crate) fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -79,7 +79,7 @@ fn existing(path: PathBuf) -> PathBuf {
     path
 }
 
-/// Starts a client whose stdin, stdout and stderr are pipes. It goes straight to this machine.
+/// Starts a client whose stdin, stdout and stderr are pipes. It ignores proxies.
 pub(crate) fn start(program: &Path, arguments: &[&Path]) -> Child {
     command(program)
         .args(arguments)
@@ -87,7 +87,7 @@ pub(crate) fn start(program: &Path, arguments: &[&Path]) -> Child {
         .unwrap_or_else(|error| panic!("{} does not start: {error}; {INSTALL}", program.display()))
 }
 
-/// Runs a client to its end and gives the lines it printed.
+/// Runs a client to its end and returns the lines it printed.
 /// A client that fails, or prints anything but JSON, fails the test.
 pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> Vec<Value> {
     let mut client = start(program, arguments);
@@ -102,7 +102,7 @@ pub(crate) async fn run(program: &Path, arguments: &[&Path], input: &Value) -> V
     stdout.lines().map(line).collect()
 }
 
-/// A client that lives for as long as the test wants: it answers each line of JSON with one.
+/// A client that lives as long as the test needs it: it answers each line of JSON with one.
 pub(crate) struct Conversation {
     name: String,
     client: Child,
@@ -111,7 +111,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Starts `program`, which is gone when the value is dropped.
+    /// Starts `program`, which is killed when the value is dropped.
     pub(crate) fn start(program: &Path, arguments: &[&OsStr], environment: &[(&str, String)]) -> Self {
         let name = format!("{} {arguments:?}", program.display());
         let mut command = command(program);
@@ -129,7 +129,7 @@ impl Conversation {
         Self { name, client, questions, answers }
     }
 
-    /// What it answers.
+    /// Its next answer.
     pub(crate) async fn ask(&mut self, question: &Value) -> Value {
         let line = format!("{question}\n");
         self.questions.write_all(line.as_bytes()).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
@@ -140,7 +140,7 @@ impl Conversation {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{}: {error} in {line}", self.name))
     }
 
-    /// Has nothing to ask any more and waits for the end.
+    /// Closes its input and waits for its end.
     pub(crate) async fn end(self) {
         let Self { name, mut client, questions, .. } = self;
         drop(questions);

@@ -1,5 +1,5 @@
-//! A resource server in another language: a process that verifies one token after the other, with the cache of its
-//! library on for as long as it lives.
+//! A resource server in another language: a process that verifies one token after another, with the cache of its
+//! library.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::calendar::Calendar;
 use crate::token::header;
 use crate::tool::{self, Conversation};
 
-/// The libraries that people verify with, each at its defaults.
+/// Popular libraries for verification, each at its defaults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Library {
     /// `jsonwebtoken` with `jwks-rsa`: keeps each key for 10 minutes and fetches when it meets an unknown one.
@@ -21,7 +21,7 @@ pub(crate) enum Library {
     GolangJwt,
 }
 
-/// A part of what a library says when it refuses; being refused for another reason proves nothing.
+/// Part of the message of a library that refuses; a refusal for another reason proves nothing.
 pub(crate) struct Reasons {
     pub(crate) changed: &'static str,
     pub(crate) unsigned: &'static str,
@@ -84,12 +84,12 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// One that knows nothing but the issuer, in the time of this machine.
+    /// One that knows only the issuer, on the clock of this machine.
     pub(crate) async fn start(library: Library, issuer: &str) -> Self {
         Self::start_with(library, issuer, &[], None).await
     }
 
-    /// One that lives in the time of `calendar` and shares this secret with the server for HS256.
+    /// One on the clock of `calendar`, which shares this secret with the server for HS256.
     pub(crate) async fn start_in(library: Library, issuer: &str, calendar: &Calendar, secret: Option<&str>) -> Self {
         let mut environment = calendar.environment();
         environment.extend(secret.map(|secret| ("JWT_SECRET", secret.to_owned())));
@@ -116,8 +116,8 @@ impl Verifier {
         self.process.ask(&question).await
     }
 
-    /// A question about nothing, after time was set forward: a process whose connections were idle for hours has to
-    /// notice that before it uses one of them, as it would in hours that really pass.
+    /// An empty request, after time was set forward: a process whose connections were idle for hours has to notice that
+    /// before it uses one of them, as it would in real hours.
     pub(crate) async fn look_at_the_clock(&mut self) {
         let verdict = self.verify("nobody", "").await;
         assert_eq!(verdict["accepted"], false, "{verdict}");

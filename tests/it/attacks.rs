@@ -1,4 +1,4 @@
-//! What an attacker tries, one story each. What they must not get stands in the name of the test.
+//! One test per attack; its name says what the attacker does not get.
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
@@ -41,7 +41,7 @@ async fn a_scope_of_thousands_of_tokens_costs_nothing() {
     let shop = RelyingParty::new(&server, "shop");
     let scope: String = (0..2500).map(|n| format!("x{n} ")).collect();
     server.get(&shop.authorize_path(&[("scope", &scope)])).await.expect_error_redirect("invalid_scope");
-    // As many as are allowed can be asked about.
+    // The maximum number can be requested.
     let scope = (0..256).map(|n| format!("x{n}")).collect::<Vec<_>>().join(" ");
     let mut browser = Browser::new(&server);
     let page = browser.visit(&shop.authorize_path(&[("scope", &scope)])).await;
@@ -79,7 +79,7 @@ async fn a_stranger_cannot_fill_the_store_with_long_requests() {
 async fn a_session_cannot_borrow_the_credentials_of_another_one() {
     let server = TestServer::start().await;
     let spa = RelyingParty::new(&server, "spa");
-    // Somebody holds the cookie of ada's session, but not her password.
+    // An attacker holds the cookie of ada's session, but not her password.
     let mut ada = Browser::new(&server);
     spa.obtain_code_in(&mut ada, &[]).await;
     let stolen = ada.session().expect("a session").clone();
@@ -123,7 +123,7 @@ async fn a_code_does_not_outlive_the_session_in_which_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_logout_by_a_form_of_another_site_signs_out_indeed() {
+async fn a_logout_form_from_another_site_signs_out() {
     let server = TestServer::start().await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
@@ -165,7 +165,7 @@ async fn a_dead_cookie_beside_the_living_one_locks_nobody_out() {
     let mut browser = Browser::new(&server);
     spa.obtain_code_in(&mut browser, &[]).await;
     let living = browser.session().expect("a session").clone();
-    // Also as many as a neighbour may plant, one for each path.
+    // Also as many as a neighbour can plant, one for each path.
     let many = ["x".repeat(43), "y".repeat(43), "z".repeat(43), "0".repeat(43)].join("; uitsmijter-sso=");
     for planted in ["x".repeat(43), "x".repeat(5000), String::new(), many] {
         let cookies = format!("uitsmijter-sso={planted}; uitsmijter-sso={living}");
@@ -189,7 +189,7 @@ async fn a_sign_in_for_a_domain_removes_the_cookie_of_the_host() {
 }
 
 #[tokio::test]
-async fn a_host_that_can_be_read_in_two_ways_is_nobodys() {
+async fn an_ambiguous_host_belongs_to_no_tenant() {
     let server = TestServer::start().await;
     let discovery = "/.well-known/openid-configuration";
     for host in [
@@ -215,7 +215,7 @@ async fn a_host_that_can_be_read_in_two_ways_is_nobodys() {
     for host in ["LOGIN.acme.example", "login.acme.example.", "login.acme.example:443"] {
         assert_eq!(server.get_at(host, discovery).await.member("issuer"), "https://login.acme.example", "{host}");
     }
-    // Headers of a proxy that nobody named are not believed.
+    // Headers of an untrusted proxy are ignored.
     let spoofed = request(Method::GET, discovery)
         .header("x-forwarded-host", "login.globex.example")
         .header("x-forwarded-proto", "http")
@@ -227,7 +227,7 @@ async fn a_host_that_can_be_read_in_two_ways_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_method_that_nothing_takes_is_told_which_would_do() {
+async fn an_unsupported_method_is_told_the_allowed_ones() {
     let server = TestServer::start().await;
     for (method, path, page) in [
         (Method::DELETE, "/authorize", true),
@@ -277,7 +277,7 @@ async fn a_json_body_with_a_parameter_twice_is_refused_and_never_repeated() {
     post("[".repeat(60_000)).await.expect_error(400, "invalid_request");
 }
 
-/// RFC 6749 §4.1.2.1 and protocol.md: whoever is asked while the store is away says so, and when to come back.
+/// RFC 6749 §4.1.2.1 and protocol.md: without the store, the response says so, and when to try again.
 #[tokio::test]
 async fn a_store_that_is_away_is_no_internal_error() {
     let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
@@ -325,7 +325,7 @@ async fn a_store_that_is_away_is_no_internal_error() {
         assert!(!answer.header("retry-after").is_empty());
     }
     browser.get(&spa.authorize_path(&[("prompt", "none")])).await.expect_error_redirect("temporarily_unavailable");
-    // What needs no store goes on.
+    // What needs no store keeps working.
     server.get("/.well-known/openid-configuration").await.expect(200);
     server.get("/health").await.expect(200);
     let ready = server.get("/health/ready").await.expect(200).json();
@@ -353,7 +353,7 @@ async fn a_flood_of_wrong_slow_secrets_locks_nobody_out() {
 async fn pkce_cannot_be_talked_away() {
     let server = TestServer::start().await;
     let web = RelyingParty::new(&server, "web");
-    // Asked without a challenge, redeemed with a verifier; and the other way round (RFC 9700 §4.8.2).
+    // Requested without a challenge, redeemed with a verifier; and vice versa (RFC 9700 §4.8.2).
     let code = web.obtain_code(&[("code_challenge", ""), ("code_challenge_method", "")]).await;
     web.redeem(&code).await.expect_error(400, "invalid_grant");
     let code = web.obtain_code(&[]).await;

@@ -1,4 +1,4 @@
-//! The audit lines: every event with whom and where, and nothing secret.
+//! The audit lines: every event with person and place, and no secrets.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -19,7 +19,7 @@ use crate::harness::server::form;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
 thread_local! {
-    /// What this thread's test logs, once somebody wants to know.
+    /// The log lines of this thread's test, once it listens.
     static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
@@ -36,8 +36,8 @@ impl Write for Lines {
     }
 }
 
-/// Begins to keep what this thread logs. One subscriber for the whole process: with one per thread, a line that
-/// another thread's test reaches first would be taken for one that nobody wants.
+/// Starts keeping the log lines of this thread. One subscriber for the whole process: with one per thread, a line that
+/// another thread's test reaches first would be disabled for all.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -94,7 +94,7 @@ fn events() -> Vec<Value> {
     lines.filter(|line| line["target"] == "uitsmijter::audit").collect()
 }
 
-/// Sends a request that came over this many proxies, as the last of them tells it.
+/// Sends a request that came through this many proxies, as the last of them reports it.
 async fn send(server: &TestServer, mut request: Request<Body>, peer: [u8; 4], forwarded_for: &str) -> Answer {
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 4711))));
     if !forwarded_for.is_empty() {
@@ -123,7 +123,7 @@ async fn an_audit_line_names_the_client_and_the_address_that_no_stranger_can_cho
         (proxy, "1.2.3.4, 203.0.113.9:5555", "203.0.113.9"),
         (proxy, "1.2.3.4, [2001:db8::7]:5555", "2001:db8::7"),
         (proxy, "1.2.3.4,[2001:db8::7]", "2001:db8::7"),
-        // The first byte is none of ASCII.
+        // The first byte is not ASCII.
         (proxy, "\u{ff}, 203.0.113.9", "203.0.113.9"),
         (proxy, "1.2.3.4, ::ffff:203.0.113.9", "203.0.113.9"),
         (proxy, "1.2.3.4, unknown", "10.0.0.1"),

@@ -1,4 +1,4 @@
-//! The words of the command line, from outside: what they say about mistakes.
+//! The commands from outside: how they report mistakes.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Runs the program in `folder`; gives exit code, standard output and standard error.
+/// Runs the program in `folder`; returns exit code, standard output and standard error.
 fn run(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_uitsmijter"))
         .args(arguments)
@@ -39,7 +39,7 @@ fn a_directory_that_is_not_there_is_an_error_and_one_without_tenants_is_not() {
     }
     let (code, out, err) = run(place.path(), &[], &["check"]);
     assert!(code == 0 && out.contains("No tenants"), "{out}{err}");
-    // Whoever reads custom resources needs no folder; here only the cluster is missing.
+    // With custom resources no folder is needed; here only the cluster is missing.
     let in_a_cluster = [("SUPPORT_KUBERNETES_CRD", "true")];
     let (_, _, err) = run(place.path(), &in_a_cluster, &["check", "--directory", "/nowhere/at/all"]);
     assert!(!err.is_empty() && !err.contains("DIRECTORY"), "{err}");

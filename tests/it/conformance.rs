@@ -1,4 +1,4 @@
-//! `tests/conformance/`: what the OpenID Foundation's suite is given goes together and is served without a warning.
+//! `tests/conformance/`: the documents of the OpenID Foundation's suite are consistent and served without a warning.
 
 use std::path::Path;
 
@@ -80,11 +80,11 @@ async fn the_person_of_the_suite_has_every_standard_claim() {
     request.headers_mut().insert("host", HOST.parse().expect("a host"));
     let told = server.send(request).await.expect(200).json();
     assert_eq!(told.as_object().expect("an object").len(), 1 + 19, "sub and the standard claims: {told}");
-    // The suite takes an earlier year for a mistake.
+    // The suite treats an earlier year as an error.
     assert!(told["birthdate"].as_str().expect("a date") > "1850", "{told}");
 }
 
-/// The suite warns of a claim in an ID token that nobody asked for and that no specification puts there by itself.
+/// The suite warns of a claim in an ID token that was not requested and that no specification puts there by default.
 fn only_expected_claims(id_token: &str) {
     let expected =
         ["iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "jti", "sid"];

@@ -21,27 +21,27 @@ use crate::harness::{Browser, Proxy, RelyingParty, TestServer, fixtures};
 const README: &str = include_str!("../../README.md");
 const SHOP: &str = "https://shop.acme.example/";
 
-/// A user store: who may sign in with which password.
+/// A user store: user names and passwords.
 #[derive(Clone, Default)]
 struct Backend {
     passwords: Arc<Mutex<HashMap<String, String>>>,
     manners: Arc<Mutex<Manners>>,
 }
 
-/// How the store answers.
+/// How the store responds.
 #[derive(Clone, Copy, Debug, Default)]
 enum Manners {
     #[default]
     Good,
-    /// 503 to everybody.
+    /// 503 to every request.
     Refuses,
     /// Never.
     Hangs,
-    /// Yes, and ten megabytes with it.
+    /// Success, with a body of ten megabytes.
     Floods,
-    /// Go and ask there; which is here.
+    /// A redirect to itself.
     Circles,
-    /// Yes, in no format that anybody agreed on.
+    /// Success, in an unexpected format.
     Babbles,
 }
 
@@ -79,7 +79,7 @@ impl Backend {
             Manners::Refuses => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Manners::Hangs => std::future::pending().await,
             Manners::Floods => {
-                // A good answer, if somebody reads it to its end.
+                // A valid response, once it has been read to its end.
                 let padding = std::iter::repeat_n(Bytes::from(vec![b'x'; 64 * 1024]), 160);
                 let (head, tail) = (br#"{"id":"u-1815","isDeleted":false,"padding":""#, br#""}"#);
                 let chunks = [Bytes::from_static(head)].into_iter().chain(padding).chain([Bytes::from_static(tail)]);
@@ -106,7 +106,7 @@ impl Backend {
     }
 }
 
-/// A server whose tenant has the script of the README, which asks `backend`.
+/// A server whose tenant has the script of the README, which calls `backend`.
 async fn server(backend: &str) -> TestServer {
     let example = README.split("```yaml").find(|block| block.contains("class UserLoginProvider"));
     let (_, script) = example.and_then(|block| block.split("```").next()?.split_once("- |\n")).expect("the example");
@@ -143,7 +143,7 @@ async fn a_person_of_the_backend_signs_in_and_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn whoever_is_removed_at_the_backend_gets_no_token_and_enters_no_application_any_more() {
+async fn a_person_removed_at_the_backend_gets_no_more_tokens_and_enters_no_application() {
     let (backend, address) = Backend::start().await;
     let server = server(&address).await;
     let (spa, proxy) = (RelyingParty::new(&server, "spa"), Proxy::new(&server));
@@ -152,7 +152,7 @@ async fn whoever_is_removed_at_the_backend_gets_no_token_and_enters_no_applicati
     let page = browser.visit(&path(held.location())).await.expect_page(200);
     browser.sign_in_as(&page, "ada", "engines & more").await.expect(303);
     let tokens = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200);
-    // Both are asked for and both go on, as long as the backend knows the person.
+    // Both are checked and both continue while the backend knows the person.
     let tokens = spa.refresh(&tokens.member("refresh_token")).await.expect(200);
     server.clock.advance(Duration::from_secs(6 * 60));
     assert!(proxy.ask(&browser, SHOP).await.expect(200).header("set-cookie").contains("uitsmijter-sso="));
@@ -167,7 +167,7 @@ async fn whoever_is_removed_at_the_backend_gets_no_token_and_enters_no_applicati
 }
 
 #[tokio::test]
-async fn a_backend_that_is_away_for_a_while_counts_as_no_wrong_password_and_signs_nobody_out() {
+async fn an_unavailable_backend_counts_as_no_wrong_password_and_signs_nobody_out() {
     let (backend, address) = Backend::start().await;
     let server = server(&address).await;
     let (spa, proxy) = (RelyingParty::new(&server, "spa"), Proxy::new(&server));
@@ -176,7 +176,7 @@ async fn a_backend_that_is_away_for_a_while_counts_as_no_wrong_password_and_sign
     browser.sign_in_as(&page, "ada", "engines & more").await.expect(303);
     let tokens = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200);
     backend.behave(Manners::Refuses);
-    // Far more than there are free attempts, at a place where nobody has been before.
+    // Far more than the free attempts, at a new place.
     let mut elsewhere = Browser::new(&server);
     let page = elsewhere.visit("/login").await.expect_page(200);
     for _ in 0..10 {
@@ -225,7 +225,7 @@ async fn a_backend_that_is_away_or_hangs_up_in_the_middle_lets_nobody_in() {
     let rude = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Whoever reads this knows a success, and half of the person.
+            // A reader would find a success, and half of the person.
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"id\": \"u-1815\"}").await;
         }

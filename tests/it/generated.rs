@@ -1,4 +1,4 @@
-//! What is written in two places says the same in both: documents that would otherwise fall behind the code.
+//! Facts that are written in two places agree: documents that would otherwise fall behind the code.
 //!
 //! `config.example.yaml` is held to the settings in `settings.rs`, discovery to the routes in `endpoint/discovery.rs`.
 
@@ -11,7 +11,7 @@ fn read(path: &str) -> String {
         .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What stands between backticks in `text`.
+/// The texts between backticks in `text`.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

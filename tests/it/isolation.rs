@@ -1,4 +1,4 @@
-//! Two tenants in one process: nothing of one is anything at the other, also when they share the keys.
+//! Two tenants in one process: nothing of one is valid at the other, even if they share the keys.
 
 use axum::http::header;
 
@@ -9,7 +9,7 @@ use crate::harness::relying_party::{VERIFIER, basic};
 use crate::harness::server::{ACME, GLOBEX, form};
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
-/// How the two sign: keys of their own, one set for both, or one set and one secret for both.
+/// How the two sign: with their own keys, with one set for both, or with one set and one secret for both.
 const SIGNING: [Signing; 3] = [
     Signing { shared: false, environment: &[] },
     Signing { shared: true, environment: &[] },
@@ -31,12 +31,12 @@ impl Signing {
     }
 }
 
-/// Both tenants have a person of the same subject, so that a name alone never tells them apart.
+/// Both tenants have a person with the same subject, so that it never tells them apart.
 fn documents() -> String {
     fixtures::documents().replace("subject: acme-ada", "subject: ada").replace("subject: globex-ada", "subject: ada")
 }
 
-/// Everything that a sign-in at `acme` leaves behind.
+/// All that a sign-in at `acme` leaves behind.
 struct Booty<'s> {
     browser: Browser<'s>,
     code: String,
@@ -46,11 +46,11 @@ struct Booty<'s> {
     refresh_token: String,
     /// A step that waits for credentials.
     login: String,
-    /// A step that has them.
+    /// A step that has credentials.
     signed_in: String,
     /// A step that waits for consent.
     consent: String,
-    /// A step that waits for a yes to signing out.
+    /// A step that waits for the confirmation of a logout.
     logout: String,
 }
 
@@ -130,12 +130,12 @@ async fn tokens_of_one_tenant_are_nothing_at_the_other() {
             }
             let answer = post_at(&server, GLOBEX, "/introspect", &[("token", token)], Some(&web)).await;
             assert_eq!(answer.expect(200).body, r#"{"active":false}"#);
-            // Revoking at the wrong house is no error, and does nothing.
+            // Revoking at the wrong tenant is not an error, and does nothing.
             for credentials in [("client_id", "globex-spa"), ("client_id", "globex-legacy")] {
                 post_at(&server, GLOBEX, "/revoke", &[("token", token), credentials], None).await.expect(200);
             }
         }
-        // At home everything still is what it was.
+        // At its own tenant nothing has changed.
         get_at(&server, ACME, "/userinfo", &booty.access_token).await.expect(200);
         for token in [&booty.access_token, &booty.service_token] {
             let answer = post_at(&server, ACME, "/introspect", &[("token", token)], Some(&basic("web", SECRET)))
@@ -184,7 +184,7 @@ async fn a_browser_of_one_tenant_is_a_stranger_at_the_other() {
         let (spa, other) = (RelyingParty::new(&server, "spa"), RelyingParty::new(&server, "globex-spa"));
         let silent = |extra: &[(&str, &str)]| other.authorize_path(&[&[("prompt", "none")], extra].concat());
         thief.get(&silent(&[])).await.expect_error_redirect("login_required");
-        // The hint is of a stranger's house, whatever it says.
+        // The hint is from another tenant, whatever it says.
         thief.get(&silent(&[("id_token_hint", &booty.id_token)])).await.expect_error_redirect("invalid_request");
         let bye = "https://app.acme.example/bye";
         thief.get(&format!("/logout?id_token_hint={}", booty.id_token)).await.expect_page(400);
@@ -202,7 +202,7 @@ async fn a_browser_of_one_tenant_is_a_stranger_at_the_other() {
             let fields = [("interaction", id.as_str()), ("username", "ada"), ("password", PASSWORD)];
             thief.post("/login", &fields).await.expect_page(400);
         }
-        // At home all steps are still there.
+        // At their own tenant all steps are still there.
         let mut home = booty.browser;
         spa.code_of(&home.get(&format!("/authorize?interaction={}", booty.signed_in)).await);
         home.get(&format!("/login?interaction={}", booty.login)).await.expect_page(200);
@@ -228,13 +228,13 @@ async fn people_clients_and_consents_belong_to_one_tenant() {
         }
         let unknown = RelyingParty::new(&server, "service").authorize_path(&[]);
         server.get_at(GLOBEX, &unknown).await.expect_page(400);
-        // Carol is somebody at acme only.
+        // Carol is known only at acme.
         let carol = |client_id| {
             [("grant_type", "password"), ("client_id", client_id), ("username", "carol"), ("password", PASSWORD)]
         };
         post_at(&server, ACME, "/token", &carol("legacy"), None).await.expect(200);
         post_at(&server, GLOBEX, "/token", &carol("globex-legacy"), None).await.expect_error(400, "invalid_grant");
-        // Ada has the same subject at both. She is asked at each, and remembered there.
+        // Ada has the same subject at both. Each asks for consent, and remembers it.
         for (host, client_id) in [(ACME, "shop"), (GLOBEX, "globex-shop")] {
             let shop = RelyingParty::new(&server, client_id);
             let mut browser = Browser::at(&server, host);

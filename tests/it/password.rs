@@ -23,7 +23,7 @@ async fn an_unknown_user_is_refused_after_the_same_work() {
     let stored = hash("correct horse", &SystemRandom);
     let mut known = Duration::MAX;
     let mut unknown = Duration::MAX;
-    // The fastest of each; a busy machine may need a few more tries until both were left alone for once.
+    // The fastest of each; a busy machine may need a few more tries until neither was interrupted.
     for _ in 0..40 {
         let began = tokio::time::Instant::now();
         assert!(!checker.verify(Some(&stored), "wrong").await);

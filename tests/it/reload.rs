@@ -118,7 +118,7 @@ fn the_demo_leaves_when_the_first_tenant_comes() {
     assert_eq!(problems, []);
     let registry = Registry::new(snapshot, problems);
     assert_eq!(names(&registry), ["demo"]);
-    // A first tenant that is broken is nevertheless somebody's wish: no demo beside it.
+    // A broken first tenant was nevertheless intended: no demo beside it.
     place.write("Tenants/one.yaml", "name: [");
     loader.reload(&registry);
     assert!(names(&registry).is_empty());
@@ -139,11 +139,12 @@ fn a_folder_without_permission_deletes_nothing() {
     loader.reload(&registry);
     fs::set_permissions(place.path("Tenants"), fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(names(&registry), ["one"]);
-    // The superuser reads everything.
+    // The superuser can read everything.
     assert_eq!(!registry.problems().is_empty(), is_locked_out);
 }
 
-/// Waits until the registry has these tenants; far less long than the poll, so that only the watching can be why.
+/// Waits until the registry has these tenants; far shorter than the polling interval, so that only the watcher can be
+/// the reason.
 async fn expect_names(registry: &Registry, expected: &[&str]) {
     let mut version = registry.subscribe();
     let waiting = async {

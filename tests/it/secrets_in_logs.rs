@@ -1,4 +1,4 @@
-//! A whole journey, logged as loudly as the program can: no secret of it is in any line.
+//! A whole journey, logged at the highest level: no line has any of its secrets.
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -19,7 +19,7 @@ const WRONG_SECRET: &str = "wr0ng-secret-of-a-client";
 const STATE: &str = "st4te-of-the-application";
 const NONCE: &str = "n0nce-of-the-application";
 
-/// What must not be in the log, and what it is.
+/// The secrets that must not be in the log, and what they are.
 #[derive(Default)]
 struct Secrets(Vec<(&'static str, String)>);
 
@@ -29,13 +29,13 @@ impl Secrets {
         self.0.push((what, secret.to_owned()));
     }
 
-    /// Every shape in which something may be logged: raw, as a form, in base64, and the parts of a token.
+    /// Every form in which a secret may be logged: raw, form-encoded, in base64, and the parts of a token.
     fn shapes(&self) -> Vec<(&'static str, String)> {
         let mut shapes = Vec::new();
         for (what, secret) in &self.0 {
             shapes.push((*what, secret.clone()));
             shapes.push((*what, form_urlencoded::byte_serialize(secret.as_bytes()).collect()));
-            // Base64 of something longer that has it inside begins at one of three places.
+            // In the base64 of a longer text it begins at one of three offsets.
             for skip in 0..3 {
                 let inner = &secret.as_bytes()[skip..];
                 let whole = &inner[..inner.len() / 3 * 3];
@@ -83,7 +83,7 @@ fn html_value(body: &str, name: &str) -> Option<String> {
     Some(body[start..].split('"').next()?.to_owned())
 }
 
-/// Everything that people, clients and strangers do, with what they hold.
+/// Everything that people, clients and strangers do with their secrets.
 async fn journey(algorithm: &str) -> Secrets {
     let mut secrets = Secrets::default();
     let environment = [
@@ -138,7 +138,7 @@ async fn journey(algorithm: &str) -> Secrets {
     }
     spa.refresh(&refresh).await.expect_error(400, "invalid_grant");
     spa.redeem(&code).await.expect_error(400, "invalid_grant");
-    // form_post, consent, a hint, and a silent answer.
+    // form_post, consent, a hint, and `prompt=none`.
     let hint = tokens.member("id_token");
     let posted = browser
         .get(&spa.authorize_path(&[
@@ -153,7 +153,7 @@ async fn journey(algorithm: &str) -> Secrets {
     let question = browser.visit(&shop.authorize_path(&[])).await.expect_page(200);
     secrets.add("an interaction", &question.hidden("interaction"));
     browser.post("/consent", &[("interaction", &question.hidden("interaction")), ("decision", "deny")]).await;
-    // Clients, by both methods, right and wrong, and in the wrong clothes.
+    // Clients, by both methods, right and wrong, and with the wrong content type.
     let service = [("grant_type", "client_credentials"), ("client_id", "service")];
     let answer = server.post("/token", &[&service[..], &[("client_secret", SECRET)]].concat()).await.expect(200);
     secrets.add("a service's token", &answer.member("access_token"));
@@ -220,7 +220,7 @@ async fn journey(algorithm: &str) -> Secrets {
     secrets
 }
 
-/// The same with a store that is away, whose errors come with causes.
+/// The same with an unavailable store, whose errors have causes.
 async fn outage() -> Secrets {
     let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
     let spa = RelyingParty::new(&server, "spa");

@@ -17,7 +17,7 @@ use crate::harness::{Application, Browser, RelyingParty, TestServer, fixtures};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// Everything of this thread is logged and sent, until it is dropped.
+/// Everything of this thread is logged and exported, until it is dropped.
 pub(crate) struct Traced {
     telemetry: Telemetry,
     collector: Collector,
@@ -38,7 +38,7 @@ impl Traced {
         Self { telemetry, collector, lines, _guard: tracing::dispatcher::set_default(&dispatch) }
     }
 
-    /// Everything that was gathered.
+    /// Everything that was exported.
     pub(crate) async fn end(self) -> Arrived {
         tokio::task::spawn_blocking(|| self.telemetry.stop()).await.expect("an end");
         self.collector.arrived()
@@ -123,7 +123,7 @@ async fn a_request_joins_the_trace_of_its_caller_if_that_names_one() {
 }
 
 #[tokio::test]
-async fn what_we_ask_others_carries_the_trace_and_nothing_more_of_it() {
+async fn our_requests_to_others_carry_the_trace_and_nothing_more_of_it() {
     let traced = Traced::begin(LogLevel::Info).await;
     let application = Application::start("").await;
     let client = format!(
@@ -140,7 +140,7 @@ async fn what_we_ask_others_carries_the_trace_and_nothing_more_of_it() {
     browser.get(&format!("/logout?id_token_hint={hint}")).await.expect(200);
     application.wait_for(1).await;
     let sent = application.headers().remove(0);
-    // The span ends with the task, and that with the answer.
+    // The span ends with the task, which ends with the response.
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     let arrived = traced.end().await;
     let (told, logout) = (named(&arrived.spans, "backchannel_logout"), named(&arrived.spans, "GET /logout"));

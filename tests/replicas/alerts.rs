@@ -1,4 +1,4 @@
-//! The alert rules for Prometheus and the dashboard speak of metrics and labels that a replica really shows.
+//! The alert rules for Prometheus and the dashboard use metrics and labels that a replica really has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -42,7 +42,7 @@ async fn the_rules_ask_for_metrics_and_labels_that_a_replica_shows() {
     let redis = RedisServer::start().await;
     let world = World::on(&redis);
     let replica = world.start().await;
-    // A counter is not shown before it has counted something.
+    // A counter does not appear before it has counted something.
     Person::new().sign_in(&replica).await;
     Person::new().fail(&replica).await;
     replica.jwks(INTEROP).await;
@@ -72,7 +72,7 @@ async fn the_rules_ask_for_metrics_and_labels_that_a_replica_shows() {
 #[tokio::test]
 async fn the_dashboard_asks_for_metrics_and_labels_that_a_replica_shows() {
     let redis = RedisServer::start().await;
-    // What keys signed last is written down with a tick, which comes sooner like this.
+    // A tick records the last signature of each key; this makes it come sooner.
     let world = World::on(&redis).fast(10);
     let replica = world.start().await;
     let mut person = Person::new();
@@ -87,7 +87,7 @@ async fn the_dashboard_asks_for_metrics_and_labels_that_a_replica_shows() {
     person.sign_out(&replica).await;
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut metrics = replica.metrics().await;
-    // A sample, that is, and not only the sentence that explains it.
+    // A sample, and not only its help text.
     while !metrics.contains("uitsmijter_signing_key_last_expiry_timestamp_seconds{") {
         assert!(Instant::now() < deadline, "{metrics}");
         sleep(Duration::from_millis(100)).await;
@@ -110,7 +110,7 @@ async fn the_dashboard_asks_for_metrics_and_labels_that_a_replica_shows() {
     println!("{} queries of the dashboard ask for what is shown", asked.len());
 }
 
-/// Every PromQL in a dashboard: what panels show, and what variables choose from.
+/// Every PromQL expression in a dashboard: of panels and of variables.
 fn queries(part: &Value, found: &mut Vec<String>) {
     match part {
         Value::Object(members) => {

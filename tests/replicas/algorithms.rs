@@ -1,4 +1,4 @@
-//! From HS256 to RS256 and back, one replica after the other, while clients go on asking.
+//! From HS256 to RS256 and back, one replica after the other, under load.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_running_installation_moves_from_hs256_to_rs256_and_back_without_a_ref
         let mut world = World::on(&redis).with("JWT_SECRET", "the secret that all resource servers share 1234");
         world.set("JWT_ALGORITHM", "HS256");
         let mut replicas = world.start_together(REPLICAS).await;
-        // It caches for the whole test what was published before the first change.
+        // For the whole test it caches what was published before the first change.
         let verifier = Verifier::knowing(replicas[0].jwks(INTEROP).await);
         let person = Person::new().sign_in(&replicas[0]).await;
         let mut tokens = vec![person["access_token"].as_str().expect("a token").to_owned()];

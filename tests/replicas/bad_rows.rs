@@ -1,4 +1,4 @@
-//! Key sets in Redis that somebody else wrote, cut or moved.
+//! Key sets in Redis that were altered, truncated or moved.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ async fn a_bad_row_is_named_refused_and_left_alone_and_running_replicas_go_on() 
     ];
     for (what, bytes) in &bad {
         write(&redis, &row, bytes);
-        // A new process has nothing to go on with, and says whose row is bad.
+        // A new process has nothing in memory, and names the bad row.
         let fresh = world.spawn();
         fresh.listens().await;
         let answer = fresh.get(INTEROP, "/.well-known/jwks.json").await;
@@ -37,7 +37,7 @@ async fn a_bad_row_is_named_refused_and_left_alone_and_running_replicas_go_on() 
         let log = fresh.log();
         assert!(log.contains("the signing keys of tenant interop"), "{what}: {log}");
         assert!(!log.contains("panicked"), "{what}: {log}");
-        // One that runs goes on from memory.
+        // A running one continues from memory.
         assert_eq!(running.kids(INTEROP).await, kids, "{what}");
         assert_eq!(verifier.complaint(&running.token(INTEROP).await), None, "{what}");
         assert_eq!(value_bytes(&redis, &row), *bytes, "{what}: left as it is");
@@ -47,7 +47,7 @@ async fn a_bad_row_is_named_refused_and_left_alone_and_running_replicas_go_on() 
         assert!(!output.status.success() && said.contains("tenant interop"), "{what}: {said}");
         fresh.kill();
     }
-    // What was never changed is read again by whoever starts next.
+    // A process that starts later reads the unchanged row again.
     write(&redis, &row, good.as_bytes());
     let fresh = world.start().await;
     assert_eq!(fresh.kids(INTEROP).await, kids);
@@ -88,7 +88,7 @@ fn value_of(redis: &RedisServer, row: &str) -> String {
     redis.cli(&["hget", row, "value"])
 }
 
-/// The bytes as they are, whatever they are.
+/// The raw bytes.
 fn value_bytes(redis: &RedisServer, row: &str) -> Vec<u8> {
     let script = format!(
         "redis.call('HGET', '{row}', 'value'):gsub('.', function(c) return string.format('%02x', c:byte()) end)"

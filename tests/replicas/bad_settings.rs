@@ -51,7 +51,7 @@ async fn a_replica_with_another_seal_secret_says_which_key_it_cannot_open_and_ha
     assert_eq!(stored(&redis), record, "nothing was changed");
     good.token(INTEROP).await;
 
-    // With the other one behind its own it opens what is there.
+    // With the other secret as a second one it opens the existing keys.
     world.set("SIGNING_KEY_SECRET", "secret-of-nobody-else,secret-of-most-replicas");
     assert!(good.believes(INTEROP, &world.start().await.token(INTEROP).await).await);
     println!("a replica with a wrong seal secret: named tenant and kid, changed nothing");
@@ -72,7 +72,7 @@ async fn replicas_with_different_policies_warn_of_each_other_by_both_policies() 
         assert!(Instant::now() < deadline, "nobody warns: {}", replicas[0].log());
         sleep(Duration::from_millis(100)).await;
     }
-    // They go on together all the same, and the longer grace wins.
+    // They still work together, and the longer grace wins.
     while one.keys(None).await.iter().all(|key| key["signs_from"].is_null() || key["state"] == "signing") {
         assert!(Instant::now() < deadline, "the rotation stops");
         sleep(Duration::from_millis(200)).await;
@@ -81,7 +81,7 @@ async fn replicas_with_different_policies_warn_of_each_other_by_both_policies() 
     println!("two policies: both named in the log, the rotation went on, the longer grace was kept");
 }
 
-/// The stored key set of the tenant, as it is.
+/// The raw stored key set of the tenant.
 fn stored(redis: &RedisServer) -> String {
     let name = redis.cli(&["--scan", "--pattern", "uitsmijter:{interop}keys:*"]);
     redis.cli(&["hget", &name, "value"])

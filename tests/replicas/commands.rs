@@ -1,4 +1,4 @@
-//! `uitsmijter keys`, as the program, while replicas run.
+//! `uitsmijter keys`, as a program, while replicas run.
 
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn a_revocation_and_a_rotation_at_once_reach_every_replica_within_two_seco
         assert!(!replica.believes(INTEROP, &token).await, "what it signed is not believed");
         replica.token(INTEROP).await;
     }
-    // A tenant that was never used holds nothing up, and is no failure.
+    // A tenant that was never used is skipped, and is not a failure.
     let world = world.tenant("idle", "RS256");
     let said = world.run(&["keys", "rotate", "--now"]).await;
     assert!(said.contains("idle: no keys yet") && said.contains("interop: RS256 key "), "{said}");
@@ -105,7 +105,7 @@ async fn the_older_keys_are_adopted_by_all_removed_once_nobody_needs_them_and_wi
     let said = world.run(&["keys", "import", "--tenant", "mall"]).await;
     assert!(said.contains(&format!("mall: imported {OLDER}")), "{said}");
 
-    // It leaked: from those who have it, and from the one who would adopt it next.
+    // It leaked: revoked at those that have it, and withheld from the one that would adopt it next.
     let said = world.run(&["keys", "revoke", OLDER]).await;
     assert!(said.contains("interop: 2027-01-01 is revoked") && said.contains("mall: 2027-01-01 is revoked"), "{said}");
     for host in ["late.test", "mall.test"] {
@@ -138,8 +138,8 @@ async fn older_keys_whose_halves_do_not_belong_together_are_named_by_tenant_and_
     assert!(is_left(&redis), "left as it was");
 }
 
-/// Waits until `holds` of the key names of every replica; answers how long it took, which is at most two seconds on a
-/// machine that has nothing else to do.
+/// Waits until `holds` is true of the key ids of every replica; returns how long that took, which is at most two
+/// seconds on an idle machine.
 async fn everywhere(replicas: &[Replica], holds: impl Fn(&Vec<String>) -> bool) -> Duration {
     let begun = Instant::now();
     for replica in replicas {

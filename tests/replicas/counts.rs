@@ -1,8 +1,8 @@
-//! How much a test does, and chance.
+//! The size of a test, and randomness.
 
 use uitsmijter::random::{Random, SystemRandom};
 
-/// How often something is done: the first number in everyday tests, the second with `FULL=1`.
+/// Repetitions: the first number in everyday tests, the second with `FULL=1`.
 pub(crate) fn rounds(short: usize, full: usize) -> usize {
     match std::env::var("FULL").as_deref() {
         Ok("1") => full,

@@ -1,9 +1,9 @@
 //! Redis behind real sentinels: one primary, two replicas of it, three sentinels.
 //!
-//! Redis acknowledges a write before its replicas have it. A failover can therefore lose what was acknowledged in the
-//! moments before: here the test waits until both replicas have everything (`WAIT`), and everything must survive. What
-//! was lost of the keys in such a moment comes back from the memory of the servers; a session, a code or a refresh
-//! token does not, and the person signs in again.
+//! Redis acknowledges a write before its replicas have it, so a failover can lose the last acknowledged writes. Here
+//! the test waits until both replicas have everything (`WAIT`), and everything must survive. Keys that are lost in such
+//! a moment come back from the memory of the servers; a session, a code or a refresh token does not, and the person
+//! signs in again.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn one_failover(steady: &mut Steady) -> Duration {
     back
 }
 
-/// Whether `count` replicas of the server on `port` have everything that was written so far.
+/// Whether `count` replicas of the server on `port` have every write so far.
 async fn replicated(port: u16, count: usize) -> bool {
     let script = format!("printf 'SET written-by-the-test 1\\nWAIT {count} 2000\\n' | redis-cli -p {port}");
     let output = tokio::process::Command::new("sh").args(["-c", &script]).output().await.expect("redis-cli");

@@ -7,7 +7,7 @@ const TAKEN_OVER: &str = "the store was not closed the last time";
 
 #[tokio::test]
 async fn a_server_that_was_told_to_stop_has_closed_its_file_and_one_that_was_killed_lost_nothing() {
-    // What must not be said is what would be said.
+    // The sentence that must not be logged is the one that the program would log.
     assert!(include_str!("../../src/store/redb/mod.rs").contains(TAKEN_OVER));
     let world = World::on_a_file();
     let first = world.start().await;

@@ -1,4 +1,4 @@
-//! A replica that is frozen cannot confirm a new key, and is waited for as long as its heartbeat lives.
+//! A frozen replica cannot confirm a new key, and the others wait for it while its heartbeat lives.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn a_key_waits_for_a_frozen_replica_and_goes_on_when_it_is_back_or_its_hea
     );
 }
 
-/// Answers how long after the announcement the key got its date.
+/// Returns how long after the announcement the key got its date.
 async fn one_rotation(thaw: bool) -> Duration {
     let redis = RedisServer::start().await;
     let world = World::on(&redis).settings(CALENDAR).fast(SPEED);
@@ -49,7 +49,7 @@ async fn one_rotation(thaw: bool) -> Duration {
     world.run(&["keys", "rotate", "--tenant", "interop"]).await;
 
     let mut held_back = 0;
-    // A beat is written again each 30 seconds, so the last one may be that old.
+    // A heartbeat is written every 30 seconds, so the last one may be that old.
     let surely_alive = HEARTBEAT_LIFE - Duration::from_secs(30 / SPEED as u64) - Duration::from_secs(2);
     while begun.elapsed() < surely_alive {
         let coming = coming(&world).await;
@@ -81,7 +81,7 @@ async fn one_rotation(thaw: bool) -> Duration {
     if !thaw {
         frozen.thaw();
     }
-    // Whoever is back catches up within two seconds, and then all agree.
+    // The thawed replica catches up within two seconds, and then all agree.
     sleep(Duration::from_secs(2)).await;
     let kids = replicas[1].kids(INTEROP).await;
     assert_eq!(kids.len(), 2);

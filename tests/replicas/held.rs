@@ -1,4 +1,4 @@
-//! A request that is under way when the replica is told to stop.
+//! A request that is pending when the replica is stopped.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::redis::RedisServer;
 use crate::server::http_client;
 use crate::world::World;
 
-/// A tenant whose people are known by somebody else.
+/// A tenant with an external user store.
 fn tenant(port: u16) -> Document {
     let yaml = format!(
         r#"
@@ -54,7 +54,7 @@ async fn a_sign_in_that_a_slow_user_store_holds_up_finishes_after_the_replica_wa
         assert!(Instant::now() < deadline, "the replica goes on listening");
         sleep(Duration::from_millis(50)).await;
     }
-    // The listener is gone, and the request is still there.
+    // The listener is closed, and the request is still pending.
     assert!(asked.read(&mut [0; 4096]).await.expect("a request") > 0);
     let body = r#"{"id":"ada"}"#;
     let answer = format!(
@@ -66,7 +66,7 @@ async fn a_sign_in_that_a_slow_user_store_holds_up_finishes_after_the_replica_wa
     stopping.await.expect("the replica ends with success");
 }
 
-/// Opens the page, fills in its form, and says how that was answered: nobody is there to follow a redirect.
+/// Opens the page, submits its form, and returns the response without following a redirect.
 async fn sign_in(login: String) -> StatusCode {
     let http = http_client();
     let begun = http.get(&login).send().await.expect("an answer");

@@ -1,4 +1,4 @@
-//! Longer ways through the server, each from its beginning to its end: what one replica writes another reads.
+//! Longer journeys from start to end: what one replica writes another reads.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use crate::replica::{Answer, Replica};
 use crate::server::http_client;
 use crate::sign_in::Person;
 
-/// Where `web` takes its codes; nobody listens there.
+/// The redirect URI of `web`; nothing listens there.
 pub(crate) const WEB: &str = "http://127.0.0.1:9/web";
 
-/// Signs in where a page asks for it, and gives where that led.
+/// Signs in where a page asks for it, and returns where that led.
 async fn sign_in_if_asked(browser: &mut Browser, arrival: Arrival) -> Arrival {
     match arrival {
         Arrival::Page(page) if page.body.contains(r#"id="password""#) => {
@@ -27,7 +27,7 @@ fn asks_for_a_decision(page: &Page) -> bool {
     page.body.contains(r#"name="decision""#)
 }
 
-/// A device shows its code, a person allows it, and the device gets its tokens. So many requests at least.
+/// A device shows its code, a person allows it, and the device gets its tokens. Returns how many requests that took at least.
 pub(crate) async fn device(entrance: &Replica) -> usize {
     let asked = post_public(entrance, "/oauth/device_authorization", &[("scope", "openid")]).await;
     assert_eq!(asked.status, StatusCode::OK, "{asked:?}");
@@ -51,13 +51,13 @@ async fn post_public(entrance: &Replica, path: &str, form: &[(&str, &str)]) -> A
     Answer::of(http_client().post(entrance.url(path)).form(&form)).await
 }
 
-/// A person agrees that a web application gets something, which is then given to it, and later taken back.
+/// A person consents to a web application, which gets its tokens and later revokes them.
 pub(crate) async fn consent(entrance: &Replica) -> usize {
     let mut browser = Browser::new();
     let asked = [("client_id", "web"), ("redirect_uri", WEB), ("response_type", "code"), ("scope", "openid email")];
     let url = Url::parse_with_params(&entrance.url("/authorize"), asked).expect("a URL");
     let arrival = browser.open(url).await;
-    // Asked once, and remembered by whichever replica comes next.
+    // Asked once, and remembered by the next replica.
     let left = match sign_in_if_asked(&mut browser, arrival).await {
         Arrival::Page(page) => browser.submit(&page, &[("decision", "allow")]).await.left(),
         Arrival::Left(url) => url,
@@ -78,7 +78,7 @@ pub(crate) async fn consent(entrance: &Replica) -> usize {
     9
 }
 
-/// A proxy asks for somebody who has a session, and for somebody who has none.
+/// A proxy asks for a person with a session, and for one without.
 pub(crate) async fn intercepted(entrance: &Replica, person: &Person) -> usize {
     let ask = async |cookies: &str| {
         let request = http_client().get(entrance.url("/interceptor")).header("cookie", cookies.to_owned());
@@ -91,7 +91,7 @@ pub(crate) async fn intercepted(entrance: &Replica, person: &Person) -> usize {
     2
 }
 
-/// The refresh token of a sign-in is given back, and good for nothing then.
+/// The refresh token of a sign-in is revoked, and then invalid.
 pub(crate) async fn revoked(entrance: &Replica, tokens: &Value) -> usize {
     let refresh = tokens["refresh_token"].as_str().expect("a refresh token");
     let answer = entrance.post_native("/revoke", &[("token", refresh)]).await;

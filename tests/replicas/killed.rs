@@ -12,7 +12,7 @@ use crate::replica::Replica;
 use crate::verifier::Verifier;
 use crate::world::World;
 
-/// How much faster time goes for the replicas. Their time limits for the store shrink with it, so not much more.
+/// How much faster time runs for the replicas. Their time limits for the store shrink with it, so not much more.
 const SPEED: u32 = 10;
 /// The first rotation is due ten seconds after the first key was made, and so begins with the first tick.
 const CALENDAR: &str = "
@@ -30,7 +30,7 @@ const TENANTS: [(&str, &str, &str); 4] = [
     ("three", "three.test", "ES256"),
     ("four", "four.test", "EdDSA"),
 ];
-/// Three seconds are thirty of the replicas'.
+/// Three seconds, thirty of the replicas'.
 const CACHED: Duration = Duration::from_secs(30 / SPEED as u64);
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn one_history() -> Tally {
     let mut seen = BTreeSet::new();
     hammer(&replicas, &mut verifiers, &mut tally, Duration::from_millis(500)).await;
 
-    // The first ticks after the start make and announce keys of all tenants; somewhere there, one dies, then another.
+    // The first ticks make and announce keys of all tenants; during them one replica is killed, then another.
     for _ in 0..2 {
         let delay = Duration::from_millis(500 + chance(3_000));
         hammer(&replicas, &mut verifiers, &mut tally, delay).await;
@@ -79,7 +79,7 @@ async fn one_history() -> Tally {
         replicas.push(world.start().await);
     }
 
-    // The dead are waited for until their heartbeats end: 120 seconds, which are 12 here.
+    // The dead are waited for until their heartbeats expire: 120 seconds, which are 12 here.
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         hammer(&replicas, &mut verifiers, &mut tally, Duration::from_secs(1)).await;
@@ -97,14 +97,14 @@ async fn one_history() -> Tally {
     tally
 }
 
-/// Signs at random replicas and verifies with whatever JWKS was fetched from another random one.
+/// Signs at random replicas and verifies with the JWKS of another random one.
 async fn hammer(replicas: &[Replica], verifiers: &mut [Verifier], tally: &mut Tally, span: Duration) {
     let until = Instant::now() + span;
     while Instant::now() < until {
         for (verifier, (_, host, _)) in verifiers.iter_mut().zip(TENANTS) {
             verifier.refresh(one_of(replicas)).await;
             let replica = one_of(replicas);
-            // Only the first use of a tenant needs the store, which may be slow for a time that goes fast.
+            // Only the first use of a tenant needs the store, which may be slow when time runs fast.
             match replica.try_token(host).await {
                 Ok(token) => {
                     assert_eq!(verifier.complaint(&token), None, "from the replica on port {}", replica.port);
@@ -121,7 +121,7 @@ fn one_of(replicas: &[Replica]) -> &Replica {
     &replicas[chance(replicas.len() as u64) as usize]
 }
 
-/// The store has every key that it ever had, and one that signs for each tenant and algorithm.
+/// The store has every key that it ever had, and a signing one for each tenant and algorithm.
 async fn no_key_is_lost(world: &World, seen: &mut BTreeSet<String>) -> Vec<Value> {
     let keys = world.keys(None).await;
     let kids: BTreeSet<String> = keys.iter().map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect();

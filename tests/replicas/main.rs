@@ -1,7 +1,7 @@
 //! Several real processes of the real program on one real Redis: `cargo test --test replicas`.
 //!
 //! Each proof has a short form, and a long one with `FULL=1`; each prints what it counted (`-- --nocapture`).
-//! `install.sh` beside this file gets what the tests need beyond Rust.
+//! `install.sh` beside this file installs what the tests need beyond Rust.
 
 mod alerts;
 mod algorithms;

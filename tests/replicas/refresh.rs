@@ -1,4 +1,4 @@
-//! One refresh token, used very often at the same moment at several replicas.
+//! One refresh token, used concurrently many times at several replicas.
 
 use std::time::Duration;
 
@@ -29,15 +29,15 @@ async fn a_thousand_uses_of_one_refresh_token_leave_exactly_one_living_family() 
 
         let answers = join_all((0..USES).map(|number| refresh(&replicas[number % REPLICAS], &second))).await;
         let (away, answers): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 503);
-        // A machine that is too busy for a thousand at once; such a client comes again.
+        // If the machine is too busy for a thousand at once, a client tries again.
         busy += away.len();
         let again = join_all((0..away.len()).map(|number| refreshed(&replicas[number % REPLICAS], &second))).await;
         let granted = answers.iter().filter_map(|answer| answer.body["refresh_token"].as_str());
         let successors: Vec<&str> = granted.chain(again.iter().map(String::as_str)).collect();
         assert_eq!(successors.len(), USES, "nobody used a successor, so a lost answer may be asked for again");
 
-        // All of them are siblings, of which one can go on, whichever is tried: trying them all at once gives one answer
-        // with tokens, and every other one is refused.
+        // All of them are siblings, and only one can advance: using them all at once gives one response with tokens,
+        // and every other one is refused.
         let tries = successors.iter().enumerate();
         let tried = join_all(tries.map(|(number, token)| refresh(&replicas[number % REPLICAS], token))).await;
         let (granted, refused): (Vec<&Answer>, Vec<&Answer>) = tried.iter().partition(|answer| answer.status == 200);
@@ -46,13 +46,13 @@ async fn a_thousand_uses_of_one_refresh_token_leave_exactly_one_living_family() 
         for answer in refused.into_iter().filter(|answer| answer.status != 503) {
             assert_eq!(answer.body["error"], "invalid_grant", "a sibling lives beside the family: {answer:?}");
         }
-        // A superseded sibling was a copy in somebody's hands: it ends the family (RFC 9700 §4.14.2).
+        // A superseded sibling was a stolen copy: it revokes the family (RFC 9700 §4.14.2).
         for survivor in granted {
             let survivor = survivor.body["refresh_token"].as_str().expect("a refresh token");
             assert_eq!(refresh(&replicas[0], survivor).await.body["error"], "invalid_grant");
         }
 
-        // The same race, and nobody misbehaves afterwards: one family lives.
+        // The same race without a misuse afterwards: one family lives.
         let tokens = Person::new().sign_in(&replicas[0]).await;
         let mut current = tokens["refresh_token"].as_str().expect("a refresh token").to_owned();
         for generation in 0..3 {

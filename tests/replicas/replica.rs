@@ -1,4 +1,4 @@
-//! One process of the program, and what clients ask of it.
+//! One process of the program, and the requests of clients to it.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use crate::configuration::SECRET;
 use crate::port::free_port;
 use crate::server::http_client;
 
-/// How long a process may take to be ready; twenty that start on two busy cores and make keys need a while.
+/// How long a process may take to become ready; twenty that start on two busy cores and make keys need a while.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
-/// The tenant that listens to the names of this machine.
+/// The tenant with the names of this machine.
 pub(crate) const INTEROP: &str = "localhost";
 
 /// A process.
@@ -28,7 +28,7 @@ pub(crate) struct Replica {
     pub(crate) port: u16,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -38,12 +38,12 @@ pub(crate) struct Answer {
 }
 
 impl Replica {
-    /// Starts a process that listens where it is told to.
+    /// Starts a process that listens on the given address.
     pub(crate) fn spawn(command: Command, log: PathBuf) -> Self {
         Self::spawn_at(free_port(), command, log)
     }
 
-    /// The same at this port. Whatever answers in the place of a replica may be started so, a proxy for instance.
+    /// The same at this port, for a replica or for another program such as a proxy.
     pub(crate) fn spawn_at(port: u16, mut command: Command, log: PathBuf) -> Self {
         let out = File::create(&log).expect("a file for the log");
         let err = out.try_clone().expect("a second handle of the log");
@@ -52,10 +52,10 @@ impl Replica {
         Self { process, log, http: http_client(), port }
     }
 
-    /// Waits until it is ready; answers `false` if it gave up because Redis was slower than its patience.
+    /// Waits until it is ready; returns `false` if it gave up because Redis was too slow.
     ///
-    /// That it serves at its port is taken from nobody but itself: a process that lost the port to another one would
-    /// be mistaken for the other otherwise, which may belong to another test.
+    /// Its own log must say that it serves at its port: a process that lost the port to another one would otherwise be
+    /// mistaken for that one, which may belong to another test.
     pub(crate) async fn becomes_ready(&mut self) -> bool {
         let serving = format!("://127.0.0.1:{}", self.port);
         let patience = timeout(READY_WITHIN, async {
@@ -72,7 +72,7 @@ impl Replica {
         patience.await.unwrap_or_else(|_| panic!("the replica was not ready within {READY_WITHIN:?}"))
     }
 
-    /// Waits until it takes requests, ready or not.
+    /// Waits until it accepts requests, ready or not.
     pub(crate) async fn listens(&self) {
         let deadline = Instant::now() + READY_WITHIN;
         while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
@@ -86,12 +86,12 @@ impl Replica {
         request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Whether its store answers, by its own account.
+    /// Whether its store responds, as it reports itself.
     pub(crate) async fn has_store(&self) -> bool {
         self.get(INTEROP, "/health/ready").await.body["store"] == json!(true)
     }
 
-    /// Waits for a process that ends by itself; answers whether it succeeded.
+    /// Waits for a process that ends by itself; returns whether it succeeded.
     pub(crate) async fn ended(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -144,7 +144,7 @@ impl Replica {
         Answer::of(self.http.get(self.url(path)).header("host", host)).await
     }
 
-    /// Everything at `/metrics`.
+    /// All metrics.
     pub(crate) async fn metrics(&self) -> String {
         let answer = self.http.get(self.url("/metrics")).send().await.expect("metrics");
         answer.text().await.expect("a readable text")
@@ -159,7 +159,7 @@ impl Replica {
         answer.body
     }
 
-    /// The names in the JWKS, sorted.
+    /// The key ids in the JWKS, sorted.
     pub(crate) async fn kids(&self, host: &str) -> Vec<String> {
         let jwks = self.jwks(host).await;
         let keys = jwks["keys"].as_array().expect("keys").iter();
@@ -168,7 +168,7 @@ impl Replica {
         kids
     }
 
-    /// `POST path` by the tenant's client that acts for itself, which proves itself.
+    /// `POST path` by the tenant's service client, authenticated.
     pub(crate) async fn post(&self, host: &str, path: &str, form: &[(&str, &str)]) -> Answer {
         let secret: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
         let client = host.strip_suffix(".test").unwrap_or("service");
@@ -196,7 +196,7 @@ impl Replica {
         self.try_token(host).await.expect("a token")
     }
 
-    /// Whether the replica believes `token`.
+    /// Whether the replica accepts `token`.
     pub(crate) async fn believes(&self, host: &str, token: &str) -> bool {
         let answer = self.post(host, "/introspect", &[("token", token)]).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
@@ -206,7 +206,7 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
-        // All of them fail only when the process is gone already.
+        // All of them fail only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if std::thread::panicking() {
@@ -229,7 +229,7 @@ impl Answer {
         Self { status, body, retry_after, took: begun.elapsed() }
     }
 
-    /// Fails the test unless this is how the absence of the store is told: at once, and when to come again.
+    /// Fails the test unless the response reports an unavailable store: at once, and with a time to try again.
     #[track_caller]
     pub(crate) fn expect_store_away(&self) {
         assert_eq!(self.status, StatusCode::SERVICE_UNAVAILABLE, "{self:?}");

@@ -14,7 +14,7 @@ use crate::replica::{Answer, Replica};
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-/// A person with a browser of their own.
+/// A person with their own browser.
 pub(crate) struct Person {
     browser: Browser,
 }
@@ -24,7 +24,7 @@ impl Person {
         Self { browser: Browser::new() }
     }
 
-    /// Gets a code at `replica`, with name and password if there is no session.
+    /// Gets a code at `replica`, with user name and password if there is no session.
     pub(crate) async fn code(&mut self, replica: &Replica) -> String {
         let left = match self.browser.open(authorize(replica)).await {
             Arrival::Left(url) => url,
@@ -36,7 +36,7 @@ impl Person {
         code_in(&left)
     }
 
-    /// What the browser shows to the server.
+    /// The cookies of the browser.
     pub(crate) fn cookies(&self) -> String {
         self.browser.cookie_header()
     }

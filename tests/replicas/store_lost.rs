@@ -1,4 +1,4 @@
-//! Redis restarted, with its data and without, and emptied, while clients go on asking.
+//! Redis restarted, with its data and without, and flushed, under load.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::sign_in::Person;
 use crate::verifier::Verifier;
 use crate::world::World;
 
-/// What goes on from memory, counted.
+/// Counts of what works from memory.
 #[derive(Debug, Default)]
 pub(crate) struct Steady {
-    /// Tokens signed and verified with a cached JWKS, key sets and discovery documents that were fetched.
+    /// Tokens signed and verified with a cached JWKS, and fetched key sets and discovery documents.
     pub(crate) asked: usize,
 }
 
 impl Steady {
-    /// Asks all replicas once for everything that needs no store.
+    /// Requests everything that needs no store from all replicas once.
     pub(crate) async fn ask(&mut self, replicas: &[Replica], verifier: &Verifier) {
         for replica in replicas {
             let token = replica.token(INTEROP).await;
@@ -42,7 +42,7 @@ impl Steady {
     }
 }
 
-/// Asks for everything that needs no store until `holds`, and answers how long that took.
+/// Requests everything that needs no store until `holds`, and returns how long that took.
 pub(crate) async fn until(
     what: &str,
     steady: &mut Steady,
@@ -61,7 +61,7 @@ pub(crate) async fn until(
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Loss {
-    /// A restart that finds the data again.
+    /// A restart with its data.
     Nothing,
     /// A restart without data.
     Everything,
@@ -109,7 +109,7 @@ async fn one_loss(loss: Loss, steady: &mut Steady) -> Duration {
     })
     .await;
 
-    // The keys are those of before, at every replica that was there and at one that is new.
+    // The keys are unchanged, at every old replica and at a new one.
     let stored = until("the keys are in the store again", steady, &replicas, &verifier, async || {
         world.keys(None).await.len() == before.len()
     })
@@ -121,7 +121,7 @@ async fn one_loss(loss: Loss, steady: &mut Steady) -> Duration {
         assert!(replica.believes(INTEROP, &token).await);
     }
     assert_eq!(verifier.complaint(&fresh.token(INTEROP).await), None);
-    // What else was in the store is there again where Redis kept it, and a new sign-in works in any case.
+    // Everything else is there again if Redis kept it, and a new sign-in works in any case.
     let refreshed = refresh_once(&replicas[1], &refresh).await;
     assert_eq!(refreshed == json!(200), loss == Loss::Nothing, "{refreshed}");
     Person::new().sign_in(&replicas[1]).await;
@@ -133,7 +133,7 @@ async fn one_loss(loss: Loss, steady: &mut Steady) -> Duration {
     back
 }
 
-/// While the store is away: what needs it says so at once, and the rest goes on.
+/// Without the store: requests that need it fail at once, and the rest works.
 pub(crate) async fn away(replicas: &[Replica], steady: &mut Steady, verifier: &Verifier, refresh: &str) {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(1500) {
@@ -163,7 +163,7 @@ async fn a_process_that_finds_an_emptied_store_before_the_others_notice_does_not
         let mut replicas = world.start_together(2).await;
         let verifier = Verifier::knowing(replicas[0].jwks(INTEROP).await);
         let before = replicas[0].kids(INTEROP).await;
-        // The news tell the second, and two of them that are not the same are needed here.
+        // The news would reach the second replica, and here two different ones are needed.
         sleep(Duration::from_millis(1100)).await;
         replicas.iter().for_each(Replica::freeze);
         redis.cli(&["flushall"]);
@@ -183,7 +183,7 @@ async fn a_process_that_finds_an_emptied_store_before_the_others_notice_does_not
             }
             assert!(replica.believes(INTEROP, &hasty_token).await, "what was signed meanwhile is believed");
         }
-        // The world's caches know the keys of before, and nothing else.
+        // The caches of the test know the previous keys only.
         steady.ask_for(Duration::from_secs(1), &replicas, &verifier).await;
     }
     println!(

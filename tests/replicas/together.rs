@@ -20,7 +20,7 @@ async fn twenty_processes_on_an_empty_store_end_with_one_key_per_tenant_and_algo
         let world = World::on(&redis).tenant("bank", "ES256");
         let replicas = world.start_together(PROCESSES).await;
         for (host, name, algorithms) in TENANTS {
-            // The first use of the second tenant, everywhere at once, is this very request.
+            // This request is the first use of the second tenant, everywhere at once.
             let published = join_all(replicas.iter().map(|replica| replica.kids(host))).await;
             assert_eq!(published[0].len(), algorithms, "{published:?}");
             assert!(published.iter().all(|kids| *kids == published[0]), "{published:?}");

@@ -1,4 +1,4 @@
-//! Replicas behind a balancer, under load, while one after the other is replaced.
+//! Replicas behind a load balancer, under load, while one after the other is replaced.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,15 +21,15 @@ use crate::world::World;
 pub(crate) const REPLICAS: usize = 3;
 /// People who signed in before the load begins, and stay.
 pub(crate) const PEOPLE: usize = 20;
-/// Journeys that are under way at the same time.
+/// Concurrent journeys.
 const WALKERS: usize = 10;
-/// Between two requests of a walker, so that all together ask 200 times a second.
+/// The pause between two requests of a walker, so that all together make 200 per second.
 const PACE: Duration = Duration::from_millis(50);
-/// What the walkers want to ask per second together; a busy machine may need longer for its answers.
+/// The target rate of all walkers together; a busy machine may be slower.
 const RATE: f64 = WALKERS as f64 * 1000.0 / PACE.as_millis() as f64;
-/// How long the load goes on before and after, and until a balancer has seen a new replica.
+/// How long the load runs before and after, and until the load balancer has seen a new replica.
 const BREATH: Duration = Duration::from_secs(1);
-/// How many devices somebody connects, and how far apart: the server slows down who enters many codes.
+/// How many devices are connected, and how far apart: the server throttles the entry of codes.
 const DEVICES: usize = 6;
 const BETWEEN_DEVICES: Duration = Duration::from_secs(4);
 
@@ -42,14 +42,14 @@ pub(crate) struct Traffic {
     began: Instant,
 }
 
-/// What walkers share.
+/// Shared by all walkers.
 struct Load {
     entrance: Replica,
     requests: AtomicUsize,
     done: AtomicBool,
 }
 
-/// An installation in production, where a replica waits for the balancer before it leaves; plain http behind it.
+/// A production installation, where a replica waits for the load balancer before it stops; plain http behind it.
 pub(crate) fn production(redis: &RedisServer) -> World {
     World::on(redis)
         .with("ENVIRONMENT", "production")
@@ -59,7 +59,7 @@ pub(crate) fn production(redis: &RedisServer) -> World {
 }
 
 impl Traffic {
-    /// Starts the replicas, lets the people sign in, and begins to ask.
+    /// Starts the replicas, signs the people in, and starts the load.
     pub(crate) async fn begin(world: &World) -> Self {
         let mut replicas = Vec::new();
         for _ in 0..REPLICAS {
@@ -73,7 +73,7 @@ impl Traffic {
             assert!(Instant::now() < deadline, "the balancer finds no replica: {}", entrance.log());
             sleep(Duration::from_millis(100)).await;
         }
-        // All of them have been asked by then.
+        // By then each of them has had requests.
         sleep(BREATH).await;
         let mut people = Vec::new();
         for _ in 0..PEOPLE {
@@ -87,7 +87,7 @@ impl Traffic {
         Self { replicas, load, walkers, people, began: Instant::now() }
     }
 
-    /// Stops one replica after the other as an orchestrator does, and starts another in its place.
+    /// Stops one replica after the other as an orchestrator does, and starts a new one for each.
     pub(crate) async fn replace_all(&mut self, world: &World) {
         for _ in 0..REPLICAS {
             let (port, old) = self.replicas.remove(0);
@@ -97,7 +97,7 @@ impl Traffic {
         }
     }
 
-    /// Ends the load and says how much it was. Fails the test if a request failed, or a session is gone.
+    /// Ends the load and reports its size. Fails the test if a request failed, or a session is gone.
     pub(crate) async fn end(mut self) -> String {
         sleep(BREATH).await;
         self.load.done.store(true, Ordering::Relaxed);
@@ -116,7 +116,7 @@ impl Traffic {
     }
 }
 
-/// Somebody who asks all the time, at a steady pace.
+/// A walker that makes requests at a steady pace.
 struct Walker {
     load: Arc<Load>,
     ticks: Interval,
@@ -127,12 +127,12 @@ struct Walker {
 impl Walker {
     fn new(load: Arc<Load>) -> Self {
         let mut ticks = interval(PACE);
-        // A slow answer is made up for, or all together would ask less often than they are to.
+        // Makes up for a slow response, or the rate would be too low.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         Self { load, ticks, devices: interval(BETWEEN_DEVICES), connected: 0 }
     }
 
-    /// One journey after the other, each of them whole: a failed request fails the test.
+    /// One complete journey after the other: a failed request fails the test.
     async fn walk(mut self, number: usize) {
         while !self.load.done.load(Ordering::Relaxed) {
             match number {
@@ -143,7 +143,7 @@ impl Walker {
         }
     }
 
-    /// After `requests` that were made.
+    /// Waits for the pace after this many `requests`.
     async fn pace(&mut self, requests: usize) {
         self.load.requests.fetch_add(requests, Ordering::Relaxed);
         for _ in 0..requests {
@@ -151,7 +151,7 @@ impl Walker {
         }
     }
 
-    /// The page, the form, the code and its tokens; then three refreshes, each with what the last one gave.
+    /// The page, the form, the code and its tokens; then three refreshes, each with the token from the last one.
     async fn sign_in(&mut self) {
         let mut tokens = Person::new().sign_in(&self.load.entrance).await;
         self.pace(4).await;
@@ -166,7 +166,7 @@ impl Walker {
         }
     }
 
-    /// Devices, consents, proxies, and what is taken back.
+    /// Devices, consents, proxies, and revocations.
     async fn go_long_ways(&mut self) {
         let load = self.load.clone();
         let (entrance, mut person) = (&load.entrance, Person::new());
@@ -181,7 +181,7 @@ impl Walker {
         self.pace(requests).await;
     }
 
-    /// What services and resource servers do.
+    /// Requests of services and resource servers.
     async fn serve(&mut self) {
         let entrance = &self.load.entrance;
         let token = entrance.token(INTEROP).await;

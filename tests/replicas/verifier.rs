@@ -1,4 +1,4 @@
-//! A resource server: it knows a JWKS for as long as it may cache it, and believes what that verifies.
+//! A resource server: it caches a JWKS for as long as it may, and trusts the tokens that it verifies.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ impl Verifier {
         Self { host, max_age, cached: None }
     }
 
-    /// The same with a JWKS that it has already, for as long as it likes.
+    /// The same with a given JWKS, cached for ever.
     pub(crate) fn knowing(jwks: Value) -> Self {
         let jwks = serde_json::from_value(jwks).expect("a JWKS");
         Self { host: "", max_age: Duration::MAX, cached: Some((jwks, Instant::now())) }
     }
 
-    /// Fetches the JWKS from `replica` if the one it has is too old.
+    /// Fetches the JWKS from `replica` if the cached one is too old.
     pub(crate) async fn refresh(&mut self, replica: &Replica) {
         if self.cached.as_ref().is_none_or(|(_, at)| at.elapsed() >= self.max_age) {
             let fetched = Instant::now();
@@ -37,8 +37,7 @@ impl Verifier {
         }
     }
 
-    /// What is wrong with the signature of `token`, if something is. Whether it has expired is not asked, because its
-    /// time may be another one.
+    /// The error in the signature of `token`, if any. The expiry is not checked, because its clock may be different.
     pub(crate) fn complaint(&self, token: &str) -> Option<String> {
         let (jwks, _) = self.cached.as_ref().expect("a JWKS");
         let header = decode_header(token).expect("a token");
@@ -56,7 +55,7 @@ impl Verifier {
     }
 }
 
-/// The name of the key in the header of `token`; none for HS256.
+/// The `kid` in the header of `token`; none for HS256.
 pub(crate) fn kid_of(token: &str) -> Option<String> {
     decode_header(token).expect("a token").kid
 }

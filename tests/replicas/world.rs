@@ -1,4 +1,4 @@
-//! What replicas have in common: a configuration, an environment, a store and the time.
+//! Shared by all replicas: configuration, environment, store and time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::replica::Replica;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_uitsmijter");
 
-/// What every replica of one installation is given.
+/// The environment of every replica of one installation.
 pub(crate) struct World {
     program: PathBuf,
     folder: TempDir,
@@ -70,18 +70,18 @@ impl World {
         world.with("DIRECTORY", &directory).with("ENVIRONMENT", "development").with("LOG_LEVEL", "info")
     }
 
-    /// The same run by another version of the program.
+    /// The same with another version of the program.
     pub(crate) fn program(self, program: &Path) -> Self {
         Self { program: program.to_owned(), ..self }
     }
 
-    /// Sets an environment variable for the replicas to come.
+    /// Sets an environment variable for later replicas.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.set(name, value);
         self
     }
 
-    /// The same later; an empty value counts as none.
+    /// The same, later; an empty value counts as unset.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -107,13 +107,13 @@ impl World {
         self
     }
 
-    /// Lets time go this many times as fast for the replicas, by libfaketime.
+    /// Makes time run this many times as fast for the replicas, by libfaketime.
     pub(crate) fn fast(mut self, speed: u32) -> Self {
         self.speed = speed;
         self
     }
 
-    /// Writes a file of the configuration, in the place of the one of its name.
+    /// Writes a file of the configuration, replacing one of the same name.
     pub(crate) fn write(&self, document: &Document) {
         let folder = self.folder.path().join("Resources/Configurations").join(document.folder);
         fs::create_dir_all(&folder).expect("a folder for the configuration");
@@ -130,8 +130,8 @@ impl World {
         self.settle(Replica::spawn_at(port, self.command(&[]), self.next_log())).await
     }
 
-    /// HAProxy at a port of its own, which sends requests to those of `backends` that say they are ready, as the
-    /// service of a cluster does: each request once.
+    /// HAProxy at its own port, which sends each request once to one of the `backends` that report ready, as the
+    /// service of a cluster does.
     pub(crate) async fn balance(&self, backends: &[u16]) -> Replica {
         let port = free_port();
         let servers: String =
@@ -161,13 +161,13 @@ impl World {
         self.settle(self.spawn()).await
     }
 
-    /// Starts several at the same moment and waits until all are ready.
+    /// Starts several at once and waits until all are ready.
     pub(crate) async fn start_together(&self, count: usize) -> Vec<Replica> {
         let replicas: Vec<Replica> = (0..count).map(|_| self.spawn()).collect();
         join_all(replicas.into_iter().map(|replica| self.settle(replica))).await
     }
 
-    /// Waits until it is ready. One that gave up on a Redis that was too slow for fast time is started again, as an
+    /// Waits until it is ready. A replica that gave up because Redis was too slow for fast time is started again, as an
     /// orchestrator does.
     async fn settle(&self, mut replica: Replica) -> Replica {
         while !replica.becomes_ready().await {
@@ -177,11 +177,11 @@ impl World {
         replica
     }
 
-    /// What `uitsmijter <words>` prints, with the environment of the replicas; it must succeed.
+    /// The output of `uitsmijter <words>`, with the environment of the replicas; it must succeed.
     pub(crate) async fn run(&self, words: &[&str]) -> String {
         let mut output = self.try_run(words).await;
         for _ in 0..10 {
-            // A busy machine can make Redis slower than the program's patience. Every command may be given again.
+            // On a busy machine Redis may be too slow for the program. Every command can be repeated.
             if output.status.success() || !String::from_utf8_lossy(&output.stderr).contains("store is unavailable") {
                 break;
             }
@@ -192,7 +192,7 @@ impl World {
         String::from_utf8(output.stdout).expect("output in UTF-8")
     }
 
-    /// The same, whatever comes out.
+    /// The same, with any outcome.
     pub(crate) async fn try_run(&self, words: &[&str]) -> Output {
         let mut command = tokio::process::Command::from(self.command(words));
         command.output().await.expect("the binary starts")
@@ -210,9 +210,9 @@ impl World {
         command.args(words).env_clear().current_dir(self.folder.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.speed > 1 {
-            // Every process counts from its own start: the offset brings those that start later up to the others.
+            // Every process counts from its own start: the offset aligns those that start later.
             let ahead = self.began.elapsed().as_secs_f64() * f64::from(self.speed - 1);
-            // A command is over in a moment, and has its usual patience with the store.
+            // A command is short, and has the usual time limits for the store.
             let speed = if words.is_empty() { self.speed } else { 1 };
             command.env("LD_PRELOAD", faketime()).env("FAKETIME_DISABLE_SHM", "1");
             command.env("FAKETIME", format!("+{ahead:.3} x{speed}"));
@@ -221,7 +221,7 @@ impl World {
     }
 }
 
-/// The library that makes time go faster; the variant for programs with several threads.
+/// The library that makes time run faster; the variant for programs with several threads.
 fn faketime() -> String {
     let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
     let libraries = places.iter().map(|place| format!("{place}/faketime/libfaketimeMT.so.1"));

@@ -1,4 +1,5 @@
-//! An earlier version and this one: side by side on one real Redis, under load, and in turns on one file. `make upgrade`.
+//! An earlier version and this one: side by side on one real Redis, under load, and alternating on one file. `make
+//! upgrade`.
 //!
 //! `install.sh` beside this file builds the earlier one.
 
@@ -49,7 +50,7 @@ async fn an_upgrade_and_the_way_back_lose_no_request_and_no_session() {
     let now = production(&redis);
     let before = production(&redis).program(&earlier());
     let mut traffic = Traffic::begin(&before).await;
-    // What one version writes the other reads, in both directions, while both are there.
+    // What one version writes the other reads, in both directions, while both run.
     traffic.replace_all(&now).await;
     traffic.replace_all(&before).await;
     println!("an upgrade and the way back: {}", traffic.end().await);
@@ -63,7 +64,7 @@ async fn a_file_goes_back_to_the_earlier_version_once_it_is_closed_and_is_refuse
     first.post(INTEROP, "/revoke", &[("token", &revoked)]).await;
     first.kill();
 
-    // What was acknowledged last is in the journal alone, which the earlier version cannot read.
+    // The last acknowledged writes are only in the journal, which the earlier version cannot read.
     let world = world.program(&earlier());
     let mut refused = world.spawn();
     assert!(!refused.ended().await, "it serves without what it cannot read");

@@ -13,7 +13,7 @@ const TYPE: (&str, &str) = ("client_assertion_type", "urn:ietf:params:oauth:clie
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 const ISSUER: &str = "https://login.acme.example";
 
-/// A server with the client `signer`, whose keys are what `keys` says in its document.
+/// A server with the client `signer`, whose document has `keys`.
 async fn server(keys: &str, environment: &[(&str, &str)]) -> TestServer {
     let client = format!(
         "name: Signer\nconfig:\n  tenantname: acme\n  ident: signer\n  token_endpoint_auth_method: private_key_jwt\n  \
@@ -26,7 +26,7 @@ async fn server_with(jwk: Value) -> TestServer {
     server(&format!("jwks: {}", json!({ "keys": [jwk] })), &[]).await
 }
 
-/// The claims of a good assertion, with these in place of the usual ones; null removes one.
+/// The claims of a valid assertion with some changed; null removes one.
 fn claims(server: &TestServer, changed: Value) -> Value {
     let now = uitsmijter::clock::Clock::now(&server.clock).0;
     let jti = uitsmijter::random::Random::identifier(&uitsmijter::random::SystemRandom);

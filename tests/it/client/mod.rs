@@ -1,3 +1,3 @@
-//! Who a client is, and how it proves that, as in `src/client`.
+//! Client authentication, as in `src/client`.
 
 mod assertion;

@@ -95,7 +95,7 @@ async fn asked_again(browser: &mut Browser<'_>) -> String {
 }
 
 #[tokio::test]
-async fn whoever_guesses_runs_out_of_attempts_and_others_do_not() {
+async fn a_person_who_guesses_runs_out_of_attempts_and_others_do_not() {
     let server = TestServer::start().await;
     let user_code = started(&server).await.member("user_code");
     let mut browser = Browser::new(&server);
@@ -122,7 +122,7 @@ async fn whoever_guesses_runs_out_of_attempts_and_others_do_not() {
 async fn when_all_people_together_have_tried_too_many_codes_each_still_has_a_few_tries() {
     let server = TestServer::start().await;
     let user_code = started(&server).await.member("user_code");
-    // As many as fifty accounts may try.
+    // Fifty accounts try the maximum.
     let limit = Limit { attempts: 1000, window: Duration::from_secs(600) };
     let (store, now) = (server.app.store.within("acme"), server.app.services.clock.now());
     while limit.take(&store, "activate", now).await.expect("the store") {}

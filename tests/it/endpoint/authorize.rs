@@ -77,7 +77,7 @@ async fn every_other_error_goes_back_to_the_client_with_state_and_issuer() {
 }
 
 #[tokio::test]
-async fn a_wish_for_the_answer_that_cannot_be_met_is_told_by_query() {
+async fn an_unsupported_response_mode_is_reported_by_query() {
     let server = TestServer::start().await;
     let spa = RelyingParty::new(&server, "spa");
     let state = "state-._~ with spaces & ampersands";
@@ -106,7 +106,7 @@ fn fields_of(path: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_form_from_another_site_does_not_disturb_what_waits_in_other_windows() {
+async fn a_form_from_another_site_does_not_disturb_pending_steps_in_other_windows() {
     let (server, store) = TestServer::start_watched(&crate::harness::fixtures::documents()).await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
@@ -130,7 +130,7 @@ async fn a_client_may_call_a_parameter_of_its_own_interaction() {
 }
 
 #[tokio::test]
-async fn a_claim_of_a_scope_that_the_client_may_not_have_is_not_given_by_name() {
+async fn a_claim_of_a_forbidden_scope_is_not_given_by_name() {
     let server = TestServer::start().await;
     let web = RelyingParty::new(&server, "web");
     let claims = r#"{"userinfo":{"address":null,"name":null},"id_token":{"address":{"essential":true},"name":null}}"#;
@@ -215,7 +215,7 @@ async fn max_age_asks_again_when_the_sign_in_is_older() {
     server.clock.advance(Duration::from_secs(99));
     spa.code_of(&browser.visit(&spa.authorize_path(&[("max_age", "100")])).await);
     server.clock.advance(Duration::from_secs(1));
-    // Of whole seconds a hundred: maybe a hundred and a half.
+    // In whole seconds a hundred; in fact up to a second more.
     browser.visit(&spa.authorize_path(&[("max_age", "100")])).await.expect_page(200);
     browser
         .get(&spa.authorize_path(&[("max_age", "100"), ("prompt", "none")]))
@@ -267,7 +267,7 @@ async fn an_interaction_belongs_to_one_browser_and_is_used_once() {
     let page = browser.visit(&spa.authorize_path(&[])).await;
     let interaction = page.hidden("interaction");
     let path = format!("/authorize?interaction={interaction}");
-    // Somebody else's browser can neither use nor burn it.
+    // Another browser can neither use nor burn it.
     let mut stranger = Browser::new(&server);
     spa.obtain_code_in(&mut stranger, &[]).await;
     stranger.get(&path).await.expect_page(400);
@@ -301,7 +301,7 @@ async fn a_client_that_wants_consent_gets_it_once() {
 }
 
 #[tokio::test]
-async fn a_consent_is_remembered_besides_those_before() {
+async fn a_consent_adds_to_earlier_ones() {
     let server = TestServer::start().await;
     let shop = RelyingParty::new(&server, "shop");
     let mut browser = Browser::new(&server);

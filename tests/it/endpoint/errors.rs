@@ -1,4 +1,4 @@
-//! Every error code: asked for once where it is told as JSON, and once where it goes back by redirect.
+//! Every error code: once as JSON, and once by redirect.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::harness::server::form;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 use crate::store::fixture::OneChange;
 
-/// A code, the status that it comes with, and an answer that should carry both.
+/// A code, its status, and a response that should carry both.
 type Told = (&'static str, u16, Answer);
 
 /// The errors of `/token`.
@@ -38,7 +38,7 @@ async fn of_the_token_endpoint(server: &TestServer) -> Vec<Told> {
     ]
 }
 
-/// The errors of a device that asks.
+/// The errors of a polling device.
 async fn of_a_device(server: &TestServer) -> Vec<Told> {
     let tv = RelyingParty::new(server, "tv");
     let started = tv.post("/device_authorization", &[]).await.expect(200);
@@ -58,7 +58,7 @@ async fn of_a_device(server: &TestServer) -> Vec<Told> {
     told
 }
 
-/// The errors of `/userinfo`, and those that no specification has a word for.
+/// The errors of `/userinfo`, and those that no specification has a code for.
 async fn of_other_endpoints(server: &TestServer) -> Vec<Told> {
     let spa = RelyingParty::new(server, "spa");
     let tokens = spa.redeem(&spa.obtain_code(&[("scope", "profile")]).await).await.expect(200);
@@ -100,7 +100,7 @@ async fn by_redirect(server: &TestServer) -> Vec<(&'static str, Answer)> {
     told
 }
 
-/// The header that some errors come with.
+/// The header of some errors.
 #[track_caller]
 fn expect_header(code: &str, answer: &Answer) {
     let challenge = answer.header("www-authenticate");

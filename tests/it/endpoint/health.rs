@@ -8,7 +8,7 @@ use uitsmijter::store::Record;
 use crate::harness::fixtures;
 use crate::harness::server::{GLOBEX, TestServer};
 
-/// Something else in the place of a tenant's keys.
+/// A broken row instead of a tenant's keys.
 #[derive(Serialize, Deserialize)]
 struct Foreign {
     theirs: bool,
@@ -50,7 +50,7 @@ async fn a_server_that_never_reached_its_store_is_not_ready() {
     assert_eq!((&answer["store"], &answer["keys"]), (&false.into(), &true.into()), "{answer}");
     store.go_away(false);
     server.get("/health/ready").await.expect(200);
-    // From here on all replicas would leave at once, and what goes on from memory with them.
+    // From here on all replicas would leave at once, and with them what works from memory.
     store.go_away(true);
     let answer = server.get("/health/ready").await.expect(200).json();
     assert_eq!((&answer["status"], &answer["store"]), (&"ready".into(), &false.into()), "{answer}");

@@ -35,7 +35,7 @@ async fn a_person_sees_where_they_are_signed_in_and_ends_one_of_them() {
     assert_eq!(phone.post("/", &fields).await.expect(303).location(), "/");
     assert!(is_signed_in(&server, &mut phone).await);
     assert!(!is_signed_in(&server, &mut laptop).await);
-    // The one of this browser goes with its cookie.
+    // The session of this browser ends with its cookie.
     let page = phone.get("/").await.expect_page(200);
     let own = sessions(&page.body);
     assert_eq!(own, listed[..1]);

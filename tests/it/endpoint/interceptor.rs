@@ -1,4 +1,4 @@
-//! `/interceptor`: what a proxy is told, and what the application behind it gets to see.
+//! `/interceptor`: the response to a proxy, and what the application behind it receives.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn a_stranger_signs_in_and_is_back_where_they_wanted_to_be() {
     assert!(page.header("content-security-policy").ends_with("form-action 'self' https:"), "{page:#?}");
     let back = proxy.sign_in(&mut browser, &held).await.expect(303);
     assert_eq!(back.location(), SHOP);
-    // The first one removes what the host alone may still have.
+    // The first one removes the cookie that the host alone may still have.
     let cookie = back.header_values("set-cookie").pop().expect("a cookie");
     assert!(cookie.contains("Domain=acme.example") && cookie.contains("uitsmijter-sso="), "{cookie}");
     let passed = proxy.ask(&browser, SHOP).await.expect(200);
@@ -63,7 +63,7 @@ async fn one_sign_in_is_good_for_every_host_of_the_tenant_and_none_of_another() 
     RelyingParty::new(&server, "spa").obtain_code_in(&mut browser, &[("prompt", "none")]).await;
     proxy.ask(&browser, "https://login.globex.example/").await.expect(403);
     proxy.ask(&browser, "https://nobody.example/").await.expect_error(403, "access_denied");
-    // And a login URL that is still open in another window leads straight on.
+    // And a login URL that is still open in another window leads straight back.
     let late = browser.get("/login?for=https%3A%2F%2Fwiki.acme.example%2F&mode=interceptor").await;
     assert_eq!(late.expect(303).location(), WIKI);
 }
@@ -78,9 +78,9 @@ async fn a_page_with_a_hundred_images_costs_one_signature() {
     assert!(server.app.services.metrics.encode().expect("metrics").contains("uitsmijter_tokens_signed_total"));
     let signed = signatures(&server);
     assert_eq!(signed, 1, "one key, one signature");
-    // Another application gets a token of its own, which is good nowhere else.
+    // Another application gets its own token, which is valid nowhere else.
     assert_ne!(token(&proxy.ask(&browser, WIKI).await), token(&asked[0]));
-    // Shortly before it ends the token is renewed.
+    // Shortly before it expires the token is renewed.
     server.clock.advance(Duration::from_secs(2 * 3600 - 60));
     let renewed = proxy.ask(&browser, SHOP).await.expect(200);
     assert_ne!(token(&renewed), token(&asked[0]));
@@ -94,7 +94,7 @@ fn signatures(server: &TestServer) -> u64 {
 }
 
 #[tokio::test]
-async fn whoever_signs_out_is_out_everywhere_at_once() {
+async fn a_sign_out_reaches_every_application_at_once() {
     let server = usual().await;
     let (proxy, mut browser) = (Proxy::new(&server), Browser::new(&server));
     proxy.enter(&mut browser, SHOP).await.expect(303);
@@ -170,7 +170,7 @@ async fn a_session_in_use_lasts_and_an_idle_one_ends() {
 
 #[tokio::test]
 async fn the_validation_script_ends_a_session_that_is_in_use() {
-    // The script of a backend: whoever was let in may stay for as long as their name has no exclamation mark.
+    // A backend script: a person may stay while their name has no exclamation mark.
     let script = r#"providers: ["class UserLoginProvider { constructor(c) { this.c = c; commit(true) }
       get canLogin() { return this.c.grant_type === 'interceptor' } get userProfile() { return {} } }
       class UserValidationProvider { constructor(c) { this.c = c; commit(true) }

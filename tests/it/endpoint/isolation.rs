@@ -1,4 +1,4 @@
-//! Two tenants, one server: whatever belongs to one is nothing at the other, at every endpoint.
+//! Two tenants, one server: nothing that belongs to one is accepted by the other, at any endpoint.
 
 use serde_json::json;
 use uitsmijter::origin::Origin;
@@ -10,7 +10,7 @@ use crate::harness::relying_party::VERIFIER;
 use crate::harness::server::{ACME, GLOBEX, form};
 use crate::harness::{Answer, Browser, ClientKey, Proxy, RelyingParty, TestServer};
 
-/// Everything that the tenant `acme` gave to somebody.
+/// All artefacts that the tenant `acme` issued.
 struct Artefacts {
     code: String,
     access_token: String,
@@ -184,7 +184,7 @@ async fn no_proof_of_one_tenants_client_is_one_at_the_other() {
 }
 
 #[tokio::test]
-async fn nobody_of_one_tenant_acts_at_the_other() {
+async fn no_actor_of_one_tenant_is_accepted_at_the_other() {
     let server = TestServer::start().await;
     let service = RelyingParty::new(&server, "exchange-service");
     let actor = service.token(&[("grant_type", "client_credentials")]).await.expect(200).member("access_token");

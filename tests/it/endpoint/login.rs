@@ -79,7 +79,7 @@ async fn a_sign_in_without_an_application_leads_home_or_to_a_page_of_the_tenant(
         ("https:/evil.example", "/"),
         ("https://ada@login.acme.example/", "/"),
         ("https://ada:secret@login.acme.example/", "/"),
-        // Cookies know no ports: what listens there is the tenant's as well.
+        // Cookies ignore ports: what listens there is the tenant's as well.
         ("https://login.acme.example:8443/x", "https://login.acme.example:8443/x"),
         ("https://LOGIN.acme.example/x", "https://login.acme.example/x"),
     ] {

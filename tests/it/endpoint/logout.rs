@@ -97,7 +97,7 @@ async fn a_request_that_names_no_client_ends_on_a_page_of_ours() {
         assert_eq!(answer.expect_page(200).header("location"), "", "{fields:?}");
         assert!(browser.session().is_none());
         browser.get(&spa.authorize_path(&[("prompt", "none")])).await.expect_error_redirect("login_required");
-        // Nobody is signed in, so nobody is asked.
+        // No session, so there is no question.
         let again = browser.get(&path(fields)).await.expect_page(200);
         assert!(!again.body.contains("name=\"interaction\""), "{again:#?}");
     }
@@ -145,7 +145,7 @@ async fn an_expired_hint_is_good_and_a_client_may_ask_by_form_without_state() {
     let round = browser.post("/logout", &[("id_token_hint", &hint), ("post_logout_redirect_uri", BYE)]).await;
     assert_eq!(browser.follow(round).await.location(), BYE, "nothing is added");
     assert!(browser.session().is_none());
-    // Whoever is signed out already is sent back all the same.
+    // A person who has already signed out is still redirected.
     let again =
         browser.get(&path(&[("id_token_hint", &hint), ("post_logout_redirect_uri", BYE), ("state", "2")])).await;
     assert_eq!(again.location(), format!("{BYE}?state=2"));
@@ -169,7 +169,7 @@ async fn a_hint_whose_key_is_gone_proves_nothing_and_the_person_is_asked() {
 }
 
 #[tokio::test]
-async fn a_hint_that_somebody_made_with_the_shared_secret_is_not_believed() {
+async fn a_hint_forged_with_the_shared_secret_is_refused() {
     let secret = "a secret that resource servers have, too";
     let server = TestServer::start_with(&fixtures::documents(), &[("JWT_SECRET", secret)]).await;
     let spa = RelyingParty::new(&server, "spa");

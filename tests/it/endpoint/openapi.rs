@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::TestServer;
 
-/// Methods and paths as the route table has them. Forward-auth takes every method and whatever follows its path.
+/// Methods and paths of the route table. Forward-auth accepts every method and any suffix of its path.
 fn routed() -> BTreeSet<String> {
     let table = include_str!("../../../src/endpoint/mod.rs");
     let route = Regex::new(r#"\.route\(\s*"([^"]+)",\s*([^\n]+)\)"#).expect("a pattern");

@@ -1,4 +1,4 @@
-//! What settings and keys of clients promise, seen from outside.
+//! The effects of settings and client keys, seen from outside.
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -7,7 +7,7 @@ use crate::harness::fixtures::{self, CALLBACK};
 use crate::harness::relying_party::{VERIFIER, challenge};
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
-/// A server with one more client of this name, with these lines besides.
+/// A server with an additional client of this name and these lines.
 async fn server_with(ident: &str, lines: &str) -> TestServer {
     let client = format!(
         "name: {ident}\nconfig:\n  tenantname: acme\n  ident: {ident}\n  redirect_urls: ['{CALLBACK}']\n  scopes: [openid]\n  {lines}"
@@ -46,7 +46,7 @@ async fn plain_challenges_are_for_clients_that_ask_for_them() {
     server.get(&spa.authorize_path(&plain(VERIFIER))).await.expect_error_redirect("invalid_request");
     let old = RelyingParty::new(&server, "old");
     old.redeem(&old.obtain_code(&plain(VERIFIER)).await).await.expect(200);
-    // The other method is no way round the comparison.
+    // The other method does not bypass the comparison.
     let hashed = challenge();
     old.redeem(&old.obtain_code(&plain(&hashed)).await).await.expect_error(400, "invalid_grant");
 }

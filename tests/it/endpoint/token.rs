@@ -105,7 +105,7 @@ async fn a_browser_may_call_from_the_clients_own_origin_alone() {
         let own = server.send(own.expect("a request")).await.expect(204);
         assert_eq!(own.header("access-control-allow-origin"), "https://app.acme.example", "{path}");
     }
-    // Nobody reads these but the window itself, or another server.
+    // Only the window itself or another server reads these.
     for path in ["/authorize", "/login", "/logout", "/introspect", "/device_authorization"] {
         for method in ["GET", "POST", "OPTIONS"] {
             let request =

@@ -18,8 +18,8 @@ async fn claims_follow_the_scope_and_wrong_ones_are_left_out() {
     for path in ["/userinfo", "/token/info"] {
         let answer = server.get_with_token(path, &token).await.expect(200);
         assert_eq!(answer.header("cache-control"), "no-store");
-        // No e-mail without its scope; no empty, null or wrongly typed claims; `sub` cannot be forged; what is no
-        // standard claim stays at top level.
+        // No e-mail without its scope; no empty, null or wrongly typed claims; `sub` cannot be forged; non-standard
+        // claims stay at top level.
         let expected = json!({
             "sub": "acme-ada", "name": "Ada Lovelace", "given_name": "Ada", "updated_at": 1700000000,
             "department": "engines",
@@ -122,7 +122,7 @@ async fn a_token_that_comes_in_two_ways_is_refused() {
     let answer = server.send(unreadable.body(Body::from("access_token=%ff")).expect("a request")).await;
     let answer = answer.expect_error(400, "invalid_request");
     assert!(answer.header("www-authenticate").contains("error=\"invalid_request\""), "{answer:#?}");
-    // A body that is no form is nothing that could carry a token.
+    // A body that is not a form cannot carry a token.
     for content_type in ["text/plain", "application/xml", ""] {
         let mut post = Request::post("/userinfo").body(Body::from(format!("access_token={token}"))).expect("a request");
         post.headers_mut().insert(header::AUTHORIZATION, bearer());

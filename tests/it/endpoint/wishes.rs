@@ -1,4 +1,4 @@
-//! What a client may wish for in an authorization request, and what need not be understood: OIDC Core §3.1.2.1, §5.4, §5.5.
+//! Optional parameters of an authorization request, honoured or ignored: OIDC Core §3.1.2.1, §5.4, §5.5.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,7 +38,7 @@ fn profile() -> Value {
     })
 }
 
-/// What userinfo and the ID token say after a sign-in with these parameters.
+/// The userinfo and ID token claims after a sign-in with these parameters.
 async fn told(server: &TestServer, extra: &[(&str, &str)]) -> (Value, Value) {
     let spa = RelyingParty::new(server, "spa");
     let tokens = spa.redeem(&spa.obtain_code(extra).await).await.expect(200);
@@ -92,7 +92,7 @@ async fn without_a_nonce_there_is_none_in_the_id_token() {
 }
 
 #[tokio::test]
-async fn what_a_server_need_not_follow_is_no_error() {
+async fn optional_parameters_that_are_not_supported_are_ignored() {
     let server = server().await;
     for extra in [
         ("display", "page"),
@@ -120,7 +120,7 @@ async fn a_login_hint_fills_in_the_name() {
 }
 
 #[tokio::test]
-async fn an_acr_that_was_wished_for_is_given_where_a_password_is_that() {
+async fn a_requested_acr_is_returned_if_a_password_satisfies_it() {
     let server = server().await;
     let wish = |wish: Value| json!({ "id_token": { "acr": wish } }).to_string();
     for (acr_values, claims, expected) in [
@@ -141,7 +141,7 @@ async fn an_acr_that_was_wished_for_is_given_where_a_password_is_that() {
 }
 
 #[tokio::test]
-async fn an_acr_that_is_demanded_and_nobody_has_is_a_failed_sign_in() {
+async fn an_essential_acr_that_cannot_be_met_is_an_error() {
     let server = server().await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
@@ -156,7 +156,7 @@ async fn an_acr_that_is_demanded_and_nobody_has_is_a_failed_sign_in() {
 }
 
 #[tokio::test]
-async fn a_request_object_is_refused_the_way_that_it_asks_for() {
+async fn a_request_object_is_refused_in_the_response_mode_that_it_asks_for() {
     let server = server().await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
@@ -173,11 +173,11 @@ async fn a_request_object_is_refused_the_way_that_it_asks_for() {
     assert_eq!(page.hidden("state"), "state-._~ with spaces &amp; ampersands", "what stands outside holds");
     let answer = refusal(inside, &[("response_mode", "query")]).await;
     answer.expect_error_redirect("request_not_supported");
-    // What cannot be read says nothing.
+    // An unreadable object is ignored.
     for payload in ["", "[]", "{", r#"{"state":7}"#, r#"{"response_mode":["form_post"]}"#] {
         refusal(payload, &[]).await.expect_error_redirect("request_not_supported");
     }
-    // What is wrong in there is as wrong as it would be outside.
+    // An invalid value inside is as invalid as it would be outside.
     refusal(r#"{"response_mode":"fragment"}"#, &[]).await.expect_error_redirect("invalid_request");
     refusal("{\"state\":\"a\\nb\"}", &[("state", "")]).await.expect_error_redirect("invalid_request");
 }

@@ -184,7 +184,7 @@ async fn a_token_for_another_resource_is_no_token_for_userinfo() {
 }
 
 #[tokio::test]
-async fn a_code_gives_nothing_to_those_who_sign_out_before_it_is_used() {
+async fn a_code_is_worthless_after_its_person_has_signed_out() {
     let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
@@ -201,7 +201,7 @@ async fn a_code_gives_nothing_to_those_who_sign_out_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn nobody_gets_a_code_who_signs_out_while_it_is_made() {
+async fn a_person_who_signs_out_meanwhile_gets_no_code() {
     for scope in ["openid", "openid offline_access"] {
         let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
         let spa = RelyingParty::new(&server, "spa");

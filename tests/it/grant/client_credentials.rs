@@ -18,7 +18,7 @@ async fn a_client_acts_for_itself_without_refresh_or_id_token() {
 }
 
 #[tokio::test]
-async fn nothing_that_may_be_granted_is_an_error() {
+async fn a_scope_of_which_nothing_may_be_granted_is_an_error() {
     let server = TestServer::start().await;
     let service = RelyingParty::new(&server, "service");
     service.token(&[GRANT, ("scope", "secret")]).await.expect_error(400, "invalid_scope");

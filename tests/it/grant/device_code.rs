@@ -133,7 +133,7 @@ async fn a_device_code_belongs_to_its_client_and_its_tenant() {
 }
 
 #[tokio::test]
-async fn of_many_questions_at_once_one_gets_tokens() {
+async fn of_many_simultaneous_polls_one_gets_tokens() {
     let server = TestServer::start().await;
     let device = Device::start(&server).await;
     device.decide(&mut Browser::new(&server), "allow").await;

@@ -4,7 +4,7 @@ use crate::harness::fixtures::PASSWORD;
 use crate::harness::{RelyingParty, TestServer};
 
 #[tokio::test]
-async fn a_client_that_lists_it_signs_a_person_in_without_a_refresh_token() {
+async fn a_client_with_the_grant_signs_a_person_in_and_gets_no_refresh_token() {
     let server = TestServer::start().await;
     let legacy = RelyingParty::new(&server, "legacy");
     let fields =

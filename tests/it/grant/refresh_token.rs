@@ -103,7 +103,7 @@ async fn a_refresh_token_belongs_to_its_client_which_others_cannot_burn() {
 }
 
 #[tokio::test]
-async fn whoever_knows_a_grant_and_guesses_the_rest_gets_nothing_and_ends_nothing() {
+async fn a_guessed_refresh_token_of_a_known_grant_gets_nothing_and_revokes_nothing() {
     let server = TestServer::start().await;
     let ((spa, one), (_, other)) = (signed_in(&server, "openid").await, signed_in(&server, "openid").await);
     let (one, other) = (one.member("refresh_token"), other.member("refresh_token"));
@@ -152,7 +152,7 @@ async fn a_family_ends_at_its_cap() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_dies_for_want_of_a_validation_provider_says_so_in_the_log() {
+async fn a_refresh_refused_without_a_validation_provider_is_logged() {
     lines::heed_every_thread();
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(lines.clone()).finish());
@@ -169,8 +169,8 @@ async fn a_refresh_that_dies_for_want_of_a_validation_provider_says_so_in_the_lo
 }
 
 #[tokio::test]
-async fn a_person_whom_the_login_script_does_not_want_any_more_gets_nothing_new() {
-    // Whoever was let in may stay for as long as their name has no exclamation mark.
+async fn a_person_whom_the_login_script_no_longer_accepts_gets_nothing_new() {
+    // A backend script: a person may stay while their name has no exclamation mark.
     let tenant = r#"
 name: acme
 config:

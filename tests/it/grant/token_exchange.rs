@@ -39,7 +39,7 @@ async fn a_service_gets_a_token_for_the_next_service_as_the_person() {
     assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("acme-ada"), &json!("exchange-service")));
     assert_eq!(claims["aud"], json!(["https://api.example/", "service"]));
     assert!(claims["act"].is_null(), "impersonation does not tell");
-    // It is for those services and not for ours; and without openid it is nothing for OpenID Connect.
+    // It is for those services and not for ours; and without openid it is not an OpenID Connect token.
     server.get_with_token("/token/info", &answer.member("access_token")).await.expect_error(401, "invalid_token");
     let narrowed = exchange(&server, &token, &[("scope", "read:mail")]).await.expect(200);
     assert_eq!(narrowed.json()["scope"], "read:mail");
@@ -72,7 +72,7 @@ async fn a_delegated_token_tells_who_acts_and_who_acted_before() {
     assert_eq!(kept.access_claims()["act"], chain, "nobody can drop who acted");
     let told = service.post("/introspect", &[("token", &second.member("access_token"))]).await.expect(200);
     assert_eq!(told.json()["act"], chain);
-    // Nobody can say that somebody else acts.
+    // A client cannot name another actor.
     let borrowed = [("actor_token", nexts.as_str()), ("actor_token_type", ACCESS)];
     exchange(&server, &token, &borrowed).await.expect_error(400, "invalid_request");
 }

@@ -1,5 +1,5 @@
-//! An API server that the test plays: list, watch, write, status and Secrets, as far as the server asks for them, with
-//! moods that a real one has on bad days.
+//! A fake API server: list, watch, write, status and Secrets, as far as the server uses them, with failures that a real
+//! one has on bad days.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-/// How it feels.
+/// Its failures.
 #[derive(Clone, Default)]
 pub(crate) struct Mood {
     /// Every list and watch of tenants and clients is answered with this.
@@ -41,7 +41,7 @@ pub(crate) struct Mood {
 #[derive(Default)]
 struct Inner {
     mood: Mood,
-    /// Watches end with the era in which they began.
+    /// A watch ends when the era in which it began does.
     era: u64,
     version: u64,
     /// By plural, namespace and name.
@@ -104,7 +104,7 @@ impl ApiServer {
         self.shared.lock().objects[&key].clone()
     }
 
-    /// Puts something there as it is, however wrong.
+    /// Stores an object unchecked, however wrong.
     pub(crate) fn plant(&self, plural: &str, object: Value) {
         self.shared.put(plural, object);
     }

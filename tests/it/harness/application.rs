@@ -1,4 +1,4 @@
-//! An application that the server calls: it answers what the test says and keeps what it was sent.
+//! An application that the server calls: it responds as the test says and records what it receives.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

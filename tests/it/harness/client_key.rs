@@ -27,7 +27,7 @@ impl ClientKey {
         }
     }
 
-    /// The public half with these members besides.
+    /// The public half with these additional members.
     pub(crate) fn jwk(&self, members: Value) -> Value {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let mut jwk = match self {

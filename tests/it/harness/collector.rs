@@ -1,4 +1,4 @@
-//! A collector of telemetry: decodes what it is sent by OTLP over HTTP, or refuses, or never answers.
+//! A telemetry collector: decodes what it receives by OTLP over HTTP, or refuses, or never responds.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use tokio::net::TcpListener;
 
-/// What a collector does with what it is sent.
+/// How a collector responds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mood {
     #[default]
@@ -30,12 +30,12 @@ pub(crate) enum Mood {
 pub(crate) struct Arrived {
     pub(crate) spans: Vec<Span>,
     pub(crate) lines: Vec<LogRecord>,
-    /// Of the senders: `key=value`.
+    /// Resource attributes: `key=value`.
     pub(crate) resources: Vec<String>,
     pub(crate) headers: Vec<HeaderMap>,
-    /// All of it as it came.
+    /// All bodies, undecoded.
     pub(crate) bytes: Vec<u8>,
-    /// How often something was sent.
+    /// The number of exports.
     pub(crate) calls: usize,
 }
 
@@ -45,10 +45,10 @@ struct Inner {
     arrived: Mutex<Arrived>,
 }
 
-/// A collector on a port of its own, for as long as the runtime lives.
+/// A collector on its own port, for as long as the runtime lives.
 pub(crate) struct Collector {
     inner: Arc<Inner>,
-    /// Where it is.
+    /// Its URL.
     pub(crate) url: String,
 }
 
@@ -71,7 +71,7 @@ impl Collector {
         self.inner.arrived.lock().expect("no test panics with this lock").clone()
     }
 
-    /// Everything, once it is what is waited for.
+    /// Everything, once the condition holds.
     pub(crate) async fn wait(&self, what: &str, enough: impl Fn(&Arrived) -> bool) -> Arrived {
         for _ in 0..400 {
             let arrived = self.arrived();
@@ -122,7 +122,7 @@ pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> String {
     text(pair.and_then(|pair| pair.value.as_ref()))
 }
 
-/// What a value says.
+/// A value as text.
 pub(crate) fn text(value: Option<&AnyValue>) -> String {
     match value.and_then(|value| value.value.as_ref()) {
         Some(Value::StringValue(text)) => text.clone(),

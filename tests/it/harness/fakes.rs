@@ -1,4 +1,4 @@
-//! Time and chance that a test controls. No double ships in `src`.
+//! Time and randomness under the control of a test. `src` has no test doubles.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use uitsmijter::clock::{Clock, Timestamp};
 use uitsmijter::random::Random;
 
-/// A clock that stands still until it is told otherwise. Clones show the same time.
+/// A clock that stands still until a test moves it. Clones show the same time.
 #[derive(Clone, Debug)]
 pub(crate) struct ManualClock(Arc<AtomicI64>);
 
@@ -41,7 +41,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Chance that counts: never the same bytes twice, always the same bytes in the same order. Clones count together.
+/// Randomness that counts: never the same bytes twice, always the same sequence. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CountingRandom(Arc<AtomicU64>);
 
@@ -49,7 +49,7 @@ impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) {
         let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
         bytes.fill(0);
-        // The count stands at the end, so that short requests differ too.
+        // The count is at the end, so that short requests differ too.
         for (byte, digit) in bytes.iter_mut().rev().zip(count.to_le_bytes()) {
             *byte = digit;
         }

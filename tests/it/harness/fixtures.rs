@@ -14,8 +14,8 @@ pub(crate) const CALLBACK: &str = "https://app.acme.example/callback";
 
 static HASH: LazyLock<String> = LazyLock::new(|| uitsmijter::login::password::hash(PASSWORD, &SystemRandom));
 
-/// The settings of a server for tests, read as the program reads them: a developer's, behind https, with these
-/// environment variables besides.
+/// The settings of a test server, read as the program reads them: development, behind https, with these environment
+/// variables.
 pub(crate) fn settings(environment: &[(&str, &str)]) -> Settings {
     let find = |name: &str| {
         let set = environment.iter().chain(&[("SECURE", "true")]).find(|(own, _)| *own == name);
@@ -31,7 +31,7 @@ pub(crate) fn documents() -> String {
     format!("{acme}\n---\n{globex}")
 }
 
-/// A tenant with the person `ada` and, besides, `bob`.
+/// A tenant with the people `ada` and `bob`.
 pub(crate) fn tenant(name: &str, host: &str) -> String {
     let hash = &*HASH;
     format!(

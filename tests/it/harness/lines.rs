@@ -1,4 +1,4 @@
-//! What a test's own subscriber wrote.
+//! Log lines that a test captures.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -29,8 +29,8 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// To be called before a test listens. As long as there is only one subscriber, tracing asks the thread that comes along
-/// a line first whether anybody wants it, and remembers the answer for all threads: those of other tests would say no.
+/// Call it before a test listens. With a single subscriber, tracing asks it once whether a line is enabled, on the
+/// thread that reaches the line first, and caches the answer for all threads: those of other tests would say no.
 pub(crate) fn heed_every_thread() {
     static OTHER: LazyLock<Dispatch> = LazyLock::new(|| {
         uitsmijter::log::dispatch(&Log::default(), std::io::sink, false, None).expect("a subscriber").0

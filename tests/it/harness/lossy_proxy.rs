@@ -1,4 +1,4 @@
-//! A way to Redis that loses one answer: the command arrives and is carried out, and then the connection is gone.
+//! A proxy before Redis that loses one response: the command is executed, and then the connection is closed.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Passes everything on until it is told to lose something.
+/// Forwards everything until a test makes it lose something.
 pub(crate) struct LossyProxy {
     /// Where it listens, on 127.0.0.1.
     pub(crate) port: u16,
@@ -28,7 +28,7 @@ impl LossyProxy {
         Self { port, lose }
     }
 
-    /// Loses the answer to the next thing sent that contains `command`, and the connection with it.
+    /// Loses the response to the next request that contains `command`, and the connection with it.
     pub(crate) fn lose_answer_to(&self, command: &'static str) {
         *self.lose.lock().expect("nobody panics here") = Some(command);
     }

@@ -1,4 +1,4 @@
-//! What the tests stand on: a whole server without a socket, and those who talk to it.
+//! The test harness: a whole server without a socket, and its clients.
 
 pub(crate) mod api_server;
 pub(crate) mod application;

@@ -6,18 +6,17 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How many ports a program of tests keeps from the others. Whoever was given an earlier one listens there by now, or has
-/// ended.
+/// How many ports a test program reserves at a time. A process with an earlier one listens on it by now, or has ended.
 const KEPT: usize = 256;
 
-/// A free port below those that the system gives to outgoing connections, so that none of them takes it meanwhile. Other
-/// programs of tests that run at the same time are given other ones.
+/// A free port below the range of outgoing connections, so that none of them takes it meanwhile. Other test programs
+/// that run at the same time get different ones.
 ///
-/// The one ten thousand higher is free, too, and given to nobody: the node of a Redis cluster listens there besides.
+/// The port ten thousand higher is free and reserved, too: a Redis cluster node also listens there.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    // Each program begins elsewhere.
+    // Each program begins at another port.
     let start = std::process::id().wrapping_mul(97);
     let candidates =
         std::iter::repeat_with(|| 12_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000) as u16);
@@ -25,7 +24,7 @@ pub(crate) fn free_port() -> u16 {
     found.expect("a free port")
 }
 
-/// Keeps a port from the other programs, by a lock that ends with this process at the latest; `false` if it is another's.
+/// Reserves a port against other programs, by a lock that ends with this process; `false` if it is taken.
 fn keep(port: u16) -> bool {
     static LOCKS: Mutex<VecDeque<File>> = Mutex::new(VecDeque::new());
     let folder = std::env::temp_dir().join("uitsmijter-test-ports");

@@ -11,7 +11,7 @@ use super::browser::Browser;
 use super::response::{Answer, decoded};
 use super::server::TestServer;
 
-/// A proxy that speaks as Traefik does, from an address that is trusted.
+/// A proxy that speaks as Traefik does, from a trusted address.
 pub(crate) struct Proxy<'s> {
     pub(crate) server: &'s TestServer,
     pub(crate) method: Method,
@@ -38,7 +38,7 @@ impl<'s> Proxy<'s> {
         self.ask_with(browser, "/interceptor", &headers).await
     }
 
-    /// Asks in the words of another proxy.
+    /// Asks in the dialect of another proxy.
     pub(crate) async fn ask_with(&self, browser: &Browser<'_>, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::get(path).extension(ConnectInfo(SocketAddr::from((self.address, 40_000))));
         for (name, value) in headers {
@@ -49,13 +49,13 @@ impl<'s> Proxy<'s> {
         self.server.send(request.body(Body::empty()).expect("a request")).await
     }
 
-    /// Follows the redirect to the login page, signs `ada` in, and gives where that leads.
+    /// Follows the redirect to the login page, signs `ada` in, and returns where that leads.
     pub(crate) async fn sign_in(&self, browser: &mut Browser<'_>, answer: &Answer) -> Answer {
         let page = browser.visit(&path(answer.location())).await.expect_page(200);
         browser.sign_in(&page).await
     }
 
-    /// Wants to see `url`, is sent to the login page, and signs `ada` in there.
+    /// Requests `url`, is redirected to the login page, and signs `ada` in there.
     pub(crate) async fn enter(&self, browser: &mut Browser<'_>, url: &str) -> Answer {
         let held = self.ask(browser, url).await.expect(307);
         self.sign_in(browser, &held).await

@@ -1,4 +1,4 @@
-//! Real Redis servers on free ports, each with a folder of its own, gone with the test that started them.
+//! Real Redis servers on free ports, each with its own folder, killed with the test that started them.
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -65,7 +65,7 @@ impl RedisServer {
         Self::launch_in(folder, port, arguments).await
     }
 
-    /// The settings that reach it.
+    /// The settings for connecting to it.
     pub(crate) fn settings(&self) -> RedisSettings {
         RedisSettings { host: "127.0.0.1".to_owned(), port: self.port, ..RedisSettings::default() }
     }
@@ -89,17 +89,17 @@ impl RedisServer {
         self.spawn().await;
     }
 
-    /// Stops it from answering while its connections stay open.
+    /// Suspends it while its connections stay open.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on after [`RedisServer::freeze`].
+    /// Resumes it after [`RedisServer::freeze`].
     pub(crate) fn thaw(&self) {
         self.signal("-CONT");
     }
 
-    /// What `redis-cli` answers to `arguments`; fails the test if the server complains.
+    /// The output of `redis-cli` with `arguments`; fails the test on an error.
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let output = redis_cli(&[&["-p", &self.port.to_string()], arguments].concat());
         String::from_utf8(output.stdout).expect("redis-cli answers in UTF-8").trim().to_owned()
@@ -133,7 +133,7 @@ impl RedisServer {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
             assert!(ended.is_none(), "redis-server ended at once: {log}");
-            // Its own word: at the port somebody else might answer. The second sentence is a sentinel's.
+            // From its own log: another process might answer at the port. The second sentence is a sentinel's.
             log.contains("Ready to accept connections") || log.contains("Sentinel ID is")
         })
         .await;
@@ -170,7 +170,7 @@ pub(crate) async fn start_cluster() -> Vec<RedisServer> {
     nodes
 }
 
-/// An authority and a certificate for `localhost`, made anew.
+/// A new certificate authority and a certificate for `localhost`.
 pub(crate) fn certificates() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder for certificates");
     let openssl = |arguments: &str| {
@@ -186,7 +186,7 @@ pub(crate) fn certificates() -> TempDir {
     folder
 }
 
-/// Asks again and again until `condition` holds, and fails the test after ten seconds.
+/// Polls until `condition` holds, and fails the test after ten seconds.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let holds = async {
         while !condition().await {
@@ -199,7 +199,7 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
 fn redis_cli(arguments: &[&str]) -> Output {
     let run = || Command::new("redis-cli").args(arguments).output().expect(MISSING);
     let mut output = run();
-    // A server that changes its part in a failover drops its connections, this one too.
+    // A server that changes its role in a failover drops its connections, this one too.
     for _ in 0..20 {
         if output.status.success() {
             break;

@@ -1,4 +1,4 @@
-//! A client that does everything right: PKCE, state, nonce, and the checks of the answers.
+//! A correct client: PKCE, state, nonce, and the checks of the responses.
 
 use axum::http::header;
 use base64::Engine;
@@ -24,7 +24,7 @@ impl<'s> RelyingParty<'s> {
         Self { server, client_id }
     }
 
-    /// The path of an authorization request with these parameters besides the usual ones; an empty value removes one.
+    /// The path of an authorization request with additional parameters; an empty value removes one.
     pub(crate) fn authorize_path(&self, extra: &[(&str, &str)]) -> String {
         let challenge = challenge();
         let mut fields = vec![
@@ -42,12 +42,12 @@ impl<'s> RelyingParty<'s> {
         format!("/authorize?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())
     }
 
-    /// Signs `ada` in with a fresh browser and gives the code.
+    /// Signs `ada` in with a fresh browser and returns the code.
     pub(crate) async fn obtain_code(&self, extra: &[(&str, &str)]) -> String {
         self.obtain_code_in(&mut Browser::new(self.server), extra).await
     }
 
-    /// Walks the browser through whatever pages come, and gives the code.
+    /// Takes the browser through all pages, and returns the code.
     pub(crate) async fn obtain_code_in(&self, browser: &mut Browser<'_>, extra: &[(&str, &str)]) -> String {
         let mut answer = browser.visit(&self.authorize_path(extra)).await;
         if answer.status.is_success() {
@@ -56,7 +56,7 @@ impl<'s> RelyingParty<'s> {
         self.code_of(&answer)
     }
 
-    /// The code in the answer that goes back to the client, whose other parameters must be right.
+    /// The code of a response to the client, whose other parameters must be right.
     #[track_caller]
     pub(crate) fn code_of(&self, answer: &Answer) -> String {
         assert!(answer.location().starts_with(CALLBACK), "{answer:#?}");
@@ -82,7 +82,7 @@ impl<'s> RelyingParty<'s> {
         self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
     }
 
-    /// Asks `/token`; a confidential client proves itself by Basic.
+    /// Calls `/token`; a confidential client authenticates by Basic.
     pub(crate) async fn token(&self, fields: &[(&str, &str)]) -> Answer {
         self.post("/token", fields).await
     }

@@ -1,4 +1,4 @@
-//! An answer, with the questions that tests ask of it. Every failure shows the body.
+//! A response, with the checks that tests need. Every failure shows the body.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-/// What the server answered.
+/// A response of the server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

@@ -55,7 +55,7 @@ impl TestServer {
         Self::start_over(registry(documents), environment, change).await
     }
 
-    /// The same, over a registry that somebody else keeps in step with what is declared.
+    /// The same, over a registry that somebody else keeps up to date.
     pub(crate) async fn start_over(
         registry: Registry,
         environment: &[(&str, &str)],
@@ -74,8 +74,8 @@ impl TestServer {
         Self { router: endpoint::router(app.clone()), app, clock, _redis: redis }
     }
 
-    /// The same server over a store that is watched. Keys are kept apart and guesses are not counted, so that only what
-    /// requests ask for is seen.
+    /// The same server over a watched store. Keys are in another store and guesses are not counted, so that only the
+    /// store operations of requests are seen.
     pub(crate) async fn start_watched(documents: &str) -> (Self, Arc<Watched>) {
         let protection = [("LOGIN_PROTECTION", "false")];
         let Self { app, clock, _redis, .. } = Self::start_with(documents, &protection).await;
@@ -123,7 +123,7 @@ pub(crate) fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
         .expect("a request")
 }
 
-/// Tenants and clients from YAML; a problem that is an error ends the test.
+/// Tenants and clients from YAML; an error ends the test.
 pub(crate) fn registry(documents: &str) -> Registry {
     let (snapshot, problems) = Snapshot::build(&read(documents), None, &|script| {
         uitsmijter::login::script::check(script).map(drop).map_err(|error| error.to_string())

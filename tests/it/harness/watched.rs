@@ -1,4 +1,4 @@
-//! A store that counts what is written to it and can be away: the real one, seen from outside.
+//! A store that counts its writes and can become unavailable: the real one behind a wrapper.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::store::{Backend, Change, Page};
 
-/// The backend behind the watch.
+/// The wrapped backend.
 pub(crate) struct Watched {
     inner: Arc<dyn Backend>,
     writes: AtomicUsize,
@@ -31,17 +31,17 @@ impl Watched {
         }
     }
 
-    /// How often something was put, used up or removed so far.
+    /// The number of writes and removals so far.
     pub(crate) fn writes(&self) -> usize {
         self.writes.load(Ordering::SeqCst)
     }
 
-    /// From here on nothing can be reached, or everything again.
+    /// Makes the store unavailable, or available again.
     pub(crate) fn go_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    /// Whoever wants to change a record of this kind next does so only when the test says [`Watched::go_on`].
+    /// Holds the next change of a record of this kind until the test calls [`Watched::go_on`].
     pub(crate) fn hold_the_next(&self, kind: &'static str) {
         *self.holds.lock().unwrap() = Some(kind);
     }
@@ -51,12 +51,12 @@ impl Watched {
         self.holds.lock().unwrap().take_if(is_of).is_some()
     }
 
-    /// Waits until somebody wants to.
+    /// Waits until a change is held.
     pub(crate) async fn wanted(&self) {
         self.wanted.notified().await;
     }
 
-    /// Ends the wait of whoever is held.
+    /// Lets the held change go on.
     pub(crate) fn go_on(&self) {
         self.goes_on.notify_one();
     }

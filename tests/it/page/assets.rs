@@ -1,4 +1,4 @@
-//! The files under `/static/`: how long they are cached, and whether the colours can be read.
+//! The files under `/static/`: their caching, and the contrast of the colours.
 
 use uitsmijter::page::assets;
 use uitsmijter::page::colour::Colour;
@@ -48,6 +48,6 @@ fn the_palette_has_enough_contrast_in_light_and_dark() {
             }
         }
     }
-    // What `colour.rs` believes about the surfaces.
+    // What `colour.rs` assumes about the surfaces.
     assert!(style[..dark_at].contains("--background: #f4f2ee") && style[dark_at..].contains("--surface: #1c2220"));
 }

@@ -1,5 +1,5 @@
-//! Templates from buckets, over a store that counts what it is asked and misbehaves on demand. `tests/interop/bucket.rs`
-//! has the same with a real one.
+//! Templates from buckets, over a fake store that counts requests and fails on demand. `tests/interop/bucket.rs` has
+//! the same with a real one.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -136,7 +136,7 @@ fn tenant(name: &str, host: &str, port: u16) -> String {
     )
 }
 
-/// The server with its reader of buckets, which ends with the test.
+/// The server with its task that reads buckets, which ends with the test.
 async fn reading(documents: &str) -> (TestServer, JoinHandle<()>) {
     let server = TestServer::start_with(documents, &[]).await;
     let reader = follow_buckets::follow(server.app.views.clone(), server.app.registry.clone(), PERIOD);
@@ -204,7 +204,7 @@ async fn a_file_of_the_bucket_wins_over_the_folders_and_that_over_the_default() 
 }
 
 #[tokio::test]
-async fn whatever_the_store_does_the_last_good_copy_stays() {
+async fn the_last_good_copy_stays_when_the_store_misbehaves() {
     lines::heed_every_thread();
     let lines = Lines::default();
     let log = tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(tracing::Level::DEBUG).finish();

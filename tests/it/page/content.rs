@@ -1,4 +1,4 @@
-//! What stands on the pages: hooks, errors, links, escaping.
+//! The content of the pages: hooks, errors, links, escaping.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn the_login_page_has_the_hooks_that_others_depend_on() {
 }
 
 #[test]
-fn each_error_is_named_for_programs_and_said_for_people() {
+fn each_error_has_a_name_for_programs_and_a_sentence_for_people() {
     let login = |error| Page::Login { username: None, error: Some(error), client: None, fields: &[] };
     let activate = |error| Page::Activate { code: None, error: Some(error), fields: &[] };
     let table = [
@@ -80,7 +80,7 @@ fn a_tenant_cannot_slip_a_script_into_a_link_or_a_colour() {
 }
 
 #[test]
-fn whatever_the_text_no_page_turns_it_into_markup() {
+fn no_page_turns_text_into_markup() {
     let look = Look { title: Some(EVIL.to_owned()), ..Look::default() };
     let (scopes, fields) = ([EVIL, "openid"], [(EVIL, EVIL)]);
     let sessions = [OpenSession { id: EVIL, since: EVIL, browser: Some(EVIL), this: true }];
@@ -117,7 +117,7 @@ fn form_post_sends_itself_and_has_a_button() {
     assert!(!html.contains("enctype"), "the default encoding is application/x-www-form-urlencoded");
 }
 
-/// Also leaves the pages in `target/tmp/pages`, for everyone who wants to look at them.
+/// Also writes the pages to `target/tmp/pages`, for people who want to see them.
 #[test]
 fn each_page_is_drawn_in_each_language_without_anything_from_elsewhere() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");

@@ -1,4 +1,4 @@
-//! The sentences of the pages: every language has all of them, and every page uses those that there are.
+//! The sentences of the pages: complete in every language, and all in use.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,7 +32,7 @@ fn each_key_is_used_and_each_used_key_exists() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/templates");
     let sources: String =
         fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
-    // `t("login.error." ~ error)` uses all keys that start so; the test of the errors looks at each of them.
+    // `t("login.error." ~ error)` uses all keys with this prefix; the test of the errors checks each of them.
     let call = regex::Regex::new(r#"\bt\(["']([a-z_.]+)["']"#).unwrap();
     let used: Vec<&str> = call.captures_iter(&sources).map(|call| call.get(1).unwrap().as_str()).collect();
     let translations = Translations::embedded().unwrap();

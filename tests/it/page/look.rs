@@ -37,7 +37,7 @@ async fn templates_in_a_tenants_folder_replace_pages_while_the_server_runs() {
     assert_eq!(shown(ACME).await, "<h1>Hello at Uitsmijter</h1>");
     assert!(!shown(GLOBEX).await.contains("Hello"));
 
-    // Broken: the default page appears; mended: the new one does.
+    // Broken: the default page appears; fixed: the new one does.
     for broken in ["{% if %}", "{% include 'index.html' %}", "{% for a in range(99999999) %}x{% endfor %}"] {
         fs::write(own.join("index.html"), broken).expect("a file");
         server.app.views.reload().expect("views");
@@ -47,7 +47,7 @@ async fn templates_in_a_tenants_folder_replace_pages_while_the_server_runs() {
     server.app.views.reload().expect("views");
     assert_eq!(shown(ACME).await, "<h1>Mended</h1>");
 
-    // Too big to be a template: what was there stays. Gone: the default is back.
+    // Too large: the previous one stays. Removed: the default is back.
     fs::write(own.join("login.html"), "x".repeat(300_000)).expect("a file");
     server.app.views.reload().expect("views");
     assert_eq!(shown(ACME).await, "<h1>Mended</h1>");

@@ -1,4 +1,4 @@
-//! One of each page, with harmless text or any other, and how to draw it.
+//! A sample of every page, with natural or hostile text, and how to draw it.
 
 use uitsmijter::page::locale::Locale;
 use uitsmijter::page::look::Look;
@@ -10,7 +10,7 @@ pub(super) fn login<'a>() -> Page<'a> {
     Page::Login { username: None, error: None, client: Some("Garden Planner"), fields: FIELDS }
 }
 
-/// What the samples say in each place that takes text.
+/// The text in each place of the samples.
 pub(super) struct Texts<'a> {
     pub(super) client: &'a str,
     pub(super) name: &'a str,
@@ -34,7 +34,7 @@ pub(super) const NATURAL: Texts<'static> = Texts {
     ],
 };
 
-/// One of each.
+/// One sample of every page.
 pub(super) fn every_page<'a>(texts: &Texts<'a>) -> Vec<(&'static str, Page<'a>)> {
     let Texts { client, name, code, error, scopes, fields, sessions } = *texts;
     let (username, client_name, person_name) = (Some(name), Some(client), Some(name));
@@ -76,7 +76,7 @@ pub(super) fn draw(page: &Page<'_>, locale: Locale) -> String {
     draw_in(&default_pages(), page, locale)
 }
 
-/// Pages of a tenant with these templates.
+/// The pages of a tenant with these templates.
 pub(super) fn own(templates: &[(&str, &str)]) -> Pages {
     let (pages, _) = default_pages().with_templates(Owner::default(), templates.iter().copied()).expect("pages");
     pages

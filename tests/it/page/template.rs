@@ -1,4 +1,4 @@
-//! Templates of a tenant: shown where they are sound, and harmless where they are not.
+//! Templates of a tenant: used if they are valid, and harmless if they are not.
 
 use std::iter;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ fn a_broken_template_gives_way_to_the_default_one() {
         let html = draw_with(&own(&[("login.html", source)]), &login());
         assert!(html.contains("id=\"loginButton\""), "{source}: {html}");
     }
-    // Round about, and deeper than any reader would go.
+    // Cycles, and nesting deeper than a parser can go.
     let circles = [
         [
             ("login.html", "{% include 'a.html' %}"),
@@ -91,10 +91,10 @@ fn a_broken_template_gives_way_to_the_default_one() {
         deep("{{ x", "[0]", "", " }}"),
         deep("{{ x", " or x", "", " }}{{ nothing() }}"),
         deep("{% if 0 %}", "{% elif 1 %}", "", "{% endif %}{{ nothing() }}"),
-        // What only looks like an end, to whoever counts.
+        // Only looks like an end.
         deep("{{ '}}'", "~'}}'", "", " }}{{ nothing() }}"),
         deep("{% raw %}{{ '{% endraw %}{{ ''", "~''", "", " }}{{ nothing() }}"),
-        // As much as is let through, at the bottom of as many blocks.
+        // The maximum that is accepted, inside the maximum of blocks.
         format!(
             "{}{{{{ x{} }}}}{}{{{{ nothing() }}}}",
             "{% if 1 %}".repeat(140),
@@ -156,7 +156,7 @@ fn the_page_with_the_code_is_never_drawn_by_a_tenants_template() {
     assert_eq!(draw_with(&pages, &page), draw(&page, Locale::English));
 }
 
-/// Fuel does not pay for the depth of a value, nor for writing one down in which each list holds the last one twice.
+/// Fuel does not pay for the depth of a value, nor for printing one in which each list holds the last one twice.
 #[test]
 fn a_template_can_neither_nest_values_without_end_nor_multiply_them() {
     let again = |statement: &str| format!("{{% set x = [1] %}}{}{{{{ x }}}}", statement.repeat(60));
@@ -178,7 +178,7 @@ fn a_template_can_neither_nest_values_without_end_nor_multiply_them() {
         let (_, broken) = default_pages().with_templates(Owner::default(), templates).expect("pages");
         assert!(broken.len() == 1 && broken[0].1.starts_with("line 1: "), "{source}: {broken:?}");
     }
-    // What is not seen before it is drawn fails then.
+    // What cannot be seen before drawing fails while drawing.
     for source in [
         "{% set n = namespace() %}{% set n.x = n %}{{ n }}".to_owned(),
         again("{% set x = dict(a=x, b=x) %}"),

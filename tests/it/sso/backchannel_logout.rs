@@ -1,4 +1,4 @@
-//! What clients hear of the end of sessions: OIDC Back-Channel Logout §2.4 to §2.8.
+//! How clients are told of the end of sessions: OIDC Back-Channel Logout §2.4 to §2.8.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ async fn other_sessions_go_on_and_their_clients_hear_nothing() {
 }
 
 #[tokio::test]
-async fn the_end_of_everything_of_a_person_is_told_for_each_session() {
+async fn signing_out_everywhere_notifies_the_clients_of_each_session() {
     let application = Application::start("").await;
     let server = server(&application, &[]).await;
     for _ in 0..2 {
@@ -112,7 +112,7 @@ async fn another_person_in_the_same_browser_ends_the_session_before() {
 }
 
 #[tokio::test]
-async fn a_client_that_stumbles_is_told_again_and_the_person_does_not_wait() {
+async fn a_failed_notification_is_retried_and_the_person_does_not_wait() {
     let application = Application::start("").await;
     let server = server(&application, &[]).await;
     let mut browser = Browser::new(&server);
@@ -128,7 +128,7 @@ async fn a_client_that_stumbles_is_told_again_and_the_person_does_not_wait() {
 }
 
 #[tokio::test]
-async fn a_client_that_says_no_is_believed_and_nobody_is_called_on_a_private_address_unless_allowed() {
+async fn a_client_that_refuses_is_not_called_again_and_a_private_address_only_if_allowed() {
     let application = Application::start("").await;
     let believed = server(&application, &[]).await;
     let mut browser = Browser::new(&believed);
@@ -173,7 +173,7 @@ async fn a_logout_token_is_signed_as_the_clients_id_tokens_are() {
 }
 
 #[tokio::test]
-async fn whoever_ends_a_session_from_the_list_tells_its_clients_too() {
+async fn ending_a_session_from_the_list_notifies_its_clients_too() {
     let application = Application::start("").await;
     let server = server(&application, &[]).await;
     let (mut laptop, mut phone) = (Browser::new(&server), Browser::new(&server));
@@ -192,7 +192,7 @@ async fn whoever_ends_a_session_from_the_list_tells_its_clients_too() {
 }
 
 #[tokio::test]
-async fn a_client_of_a_session_that_was_prolonged_is_told_all_the_same() {
+async fn a_client_of_a_prolonged_session_is_still_notified() {
     let application = Application::start("").await;
     let tenant = fixtures::tenant("acme", "login.acme.example").replace(
         "hosts: [\"login.acme.example\"]",
@@ -226,7 +226,7 @@ async fn two_sign_outs_at_once_tell_a_client_once() {
     let mut windows: Vec<_> = (0..8).map(|_| Browser::new(&server)).collect();
     windows.iter_mut().for_each(|window| window.cookies = browser.cookies.clone());
     futures_util::future::join_all(windows.iter_mut().map(|window| window.get(&path))).await;
-    // A second call would have come by the time that another client is called.
+    // By the time that another client is called, a second call would have arrived.
     let mut other = Browser::new(&server);
     sign_in(&server, &mut other, "two").await;
     leave(&mut other).await;
@@ -235,7 +235,7 @@ async fn two_sign_outs_at_once_tell_a_client_once() {
 
 #[tokio::test]
 async fn nobody_who_signs_out_waits_for_a_client_that_never_answers() {
-    // It takes connections, and that is all it does.
+    // It accepts connections, and never responds.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = silent.local_addr().expect("an address");
     let client = format!(
@@ -261,7 +261,7 @@ async fn a_client_is_told_by_another_replica_when_the_first_one_has_ended() {
         let issuer_of = |delivery: &Delivery| server.app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
         sign_out::resume(&server.app.store, server.app.services.clock.now(), issuer_of)
     };
-    // What a sign-out keeps until its client has been told.
+    // The delivery that a sign-out stores until its client has been told.
     let participant = Participant {
         client_id: "one".into(),
         issuer: "https://login.acme.example".into(),
@@ -272,7 +272,7 @@ async fn a_client_is_told_by_another_replica_when_the_first_one_has_ended() {
     resume().await.expect("a store");
     assert!(application.received().is_empty(), "somebody still has it");
     server.clock.advance(std::time::Duration::from_secs(60));
-    // A replica that does not know the tenant yet leaves it to those who do, or will.
+    // A replica that does not know the tenant yet leaves it to those that do, or will.
     sign_out::resume(&server.app.store, now(), |_| None).await.expect("a store");
     server.clock.advance(std::time::Duration::from_secs(60));
     futures_util::future::join_all((0..4).map(|_| resume())).await;

@@ -1,4 +1,4 @@
-//! What an operator's withdrawal of a key does to those who are signed in: signing-keys §4.
+//! What an operator's revocation of a key does to people who are signed in: signing-keys §4.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::harness::{Browser, RelyingParty, TestServer};
 #[tokio::test]
 async fn a_key_that_leaked_takes_the_sessions_along_when_the_operator_says_so() {
     let server = TestServer::start().await;
-    // The clocks of the operator's machine and of the server's are apart, as far as they may be.
+    // The clocks of the operator's machine and of the server differ by the maximum.
     let operators = ManualClock::default();
     server.clock.advance(SKEW - Duration::from_secs(1));
     let spa = RelyingParty::new(&server, "spa");
@@ -31,7 +31,7 @@ async fn a_key_that_leaked_takes_the_sessions_along_when_the_operator_says_so() 
     spa.refresh(&tokens.member("refresh_token")).await.expect_error(400, "invalid_grant");
     spa.redeem(&pending).await.expect_error(400, "invalid_grant");
     browser.get(&spa.authorize_path(&[("prompt", "none")])).await.expect_error_redirect("login_required");
-    // Whoever signs in afterwards is not concerned.
+    // A later sign-in is not affected.
     server.clock.advance(SKEW);
     let code = spa.obtain_code_in(&mut browser, &[]).await;
     let tokens = spa.redeem(&code).await.expect(200);

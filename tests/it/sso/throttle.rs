@@ -1,4 +1,4 @@
-//! Guessing passwords: delays that grow, for every replica, and never a lock that strangers can put before a person.
+//! Password guessing: growing delays, shared by all replicas, and never a lock that strangers can put on an account.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn guess(server: &TestServer, address: [u8; 4], username: &str, password: 
     server.send(request).await
 }
 
-/// An address that was not there before.
+/// A new address.
 fn elsewhere(number: u8) -> [u8; 4] {
     [203, 0, 113, number]
 }
@@ -41,7 +41,7 @@ async fn after_five_attempts_the_delays_grow_and_the_right_password_ends_them() 
         server.clock.advance(Duration::from_secs(delay));
         guess(&server, elsewhere(number), "ada", "wrong").await.expect_page(403);
     }
-    // Somebody else is not concerned.
+    // Another person is not affected.
     guess(&server, elsewhere(20), "bob", PASSWORD).await.expect(303);
     server.clock.advance(Duration::from_secs(32));
     guess(&server, elsewhere(21), "ada", PASSWORD).await.expect(303);
@@ -50,7 +50,7 @@ async fn after_five_attempts_the_delays_grow_and_the_right_password_ends_them() 
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_has_is_treated_alike() {
+async fn an_unknown_name_is_treated_alike() {
     let server = TestServer::start().await;
     for number in 0..5 {
         guess(&server, elsewhere(number), "nobody", "wrong").await.expect_page(403);
@@ -59,7 +59,7 @@ async fn a_name_that_nobody_has_is_treated_alike() {
 }
 
 #[tokio::test]
-async fn of_many_guesses_at_the_same_moment_only_the_free_ones_are_looked_at() {
+async fn of_many_simultaneous_guesses_only_the_free_ones_are_checked() {
     let server = TestServer::start().await;
     let guesses = (0..30).map(|number| guess(&server, elsewhere(number), "ada", "wrong"));
     let answers = futures_util::future::join_all(guesses).await;
@@ -101,7 +101,7 @@ async fn one_address_that_tries_many_names_is_slowed_down_and_forgiven() {
 }
 
 #[tokio::test]
-async fn many_guesses_at_the_same_moment_from_one_address_slow_down_the_next() {
+async fn many_simultaneous_guesses_from_one_address_slow_down_the_next() {
     let server = TestServer::start().await;
     let names: Vec<String> = (0..150).map(|number| format!("name{number}")).collect();
     let guesses = names.iter().map(|name| guess(&server, elsewhere(1), name, "wrong"));
