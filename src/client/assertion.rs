@@ -101,7 +101,7 @@ fn check(issuer: &Issuer, client: &Client, claims: &AssertionClaims) -> Result<(
     if ![&claims.iss, &claims.sub].into_iter().all(|id| issuer.is_same_client(id, &client.ident)) {
         return refused("iss and sub of the client assertion must be the client_id");
     }
-    if !claims.aud.as_slice().iter().any(|audience| is_us(issuer, audience)) {
+    if !claims.aud.as_slice().iter().any(|audience| is_this_server(issuer, audience)) {
         return refused("aud of the client assertion must be the issuer or the token endpoint");
     }
     if !claims.exp.is_finite() || claims.exp <= now {

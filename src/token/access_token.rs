@@ -131,7 +131,7 @@ pub fn sign(signer: &TenantSigner, claims: &AccessTokenClaims) -> Result<String>
 }
 
 /// An access token that is good right now (`active` in RFC 7662), with the grant it names.
-pub struct Living {
+pub struct ActiveAccessToken {
     /// Its claims.
     pub claims: AccessTokenClaims,
     /// The person's grant; `None` for a client that acts for itself.
@@ -141,7 +141,7 @@ pub struct Living {
 /// Verifies signature, type, tenant and issuer, then checks in the store that neither token nor grant was revoked.
 ///
 /// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not a living access token of this tenant.
-pub async fn verify(issuer: &Issuer, token: &str) -> Result<Living> {
+pub async fn verify(issuer: &Issuer, token: &str) -> Result<ActiveAccessToken> {
     let claims = verify_signature(issuer, token).await?;
     if issuer.store.get::<RevokedToken>(&claims.jti).await?.is_some() {
         return Err(OAuthError::invalid_token("the access token was revoked"));
