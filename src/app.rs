@@ -205,7 +205,7 @@ impl App {
     }
 }
 
-/// `*.example.com` is how operators write `example.com`.
+/// Operators write `*.example.com` for `example.com`.
 fn plain_domain(written: &str) -> String {
     written.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase()
 }

@@ -20,17 +20,17 @@ use crate::registry::client::Client;
 use crate::registry::tenant::Tenant;
 use crate::store::Store;
 
-/// A family of refresh tokens that is used all the time and has no cap: ten years.
+/// A family of refresh tokens in constant use without a cap: ten years.
 const UNCAPPED: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// How long things live, where no client says otherwise.
+/// Default lifetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Access and ID tokens.
     pub access_token: Duration,
     /// An unused refresh token.
     pub refresh_token: Duration,
-    /// A family of refresh tokens, even if it is used all the time; `None`: without a cap.
+    /// A family of refresh tokens, even in constant use; `None`: without a cap.
     pub refresh_absolute: Option<Duration>,
     /// A single sign-on session.
     pub session: Duration,
@@ -75,7 +75,7 @@ pub struct Services {
     pub lifetimes: Lifetimes,
     /// How long published keys and metadata may be cached.
     pub documents_max_age: Duration,
-    /// How guessing passwords is slowed down.
+    /// The throttling of password guesses.
     pub throttle: ThrottlePolicy,
 }
 

@@ -35,7 +35,7 @@ struct AssertionClaims {
     jti: String,
 }
 
-/// An assertion that was used, until it would have expired.
+/// A used assertion, kept until it would have expired.
 #[derive(Serialize, Deserialize)]
 struct UsedAssertion {}
 

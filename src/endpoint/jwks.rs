@@ -20,7 +20,7 @@ pub async fn get(issuer: Result<Issuer, Response>, request: Request) -> Response
     let response = match issuer.signer().await {
         Ok(signer) => {
             let keys = signer.jwk_set();
-            // What may be out of date, no cache is to keep.
+            // Caches must not keep a key set that may be outdated.
             let max_age = if signer.is_in_touch() { issuer.services.documents_max_age } else { Duration::ZERO };
             document::respond(request.headers(), keys.body.clone(), &keys.etag, max_age)
         }

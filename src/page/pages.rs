@@ -133,7 +133,7 @@ impl Pages {
 
     /// Draws a page as HTML.
     ///
-    /// Its policy is a matter of [`content_security_policy`](super::content_security_policy); both go into one answer.
+    /// Send it with its [`content_security_policy`](super::content_security_policy).
     pub fn render(&self, page: &Page<'_>, view: &View<'_>) -> anyhow::Result<String> {
         let name = page.template();
         let variables = Value::from(Serde(Variables {

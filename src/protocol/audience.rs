@@ -1,8 +1,8 @@
-//! RFC 7519 §4.1.3: `aud`, a string or a list of them.
+//! `aud`: RFC 7519 §4.1.3.
 
 use serde::{Deserialize, Serialize};
 
-/// Whom a token is made for. One audience is written as a string.
+/// The audience of a token; a single one is written as a string.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "named after what they are")]

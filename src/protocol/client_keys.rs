@@ -1,5 +1,4 @@
-//! The public keys of a client that proves itself by a signature (RFC 7523): RFC 7517 §5, read generously and used
-//! strictly.
+//! The public keys of a client that signs assertions (RFC 7523): RFC 7517 §5. Parsing is lenient, use is strict.
 
 use std::fmt;
 

@@ -11,9 +11,9 @@ use crate::store::{Record, Replacement, Store, group};
 
 /// How long after its next attempt is due a delivery stays with its replica; after that the replica must have stopped.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How many deliveries are read at once.
+/// How many deliveries are read at a time.
 const AT_ONCE: usize = 500;
-/// A delivery that nobody finished is given up.
+/// How long an unfinished delivery is kept.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// A client that has to be told of the end of a session.
@@ -66,7 +66,7 @@ impl Delivery {
         let mut taken = Vec::new();
         let mut after = None;
         loop {
-            // There may be thousands, and other requests want their turn at Redis.
+            // There may be thousands, and other requests are waiting for Redis.
             let page = store.page::<Self>(&deliveries(), after.as_deref(), AT_ONCE).await?;
             for delivery in page.members {
                 taken.extend(delivery.take(&store, now).await?);
@@ -78,7 +78,7 @@ impl Delivery {
         }
     }
 
-    /// Takes this one over, unless somebody tries it.
+    /// Takes this one over if it is overdue.
     async fn take(self, store: &Store, now: Timestamp) -> Result<Option<Self>> {
         let mut own = None;
         let take = |found: Option<&Self>| {

@@ -43,7 +43,7 @@ pub struct AccessTokenClaims {
     grant_id: Option<String>,
 }
 
-/// An access token that was revoked by itself, until it would have expired: RFC 7009.
+/// An access token that was revoked on its own, kept until it would have expired: RFC 7009.
 #[derive(Serialize, Deserialize)]
 struct RevokedToken {}
 
@@ -130,7 +130,7 @@ pub fn sign(signer: &TenantSigner, claims: &AccessTokenClaims) -> Result<String>
     Ok(signer.sign(TokenType::Access, claims, claims.exp)?)
 }
 
-/// An access token that is good right now (`active` in RFC 7662), with the grant it names.
+/// An active access token (RFC 7662 §2.2), with its grant.
 pub struct ActiveAccessToken {
     /// Its claims.
     pub claims: AccessTokenClaims,
@@ -140,7 +140,7 @@ pub struct ActiveAccessToken {
 
 /// Verifies signature, type, tenant and issuer, then checks in the store that neither token nor grant was revoked.
 ///
-/// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not a living access token of this tenant.
+/// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not an active access token of this tenant.
 pub async fn verify(issuer: &Issuer, token: &str) -> Result<ActiveAccessToken> {
     let claims = verify_signature(issuer, token).await?;
     if issuer.store.get::<RevokedToken>(&claims.jti).await?.is_some() {

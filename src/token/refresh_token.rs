@@ -152,7 +152,7 @@ impl Presented {
         Ok(Authorization { scope, audience, ..Authorization::of_person(Holder::Client(client), person) })
     }
 
-    /// Stores the token `next`, and gives the grant as it is then.
+    /// Stores the token `next`, and returns the grant as it is then.
     async fn advance(&mut self, issuer: &Issuer, client: &Client, next: &str) -> Result<Grant> {
         let own = digest(&self.value);
         let token = RefreshToken {

@@ -1,8 +1,8 @@
-//! What holds for every answer to anything.
+//! What holds for every response.
 
 use crate::harness::Answer;
 
-/// What holds for every answer to anything.
+/// What holds for every response.
 #[track_caller]
 pub(super) fn check(answer: &Answer, page: bool, what: &str) {
     assert!(!answer.status.is_server_error(), "{what}: {answer:#?}");
@@ -27,7 +27,7 @@ pub(super) fn check(answer: &Answer, page: bool, what: &str) {
     }
 }
 
-/// Whether a browser may be sent there: to a page of ours, or to exactly what is registered, whatever its query.
+/// Whether a browser may be sent there: to one of our pages, or to exactly the registered URI with any query.
 fn is_allowed(target: &str) -> bool {
     let own = target.starts_with('/') && !target.starts_with("//") && !target.starts_with("/\\");
     let Ok(url) = url::Url::parse(target) else { return own };

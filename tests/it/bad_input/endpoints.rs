@@ -1,4 +1,4 @@
-//! Right requests to all endpoints that take parameters, to be spoilt.
+//! Valid requests to all endpoints with parameters, to be mutated.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::harness::server::ACME;
 use crate::harness::watched::Watched;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
-/// What the endpoint wants of a parameter.
+/// What the endpoint expects of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Want {
-    /// It must be there, and only few values will do.
+    /// Required, with a limited set of values.
     Required,
-    /// It may be left out; only few values will do.
+    /// Optional, with a limited set of values.
     Known,
-    /// It may be left out, and any text will do.
+    /// Optional, with any text.
     Text,
 }
 use Want::{Known, Required, Text};
 
-/// A request that is right, to be spoilt.
+/// A valid request, to be mutated.
 pub(super) struct Endpoint {
     pub(super) name: &'static str,
     pub(super) method: &'static str,
@@ -36,7 +36,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The right request with the pairs of `at` replaced.
+    /// The valid request with the pairs of `at` replaced.
     pub(super) fn request(&self, at: Option<(usize, &Spoilt)>) -> Option<Request<Body>> {
         let mut pairs: Vec<Vec<u8>> = Vec::new();
         for (index, (name, value, _)) in self.parameters.iter().enumerate() {
@@ -58,7 +58,7 @@ impl Endpoint {
     }
 }
 
-/// Whether the answer says no, in a way that fits the endpoint.
+/// Whether the response refuses in the form of the endpoint.
 pub(super) fn is_refusal(endpoint: &Endpoint, answer: &Answer) -> bool {
     if answer.status.is_client_error() {
         return true;
@@ -69,7 +69,7 @@ pub(super) fn is_refusal(endpoint: &Endpoint, answer: &Answer) -> bool {
         && answer.query().contains_key("error")
 }
 
-/// Right requests to all endpoints that take parameters, and the watched server they are right for.
+/// Valid requests to all endpoints with parameters, and the watched server that they are for.
 pub(super) async fn endpoints() -> (TestServer, Arc<Watched>, Vec<Endpoint>) {
     let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
     let spa = RelyingParty::new(&server, "spa");

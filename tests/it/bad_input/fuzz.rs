@@ -8,7 +8,7 @@ use super::answer::check;
 use super::grammar::wild;
 use crate::harness::{Browser, RelyingParty, TestServer};
 
-/// The cookies of a browser in which somebody is signed in.
+/// The cookies of a browser with a session.
 async fn jar(server: &TestServer) -> String {
     let mut browser = Browser::new(server);
     RelyingParty::new(server, "spa").obtain_code_in(&mut browser, &[]).await;
@@ -22,7 +22,7 @@ fn number(name: &str) -> Option<u64> {
 
 /// `FULL=1` sends a hundred thousand requests, `FUZZ_CASES` says how many; `FUZZ_SEED` repeats a run that failed.
 #[test]
-fn whatever_is_sent_there_is_an_answer() {
+fn every_request_gets_an_answer() {
     let full = number("FULL") == Some(1);
     let cases = number("FUZZ_CASES").unwrap_or(if full { 100_000 } else { 2_000 });
     let seed = std::env::var("FUZZ_SEED").unwrap_or_else(|_| SystemRandom.identifier());

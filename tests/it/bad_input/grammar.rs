@@ -29,7 +29,7 @@ pub(super) struct Wild {
     in_query: bool,
     noise: Vec<u8>,
     headers: Vec<(&'static str, String)>,
-    /// Sent by a browser in which somebody is signed in.
+    /// Sent by a browser with a session.
     pub(super) signed_in: bool,
 }
 
@@ -50,7 +50,7 @@ fn pair() -> impl Strategy<Value = (String, String)> {
     (name, value())
 }
 
-/// Requests that are nearly right get further than nonsense.
+/// Nearly valid requests get further than nonsense.
 fn nearly() -> impl Strategy<Value = (&'static str, &'static str, Vec<(String, String)>)> {
     let authorize = [
         ("client_id", "spa"),

@@ -1,4 +1,4 @@
-//! Bad input, everywhere: every parameter of every endpoint in every wrong way, and then generated requests. The answer is
+//! Invalid input: every parameter of every endpoint in every wrong way, and then generated requests. The response is
 //! one from the specifications, and nothing is stored.
 
 mod answer;

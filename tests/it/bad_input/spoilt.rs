@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-/// One way to spoil a value: what is put on the wire behind the name's `=`, already encoded.
+/// One way to spoil a value: what follows the `=` on the wire, already encoded.
 pub(super) struct Spoilt {
     pub(super) name: &'static str,
-    /// The pairs that replace the right one, on the wire.
+    /// The pairs that replace the valid one, on the wire.
     pub(super) pairs: Vec<Vec<u8>>,
-    /// Whether it is refused even where any text will do.
+    /// Whether it is refused even where any text is allowed.
     pub(super) always: bool,
     /// Whether it counts as left out.
     pub(super) left_out: bool,
@@ -24,7 +24,7 @@ fn hex(value: &str) -> String {
     })
 }
 
-/// Letters of other scripts that look the same.
+/// Homoglyphs from other scripts.
 fn look_alike(value: &str) -> String {
     value
         .chars()

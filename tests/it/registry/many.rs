@@ -83,7 +83,7 @@ fn told(snapshot: &Snapshot, hosts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn one_change_after_another_comes_to_what_everything_anew_comes_to() {
+fn incremental_changes_give_the_same_registry_as_a_complete_rebuild() {
     let hosts = ["a.example", "b.example", "c.example", "x.b.example", "login.a.example", "none.example"];
     let a = tenant("a", "[a.example]");
     let with_page = a.clone() + "  interceptor: { enabled: true, domain: login.a.example }\n";

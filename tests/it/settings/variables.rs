@@ -169,7 +169,7 @@ fn a_bad_value_is_an_error_that_names_variable_and_expectation_but_never_the_val
 }
 
 #[test]
-fn changes_that_need_a_restart_are_named_and_the_level_of_the_log_is_none() {
+fn changes_that_need_a_restart_are_named_and_the_log_level_needs_none() {
     let before = defaults();
     for (name, value, ..) in EFFECTS {
         let mut set = companions(name);
