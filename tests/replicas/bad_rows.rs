@@ -69,7 +69,7 @@ async fn private_halves_that_changed_places_are_named_by_tenant_and_kid_and_stil
 
     let fresh = world.spawn();
     fresh.listens().await;
-    assert_eq!(fresh.kids("bank.test").await, kids, "published all the same");
+    assert_eq!(fresh.kids("bank.test").await, kids, "still published");
     let answer = fresh.try_token("bank.test").await.expect_err("it cannot sign with them");
     assert_eq!(answer.status, 500, "{answer:?}");
     let log = fresh.log();

@@ -53,9 +53,9 @@ async fn one_failover(steady: &mut Steady) -> Duration {
     .await;
     let back = begun.elapsed();
 
-    assert_eq!(redeem(&replicas[0], &code).await.status, 200, "a code of before");
+    assert_eq!(redeem(&replicas[0], &code).await.status, 200, "a code from before the failover");
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
-    assert_eq!(replicas[1].post_native("/token", &form).await.status, 200, "a refresh token of before");
+    assert_eq!(replicas[1].post_native("/token", &form).await.status, 200, "a refresh token from before the failover");
     person.code_of_session(&replicas[0]).await;
     for replica in &replicas {
         assert_eq!(replica.kids(INTEROP).await, before);

@@ -49,7 +49,7 @@ fn every_request_gets_an_answer() {
         *statuses.borrow_mut().entry(answer.status.as_u16()).or_default() += 1;
         check(&answer, wild.is_for_people(), "");
         if answer.header_values("set-cookie").iter().any(|cookie| cookie.contains("Max-Age=0")) {
-            // Signed out, or somebody else.
+            // Signed out, or another person.
             *cookies.borrow_mut() = runtime.block_on(jar(&server));
         }
         Ok(())

@@ -45,7 +45,7 @@ struct Inner {
     arrived: Mutex<Arrived>,
 }
 
-/// A collector on its own port, for as long as the runtime lives.
+/// A collector on its own port, until the runtime ends.
 pub(crate) struct Collector {
     inner: Arc<Inner>,
     /// Its URL.

@@ -97,7 +97,7 @@ async fn signing_out_everywhere_notifies_the_clients_of_each_session() {
     assert_ne!(sid(&told[0]), sid(&told[1]));
     uitsmijter::sso::sign_out::everywhere(&issuer, "acme-ada").await.expect("an end");
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert_eq!(application.received().len(), 2, "nobody is told twice");
+    assert_eq!(application.received().len(), 2, "no client is notified twice");
 }
 
 #[tokio::test]
