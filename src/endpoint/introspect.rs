@@ -55,8 +55,8 @@ async fn access(issuer: &Issuer, token: &str) -> Result<Option<Value>> {
 
 /// Only the client that holds a refresh token learns about it.
 async fn refresh(issuer: &Issuer, client_id: &str, token: &str) -> Result<Option<Value>> {
-    let living = refresh_token::living(issuer, token).await?;
-    Ok(living.filter(|(grant, _)| grant.client_id == client_id).map(|(grant, expires_at)| {
+    let active = refresh_token::active(issuer, token).await?;
+    Ok(active.filter(|(grant, _)| grant.client_id == client_id).map(|(grant, expires_at)| {
         json!({
             "active": true,
             "iss": grant.issuer,

@@ -181,19 +181,19 @@ pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
 pub async fn redeem(issuer: &Issuer, client: Arc<Client>, value: &str, resource: &[String]) -> Result<Authorization> {
     let refused = || OAuthError::invalid_grant("the device code is not valid");
     let device = digest(value);
-    let mut asked = Err(refused());
-    let ask = |code: Option<&DeviceCode>| {
+    let mut polled = Err(refused());
+    let poll = |code: Option<&DeviceCode>| {
         let own = code.filter(|code| code.client_id == *client.ident).ok_or_else(refused);
-        asked = own.and_then(|code| {
+        polled = own.and_then(|code| {
             let audience = narrowed_audience(&client, &code.audience, resource)?;
-            Ok((code.asked(issuer.now())?, audience))
+            Ok((code.polled(issuer.now())?, audience))
         });
-        let ((code, _), _) = asked.as_ref().ok()?;
+        let ((code, _), _) = polled.as_ref().ok()?;
         let expires_at = Some(code.expires_at + MEMORY);
         Some(Replacement { record: code.clone(), groups: code.groups(), expires_at })
     };
-    issuer.store.update(&device, ask).await?;
-    let ((code, too_fast), audience) = asked?;
+    issuer.store.update(&device, poll).await?;
+    let ((code, too_fast), audience) = polled?;
     if too_fast {
         return Err(OAuthError::new(ErrorCode::SlowDown, "wait five seconds more between two requests"));
     }
@@ -212,7 +212,7 @@ impl DeviceCode {
     }
 
     /// The same after one more poll at `now`, and whether that came too soon.
-    fn asked(&self, now: Timestamp) -> Result<(Self, bool)> {
+    fn polled(&self, now: Timestamp) -> Result<(Self, bool)> {
         if now >= self.expires_at {
             return Err(OAuthError::new(ErrorCode::ExpiredToken, "the device code is too old, start again"));
         }

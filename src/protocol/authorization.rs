@@ -44,15 +44,16 @@ impl ResponseMode {
 ///
 /// Request objects are refused, and the client expects even that response as the object says. It is not verified and
 /// need not be: anybody could send the same two as plain parameters.
-pub fn with_way_back(parameters: &Parameters) -> Cow<'_, Parameters> {
+pub fn with_answer_parameters(parameters: &Parameters) -> Cow<'_, Parameters> {
     #[derive(Deserialize)]
-    struct WayBack {
+    struct AnswerParameters {
         state: Option<String>,
         response_mode: Option<String>,
     }
     let payload = parameters.one("request").ok().flatten().and_then(|object| object.split('.').nth(1));
     let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
-    let Some(WayBack { state, response_mode }) = payload.and_then(|json| serde_json::from_slice(&json).ok()) else {
+    let Some(AnswerParameters { state, response_mode }) = payload.and_then(|json| serde_json::from_slice(&json).ok())
+    else {
         return Cow::Borrowed(parameters);
     };
     let mut parameters = parameters.clone();

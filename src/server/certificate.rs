@@ -67,12 +67,12 @@ impl Certificate {
     pub async fn follow(self) {
         loop {
             sleep(CHECK_INTERVAL).await;
-            self.reload_or_complain().await;
+            self.reload_or_log().await;
         }
     }
 
     /// Reloads, and logs a failure.
-    pub async fn reload_or_complain(&self) {
+    pub async fn reload_or_log(&self) {
         if let Err(error) = self.reload().await {
             tracing::error!(cause = format!("{error:#}"), "the certificate of before stays in use");
         }

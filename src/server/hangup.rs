@@ -34,7 +34,7 @@ impl Hangup {
             tracing::info!("told to read everything again");
             self.settings(&app);
             if let Some(certificate) = &certificate {
-                certificate.reload_or_complain().await;
+                certificate.reload_or_log().await;
             }
             let (registry, views, loader) = (app.registry.clone(), app.views.clone(), loader.clone());
             let read = tokio::task::spawn_blocking(move || {

@@ -47,22 +47,22 @@ impl Delivery {
 
     /// Stores it.
     pub async fn keep(&self, store: &Store, now: Timestamp) -> Result<()> {
-        everybodys(store).put(&self.id(), self, &[deliveries()], now + LIFETIME).await
+        outside_tenants(store).put(&self.id(), self, &[deliveries()], now + LIFETIME).await
     }
 
     /// Removes it once it has arrived or is given up.
     pub async fn finish(&self, store: &Store) -> Result<()> {
-        everybodys(store).remove::<Self>(&self.id()).await.map(drop)
+        outside_tenants(store).remove::<Self>(&self.id()).await.map(drop)
     }
 
     /// All pending deliveries of every tenant.
     pub async fn pending(store: &Store) -> Result<Vec<Self>> {
-        everybodys(store).members(&deliveries()).await
+        outside_tenants(store).members(&deliveries()).await
     }
 
     /// Takes over overdue deliveries; of many replicas that try, one gets each.
     pub async fn take_over(store: &Store, now: Timestamp) -> Result<Vec<Self>> {
-        let store = everybodys(store);
+        let store = outside_tenants(store);
         let mut taken = Vec::new();
         let mut after = None;
         loop {
@@ -98,7 +98,7 @@ impl Delivery {
 }
 
 /// Outside all tenants, so that a replica finds the deliveries of all of them with one query.
-fn everybodys(store: &Store) -> Store {
+fn outside_tenants(store: &Store) -> Store {
     store.within("*")
 }
 

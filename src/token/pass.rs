@@ -22,10 +22,10 @@ const SCOPE: &str = "openid profile email";
 
 /// The passes of this process. Cheap to clone.
 #[derive(Clone)]
-pub struct Passes(Arc<Recent<String, Place>>);
+pub struct Passes(Arc<Recent<String, Slot>>);
 
 /// A slot for one pass; its holder makes the pass while the others wait.
-type Place = Arc<tokio::sync::Mutex<Option<Pass>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Pass>>>;
 
 struct Pass {
     token: Arc<str>,
@@ -44,13 +44,13 @@ impl Passes {
     pub async fn of(&self, issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Result<Option<Arc<str>>> {
         let (cookie, algorithm) = (&signed_in.cookie, issuer.signer().await?.algorithm());
         // A tenant whose algorithm or issuer changes gets new passes at once.
-        let place = self.0.get_or_default(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
-        let mut place = place.lock().await;
-        if let Some(pass) = place.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
+        let slot = self.0.get_or_default(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
+        let mut slot = slot.lock().await;
+        if let Some(pass) = slot.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
             return Ok(Some(pass.token.clone()));
         }
         let pass = make(issuer, signed_in, application).await?;
-        Ok(pass.map(|pass| place.insert(pass).token.clone()))
+        Ok(pass.map(|pass| slot.insert(pass).token.clone()))
     }
 }
 

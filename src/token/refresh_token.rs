@@ -214,7 +214,7 @@ pub async fn revoke(issuer: &Issuer, client_id: &str, value: &str) -> Result<boo
 }
 
 /// RFC 7662: the grant of an active refresh token, and when it expires.
-pub async fn living(issuer: &Issuer, value: &str) -> Result<Option<(Grant, Timestamp)>> {
+pub async fn active(issuer: &Issuer, value: &str) -> Result<Option<(Grant, Timestamp)>> {
     let Some((token, grant)) = load(issuer, value).await? else { return Ok(None) };
     Ok(match token.standing(&digest(value), &grant.record) {
         Standing::Superseded => None,

@@ -11,7 +11,7 @@ use super::page_context::PageContext;
 use crate::audit;
 use crate::issuer::Issuer;
 use crate::page::Page;
-use crate::protocol::authorization::{ResponseMode, with_way_back};
+use crate::protocol::authorization::{ResponseMode, with_answer_parameters};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::registry::client::Client;
@@ -44,7 +44,7 @@ impl Callback {
     ///
     /// Errors: for the client, like all later ones.
     pub fn read_wishes(&mut self, parameters: &Parameters) -> Result<()> {
-        let parameters = with_way_back(parameters);
+        let parameters = with_answer_parameters(parameters);
         let (state, response_mode) = (parameters.owned("state"), ResponseMode::from_parameters(&parameters));
         self.response_mode = response_mode.as_ref().copied().unwrap_or_default();
         self.state = state?;

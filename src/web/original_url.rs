@@ -22,7 +22,7 @@ pub struct OriginalUrl {
 }
 
 /// The URL in one dialect: host with port, and path with query.
-struct Told {
+struct DialectUrl {
     scheme: Option<String>,
     authority: String,
     target: String,
@@ -38,11 +38,11 @@ impl OriginalUrl {
             return Err("only a trusted proxy may ask; see trusted_proxies");
         }
         let dialects = [nginx_url, nginx_uri, envoy, forwarded];
-        let told: Vec<Told> = dialects.iter().filter_map(|dialect| dialect(parts)).collect();
+        let described: Vec<DialectUrl> = dialects.iter().filter_map(|dialect| dialect(parts)).collect();
         let scheme = one(&parts.headers, "x-forwarded-proto").unwrap_or_else(|| settings.scheme().to_owned());
-        let urls: Option<Vec<Url>> = told.iter().map(|told| told.url(&scheme)).collect();
+        let urls: Option<Vec<Url>> = described.iter().map(|described| described.url(&scheme)).collect();
         let urls = urls.ok_or("the proxy names no usable URL")?;
-        let (Some(url), Some(first)) = (urls.first(), told.first()) else {
+        let (Some(url), Some(first)) = (urls.first(), described.first()) else {
             return Err("the proxy does not name the URL that it was asked for");
         };
         if urls.iter().any(|other| other.host() != url.host()) || !agrees(&parts.headers, url) {
@@ -57,7 +57,7 @@ impl OriginalUrl {
     }
 }
 
-impl Told {
+impl DialectUrl {
     fn url(&self, scheme: &str) -> Option<Url> {
         let scheme = self.scheme.as_deref().unwrap_or(scheme);
         let web = matches!(scheme, "http" | "https");
@@ -68,19 +68,19 @@ impl Told {
 }
 
 /// Traefik, Caddy and others that send `X-Forwarded-Host` and `X-Forwarded-Uri`.
-fn forwarded(parts: &Parts) -> Option<Told> {
+fn forwarded(parts: &Parts) -> Option<DialectUrl> {
     let authority = one(&parts.headers, "x-forwarded-host")?;
     let target = one(&parts.headers, "x-forwarded-uri").unwrap_or_else(|| "/".to_owned());
-    Some(Told { scheme: None, authority, target, redirects: true })
+    Some(DialectUrl { scheme: None, authority, target, redirects: true })
 }
 
 /// nginx, with `proxy_set_header X-Original-URL $scheme://$http_host$request_uri`.
-fn nginx_url(parts: &Parts) -> Option<Told> {
+fn nginx_url(parts: &Parts) -> Option<DialectUrl> {
     let url = one(&parts.headers, "x-original-url")?;
     let (scheme, rest) = url.split_once("://")?;
     let path = rest.find('/').unwrap_or(rest.len());
     let target = if path == rest.len() { "/" } else { &rest[path..] };
-    Some(Told {
+    Some(DialectUrl {
         scheme: Some(scheme.to_owned()),
         authority: rest[..path].to_owned(),
         target: target.to_owned(),
@@ -89,18 +89,18 @@ fn nginx_url(parts: &Parts) -> Option<Told> {
 }
 
 /// nginx, with `proxy_set_header X-Original-URI $request_uri` and `Host $http_host`.
-fn nginx_uri(parts: &Parts) -> Option<Told> {
+fn nginx_uri(parts: &Parts) -> Option<DialectUrl> {
     let target = one(&parts.headers, "x-original-uri")?;
-    Some(Told { scheme: None, authority: host(parts)?, target, redirects: false })
+    Some(DialectUrl { scheme: None, authority: host(parts)?, target, redirects: false })
 }
 
 /// Envoy's ext_authz keeps host and method and puts `path_prefix: /interceptor` before the path; if a route rewrote the
 /// path, the original one is in another header.
-fn envoy(parts: &Parts) -> Option<Told> {
+fn envoy(parts: &Parts) -> Option<DialectUrl> {
     let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
     let below = asked.strip_prefix("/interceptor").filter(|rest| rest.starts_with('/')).map(str::to_owned);
     let target = one(&parts.headers, "x-envoy-original-path").or(below)?;
-    Some(Told { scheme: None, authority: host(parts)?, target, redirects: true })
+    Some(DialectUrl { scheme: None, authority: host(parts)?, target, redirects: true })
 }
 
 fn host(parts: &Parts) -> Option<String> {
@@ -125,8 +125,8 @@ fn agrees(headers: &HeaderMap, url: &Url) -> bool {
 
 /// The method that the browser used.
 fn method(parts: &Parts) -> Method {
-    let told = ["x-forwarded-method", "x-original-method"].iter().find_map(|name| one(&parts.headers, name));
-    told.and_then(|name| Method::from_bytes(name.as_bytes()).ok()).unwrap_or_else(|| parts.method.clone())
+    let described = ["x-forwarded-method", "x-original-method"].iter().find_map(|name| one(&parts.headers, name));
+    described.and_then(|name| Method::from_bytes(name.as_bytes()).ok()).unwrap_or_else(|| parts.method.clone())
 }
 
 #[cfg(test)]
