@@ -1,17 +1,17 @@
 # syntax=docker/dockerfile:1
 
-# The program is linked with its C library, so that the final image needs none. Both bases are tags, which move: whoever
-# needs the same image again later writes their digests behind them (`docker buildx imagetools inspect`).
+# The program is linked statically with its C library, so that the final image needs none. Both base images are tags,
+# which move: for a reproducible image, append their digests (`docker buildx imagetools inspect`).
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 ENV CARGO_TERM_COLOR=never AWS_LC_SYS_USE_SYSTEM=0 RUSTFLAGS="-C target-feature=+crt-static"
-# Named, because what runs while building cannot be linked like that.
+# The target is explicit, because build scripts and proc macros cannot be linked statically.
 RUN rustc -vV | sed -n 's/^host: //p' > /target
 
-# Dependencies are a layer of their own: it is built again only when Cargo.toml or Cargo.lock change.
+# Dependencies have their own layer, rebuilt only when Cargo.toml or Cargo.lock change.
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
-# jemalloc is built for one size of pages at least, and kernels of ARM have up to 64 KiB.
+# jemalloc is built for a maximum page size, and ARM kernels use pages of up to 64 KiB.
 RUN case "$(cat /target)" in aarch64*) echo 'JEMALLOC_SYS_WITH_LG_PAGE = "16"' >> .cargo/config.toml ;; esac
 RUN mkdir -p src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
     && cargo build --release --locked --target "$(cat /target)" \
@@ -19,7 +19,7 @@ RUN mkdir -p src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
 
 COPY assets assets
 COPY src src
-# The empty program of above is newer than the source, so cargo has to be told.
+# The empty program above is newer than the source, so its files are touched to make cargo rebuild.
 RUN touch src/main.rs src/lib.rs \
     && cargo build --release --locked --target "$(cat /target)" \
     && install -D "target/$(cat /target)/release/uitsmijter" /image/uitsmijter \
@@ -27,13 +27,13 @@ RUN touch src/main.rs src/lib.rs \
     && install -d /image/etc/uitsmijter/Resources/Configurations/Clients \
     && install -d /image/var/lib/uitsmijter \
     && /image/uitsmijter --version
-# Two builds of one commit have the same files, to the second: `make image` says when that commit was.
+# Two builds of one commit have identical files, timestamps included: `make image` passes the commit's time.
 ARG SOURCE_DATE_EPOCH=0
 RUN find /image -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
-# The certificate authorities that login scripts need for https, and a user; no shell, no packages, no libraries.
+# Has the CA certificates that login scripts need for https, and a user; no shell, no packages, no libraries.
 FROM gcr.io/distroless/static-debian12:nonroot
-# `make image` knows them.
+# Set by `make image`.
 ARG VERSION=unknown REVISION=unknown SOURCE=unknown
 LABEL org.opencontainers.image.title="uitsmijter" \
       org.opencontainers.image.description="A standalone OAuth 2.0 and OpenID Connect authorization server" \
@@ -44,7 +44,7 @@ LABEL org.opencontainers.image.title="uitsmijter" \
 COPY --from=build /image/uitsmijter /uitsmijter
 COPY --from=build /image/etc/uitsmijter /etc/uitsmijter
 COPY --from=build --chown=65532:65532 /image/var/lib/uitsmijter /var/lib/uitsmijter
-# STORE_PATH is left to whoever mounts a volume: without one, the store would silently go with the container.
+# STORE_PATH is not set: without a volume, the store would silently be lost with the container.
 ENV ENVIRONMENT=production \
     DIRECTORY=/etc/uitsmijter \
     LOG_FORMAT=ndjson

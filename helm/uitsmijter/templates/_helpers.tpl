@@ -2,7 +2,7 @@
 {{- .Values.namespaceOverride | default .Release.Namespace -}}
 {{- end }}
 
-{{/* Of every object. */}}
+{{/* Labels of every object. */}}
 {{- define "uitsmijter.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/name: uitsmijter
@@ -11,7 +11,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* Which pods are the server. A Deployment cannot change them, so they are what installations have. */}}
+{{/* Selects the server's pods. A Deployment cannot change its selector, so these stay as existing installations have them. */}}
 {{- define "uitsmijter.selector" -}}
 app: uitsmijter
 component: authserver
@@ -30,8 +30,8 @@ component: redis
 {{- end -}}
 {{- end }}
 
-{{/* A secret in base64: as given, else as the cluster has it, else a new one. Takes root, name, key, given. What was made
-is noted down in .Values, which all templates share: whoever asks again gets the same. */}}
+{{/* A secret in base64: as given, else as the cluster has it, else a new one. Takes root, name, key, given. A new one is
+kept in .Values, which all templates share, so that each call returns the same. */}}
 {{- define "uitsmijter.secret" -}}
 {{- $made := .root.Values.made | default dict -}}
 {{- $there := lookup "v1" "Secret" (include "uitsmijter.namespace" .root) .name | default dict -}}
@@ -56,19 +56,19 @@ is noted down in .Values, which all templates share: whoever asks again gets the
 {{ include "uitsmijter.secret" (dict "root" . "name" "uitsmijter-redis" "key" "REDIS_PASSWORD" "given" .Values.redisPassword) }}
 {{- end }}
 
-{{/* Changes with each of the secrets that the chart knows. All in one sum, so that nobody can try out a short one. */}}
+{{/* Changes with each secret that the chart knows. One checksum over all, so that a short one cannot be brute-forced. */}}
 {{- define "uitsmijter.secretsSum" -}}
 {{- $all := list (include "uitsmijter.signingKeySecret" .) (include "uitsmijter.jwtSecret" .) -}}
 {{- if .Values.redis.enabled }}{{ $all = append $all (include "uitsmijter.redisPassword" .) }}{{ end -}}
 {{- concat $all (list .Values.redisPassword .Values.redis.external.url) | join "\n" | sha256sum -}}
 {{- end }}
 
-{{/* A domain as Ingress and HTTPRoute want it: lower case, without a port. */}}
+{{/* A domain for Ingress and HTTPRoute: lower case, without a port. */}}
 {{- define "uitsmijter.host" -}}
 {{ regexReplaceAll ":[0-9]+$" (lower .) "" }}
 {{- end }}
 
-{{/* Not empty if this chart made the JWT_SECRET, now or earlier: then nobody verifies with it yet. */}}
+{{/* Not empty if this chart generated the JWT_SECRET, now or earlier: then no resource server uses it yet. */}}
 {{- define "uitsmijter.madeJwtSecret" -}}
 {{- $there := lookup "v1" "Secret" (include "uitsmijter.namespace" .) "jwt-secret" | default dict -}}
 {{- if $there.metadata -}}
@@ -85,7 +85,7 @@ RS256
 {{- end -}}
 {{- end }}
 
-{{/* The Secret with REDIS_PASSWORD or REDIS_URL; empty when Redis needs neither. */}}
+{{/* The Secret with REDIS_PASSWORD or REDIS_URL; empty if Redis needs neither. */}}
 {{- define "uitsmijter.redisSecret" -}}
 {{- if .Values.redis.enabled -}}uitsmijter-redis
 {{- else if .Values.redis.external.existingSecret -}}{{ .Values.redis.external.existingSecret }}
@@ -93,7 +93,7 @@ RS256
 {{- end -}}
 {{- end }}
 
-{{/* The ports at which a Redis of one's own is, as far as the values say it. */}}
+{{/* The ports of your own Redis, as far as the values name them. */}}
 {{- define "uitsmijter.redisPorts" -}}
 {{- $external := .Values.redis.external -}}
 {{- $ports := list -}}
@@ -143,14 +143,14 @@ uitsmijter-redis-{{ .index }}.uitsmijter-redis.{{ include "uitsmijter.namespace"
 {{- end }}
 {{- end }}
 
-{{/* Seconds; empty where there are none, or where Kubernetes does not know how to sleep. */}}
+{{/* Seconds; empty if there are none, or if Kubernetes does not support the sleep. */}}
 {{- define "uitsmijter.preStopSleep" -}}
 {{- if and .Values.preStopSleepSeconds (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
 {{ .Values.preStopSleepSeconds | int }}
 {{- end -}}
 {{- end }}
 
-{{/* What no pod of this chart is allowed. */}}
+{{/* Security restrictions for all pods of this chart. */}}
 {{- define "uitsmijter.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -158,7 +158,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Mistakes that a schema cannot see, or would tell of less clearly. */}}
+{{/* Mistakes that a schema cannot catch, or would report less clearly. */}}
 {{- define "uitsmijter.check" -}}
 {{- $redis := .Values.redis -}}
 {{- if and .Values.jwtSecret (lt (len .Values.jwtSecret) 32) -}}
@@ -168,7 +168,7 @@ capabilities:
 {{- fail "redis.enabled is false, and redis.external names no other: set url, host, sentinelHosts, clusterHosts or existingSecret" -}}
 {{- end -}}
 {{- if and $redis.external.sentinelHosts (not $redis.external.sentinelMaster) -}}
-{{- fail "redis.external.sentinelHosts is set, but sentinelMaster is missing: write the name under which they know the master" -}}
+{{- fail "redis.external.sentinelHosts is set, but sentinelMaster is missing: set the name of the master there" -}}
 {{- end -}}
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.enabled is true, but gateway.parentRefs is empty: name the Gateway" -}}
@@ -178,7 +178,7 @@ capabilities:
 {{- end -}}
 {{- end }}
 
-{{/* Where the server finds Redis, besides what is secret. */}}
+{{/* Where the server finds Redis, without the secret parts. */}}
 {{- define "uitsmijter.redisEnv" -}}
 {{- $variables := dict -}}
 {{- $external := .Values.redis.external -}}
