@@ -1,6 +1,6 @@
 #!/bin/sh
-# Whether this pod's Redis or Sentinel is ready: ready.sh redis|sentinel. An update goes on to the next pod only then, so
-# a replica is not ready before it has what the master has.
+# Whether this pod's Redis or Sentinel is ready: ready.sh redis|sentinel. An update continues with the next pod only then,
+# so a replica is not ready before it has the master's data.
 . "$(dirname "$0")/common.sh"
 if [ "$1" = sentinel ]; then
     unset REDISCLI_AUTH

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Starts this pod's Sentinel. What it learns about the others it writes into its own file, which lasts.
+# Starts this pod's Sentinel, which stores what it learns about the others in its own file.
 set -eu
 umask 077
 . "$(dirname "$0")/common.sh"
 config=$DATA/sentinel.conf
 
-# What it remembers goes when a backup is restored.
+# Restoring a backup deletes that file.
 while [ -e "$DATA/restore.rdb" ]; do sleep 1; done
 if [ ! -s "$config" ]; then
-    # Not before there is a master, or another Sentinel that names one: what a Sentinel says, others believe.
+    # Wait until there is a master, or a Sentinel that names one, because others trust what this one says.
     while :; do
         master=$(known_master)
         master=${master:-$(running_master)}
@@ -29,8 +29,8 @@ if [ ! -s "$config" ]; then
     mv "$config.new" "$config"
 fi
 
-# The password may be another than the last time, and so may the number of pods and how patient they are. Two that are left
-# of three may vote each for itself; they try again after twice the failover-timeout.
+# The password, the number of pods and the timeouts may have changed. The two that are left of three may each vote for
+# themselves; they try again after twice the failover-timeout.
 {
     grep -Ev "^sentinel (auth-pass|down-after-milliseconds|failover-timeout|parallel-syncs) " "$config" |
         sed "s/^\(sentinel monitor $MASTER .*\) [0-9]*$/\1 $QUORUM/"
@@ -40,6 +40,6 @@ fi
     echo "sentinel parallel-syncs $MASTER 1"
 } >"$config.new"
 mv "$config.new" "$config"
-# Redis' own variable; a Sentinel without a password does not know what to do with one.
+# redis-cli's variable; a Sentinel without a password rejects one.
 unset REDISCLI_AUTH
 exec redis-server "$config" --sentinel
