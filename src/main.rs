@@ -27,30 +27,30 @@ const EXAMPLES: &str = "\
 Examples:
   uitsmijter                                  a demo on http://localhost:8080
   uitsmijter --directory /etc/uitsmijter      serve the tenants and clients below it
-  uitsmijter check --config settings.yaml     say what would be served, and what is wrong
+  uitsmijter check --config settings.yaml     show what would be served, and what is wrong
   uitsmijter hash                             make a password_hash for a tenant's user
 
-Exit codes: 0 all is well, 1 it failed or something is wrong, 2 the command line is wrong.";
+Exit codes: 0 success, 1 failure or problems found, 2 invalid command line.";
 
 const KEY_EXAMPLES: &str = "\
-Examples (with the settings of the servers, at least REDIS_HOST or STORE_PATH, and DIRECTORY):
+Examples (with the servers' settings, at least REDIS_HOST or STORE_PATH, and DIRECTORY):
   uitsmijter keys list                              all keys of all tenants
   uitsmijter keys list --tenant acme --json         for scripts
   uitsmijter keys rotate --tenant acme              announce a new key
   uitsmijter keys revoke 2026-11-23-q3Zk1vXa        withdraw a key that leaked
   uitsmijter keys export --tenant acme --public     the JWKS
 
-Exit codes: 0 done, 1 it failed, 2 the command line is wrong.";
+Exit codes: 0 success, 1 failure, 2 invalid command line.";
 
 #[derive(Subcommand)]
 enum Word {
-    /// Serve until told to stop (SIGTERM or Ctrl-C).
+    /// Serve until SIGTERM or Ctrl-C.
     Serve {
-        /// Judge custom resources before they are stored, too [env: WEBHOOK_LISTEN] [default: 0.0.0.0:9443].
+        /// Also validate custom resources before they are stored [env: WEBHOOK_LISTEN] [default: 0.0.0.0:9443].
         #[arg(long)]
         webhook: bool,
     },
-    /// Say what would be served: tenants, clients, issuers, key policy and every problem; exit 1 if there is an error.
+    /// Show what would be served: tenants, clients, issuers, key policy and every problem; exit 1 if there is an error.
     Check {
         /// As JSON, for scripts.
         #[arg(long)]
@@ -58,7 +58,7 @@ enum Word {
     },
     /// Ask a running server whether it is alive, for container health checks; exit 1 if not.
     Healthcheck {
-        /// Ask whether it may get requests, too.
+        /// Also ask whether it is ready for requests.
         #[arg(long)]
         ready: bool,
     },
@@ -85,7 +85,7 @@ enum ProviderWord {
         /// The name to sign in with.
         #[arg(long)]
         username: String,
-        /// The way that the script is told.
+        /// The grant type that the script gets.
         #[arg(long, value_enum, default_value = "authorization_code")]
         grant_type: command::GrantType,
     },
@@ -99,7 +99,7 @@ struct Options {
     /// Address of the HTTP server [env: LISTEN] [default: 127.0.0.1:8080, in production 0.0.0.0:8080].
     #[arg(long, global = true, value_parser = address)]
     listen: Option<SocketAddr>,
-    /// The folder that has Resources/Configurations [env: DIRECTORY] [default: .].
+    /// The folder that contains Resources/Configurations [env: DIRECTORY] [default: .].
     #[arg(long, global = true)]
     directory: Option<PathBuf>,
     /// The file of the embedded store [env: STORE_PATH] [default: memory].

@@ -28,7 +28,7 @@ async fn ask(url: &str) -> Result<ExitCode> {
     // The certificate names a public host, not this address; the request stays on this machine.
     let client = client::builder(Policy::Operator).timeout(Duration::from_secs(3));
     let client = client.tls_danger_accept_invalid_certs(true).build()?;
-    let response = client.get(url).send().await.with_context(|| format!("{url} does not answer"))?;
+    let response = client.get(url).send().await.with_context(|| format!("{url} does not respond"))?;
     let status = response.status();
     if !status.is_success() {
         let body = response.text().await.unwrap_or_default();

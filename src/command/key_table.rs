@@ -10,7 +10,7 @@ const HEAD: [&str; 9] =
 /// One line per key, in columns.
 pub(super) fn table(keys: &[ListedKey]) -> String {
     if keys.is_empty() {
-        return "There are no keys yet; a tenant's key is made at its first use.\n".to_owned();
+        return "There are no keys yet; a tenant's key is created at its first use.\n".to_owned();
     }
     let rows: Vec<[String; 9]> = std::iter::once(HEAD.map(str::to_owned)).chain(keys.iter().map(row)).collect();
     let widths: Vec<usize> =

@@ -66,10 +66,10 @@ fn what_follows(start: Start, key: &Rotated) -> &'static str {
             "signs from now on; resource servers that cache the key set refuse its tokens until they fetch it again"
         }
         (Start::Now, true) => {
-            "signs from now on; it was announced before, so only caches from before that refuse its tokens"
+            "signs from now on; it was already announced, so only resource servers with an older key set refuse its tokens"
         }
         (Start::Announced, false) => "is announced; it signs once every replica has published it for long enough",
-        (Start::Announced, true) => "was announced before and will sign in its time",
+        (Start::Announced, true) => "was already announced and will sign as scheduled",
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn revoke(
     // First, so that tenants that adopt the layout from now on do so without this key.
     let mut found = whose.tenant.is_none() && commands.withdraw(kid).await?;
     if found && !whose.json {
-        println!("{kid} belongs to the older layout; no tenant adopts it any more");
+        println!("{kid} belongs to the older layout; no tenant will adopt it");
     }
     let revoked = for_each(tenants, async |tenant| {
         if !commands.has_key(&TenantSigning::of(tenant), kid).await? {
@@ -139,7 +139,7 @@ pub(super) async fn delete(commands: &KeyCommands, all: &[Arc<Tenant>]) -> Resul
     }
     ensure!(
         waiting.is_empty(),
-        "the older keys stay, because these tenants have none of their own yet: {}; import without --tenant first",
+        "the older keys stay, because these tenants have no keys yet: {}; import without --tenant first",
         waiting.join(", ")
     );
     commands.remove_older().await

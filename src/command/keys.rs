@@ -25,18 +25,18 @@ pub(crate) enum KeyWord {
         #[command(flatten)]
         whose: Whose,
     },
-    /// Make a new signing key and announce it; it signs once every replica has published it for long enough.
+    /// Create a new signing key and announce it; it signs once every replica has published it for long enough.
     Rotate {
         #[command(flatten)]
         whose: Whose,
-        /// Let it sign at once. Resource servers that still cache the old key set refuse its tokens until they fetch
-        /// it again, which takes up to signing.jwks_max_age; for emergencies.
+        /// Make it sign at once. Resource servers that still cache the old key set refuse its tokens until they fetch
+        /// it again, which takes up to signing.jwks_max_age. Only for emergencies.
         #[arg(long)]
         now: bool,
     },
     /// Withdraw a key: it leaves the key set at once, and its tokens are not accepted any more. A new key signs at once.
     Revoke {
-        /// The key, as `keys list` names it.
+        /// The key's KID, from `keys list`.
         kid: String,
         /// End the sessions and grants of its tenant, too: everybody signs in again. Clocks may differ, so people who
         /// sign in within the next minute sign in twice.
@@ -57,7 +57,7 @@ pub(crate) enum KeyWord {
     Export {
         #[command(flatten)]
         whose: Whose,
-        /// The public halves: the only ones that are ever exported.
+        /// The public keys; private keys are never exported.
         #[arg(long, required = true)]
         public: bool,
     },
@@ -77,7 +77,7 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
     let store_settings = settings.store_settings();
     ensure!(
         store_settings.redis.is_some() || store_settings.path.is_some(),
-        "keys live in the store of the servers: set REDIS_HOST or STORE_PATH as for them"
+        "keys are in the servers' store: set REDIS_HOST or STORE_PATH as for the servers"
     );
     if let (None, Some(path)) = (&store_settings.redis, &store_settings.path) {
         // Opening the file would create it, and there would be no keys in it.

@@ -62,7 +62,7 @@ fn password_from_stdin(command: &str) -> Result<Zeroizing<String>> {
     std::io::stdin().lock().take(4096).read_to_string(&mut text).context("standard input cannot be read")?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        bail!("there is no password: write it to standard input, as in: printf %s \"$PASSWORD\" | {command}");
+        bail!("no password given: pass it on standard input, as in: printf %s \"$PASSWORD\" | {command}");
     }
     Ok(Zeroizing::new(password.to_owned()))
 }
@@ -114,7 +114,7 @@ fn tenant(declared: &Registry, name: &str) -> Result<Arc<Tenant>> {
     }
     let known: Vec<&str> = snapshot.tenants().map(|tenant| &*tenant.name).collect();
     if known.is_empty() {
-        bail!("there is no tenant {name:?}, and no other")
+        bail!("there is no tenant {name:?}, nor any other")
     }
     bail!("there is no tenant {name:?}; there are: {}", known.join(", "))
 }

@@ -50,7 +50,7 @@ pub(crate) fn test(settings: &Settings, asked: ProviderTest) -> Result<ExitCode>
     super::install_cryptography();
     let tenant = super::tenant(&super::declared(settings)?, &asked.tenant)?;
     let Some(script) = script_of(&tenant) else {
-        bail!("the tenant {:?} has no providers; it asks its list of users", asked.tenant);
+        bail!("the tenant {:?} has no providers; its listed users sign in", asked.tenant);
     };
     let password = super::password_from_stdin("uitsmijter provider test --tenant T --username U")?;
     let credentials = Credentials { username: asked.username.clone(), password, grant_type: asked.grant_type.as_str() };
@@ -80,7 +80,7 @@ async fn run(settings: &Settings, script: &Script<'_>, credentials: Credentials)
     describe(&identity);
     match pool.is_valid(script, &username).await.map_err(failed)? {
         Some(valid) => step("isValid", if valid { "yes" } else { "no" }),
-        None => step("isValid", "nobody says; see allow_missing_providers"),
+        None => step("isValid", "undecided; see allow_missing_providers"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -97,11 +97,11 @@ pub(super) fn checked_keys(written: Option<Value>, findings: &mut Findings) -> O
     let written = written.filter(|written| !written.is_null())?;
     let members = written.get("keys").and_then(Value::as_array).into_iter().flatten();
     if members.flat_map(Value::as_object).any(|key| key.contains_key("d") || key.contains_key("k")) {
-        findings.error("jwks has a private or shared key in it; write the public half alone, and make a new key");
+        findings.error("jwks contains a private or shared key; write only the public key, and generate a new pair");
     }
     match ClientKeys::parse(&written) {
         Ok(keys) if keys.is_empty() => {
-            findings.error("jwks has no key that can be used: RSA of 2048 bits or more, EC P-256 or Ed25519, to sign");
+            findings.error("jwks has no usable key: RSA of 2048 bits or more, EC P-256 or Ed25519, for signatures");
             None
         }
         Ok(keys) => Some(Arc::new(keys)),
@@ -116,7 +116,7 @@ pub(super) fn checked_keys(written: Option<Value>, findings: &mut Findings) -> O
 pub(super) fn checked_id_token_algorithm(written: Option<String>, findings: &mut Findings) -> Option<Algorithm> {
     let algorithm = written?.parse::<Algorithm>().ok().filter(|algorithm| algorithm.is_asymmetric());
     if algorithm.is_none() {
-        findings.error("id_token_signed_response_alg must be RS256, or PS256, ES256 or EdDSA where the tenant has it");
+        findings.error("id_token_signed_response_alg must be RS256, or PS256, ES256 or EdDSA if the tenant uses it");
     }
     algorithm
 }
@@ -127,7 +127,7 @@ pub(super) fn checked_address(key: &str, written: Option<String>, findings: &mut
     match Url::parse(&written) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.fragment().is_none() => {
             if url.scheme() == "http" {
-                findings.warn(format!("{key} is plain http, which is not called unless ALLOW_PRIVATE_ADDRESSES=true"));
+                findings.warn(format!("{key} is plain http, which is only called with ALLOW_PRIVATE_ADDRESSES=true"));
             }
         }
         _ => findings.error(format!("{key} {written:?} must be a URL that begins with https:// and has no fragment")),

@@ -18,7 +18,7 @@ pub(super) fn is_tenant_name(name: &str) -> bool {
 
 pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> Vec<HostPattern> {
     if written.is_empty() {
-        findings.error("hosts is missing; write the hosts that lead to this tenant, like [login.example.com]");
+        findings.error("hosts is missing; write this tenant's hosts, like [login.example.com]");
     }
     let mut hosts: Vec<HostPattern> = Vec::new();
     for host in written {
@@ -91,16 +91,14 @@ pub(super) fn checked_store(host: &str, findings: &mut Findings) -> Option<Strin
     let Some(url) = Url::parse(&written).ok().filter(alone) else {
         // Not quoted: a key may have slipped into it.
         findings.error(
-            "templates: host must be the store's host, perhaps with scheme and port, like s3.example.com or \
-             https://minio.example.com:9000; bucket and path are keys of their own",
+            "templates: host must be the store's host, optionally with scheme and port, like s3.example.com or \
+             https://minio.example.com:9000; bucket and path have their own keys",
         );
         return None;
     };
     if url.scheme() == "http" {
-        findings.warn(
-            "templates: host is plain http, so whoever stands between can change the page that asks for passwords; \
-             use https",
-        );
+        findings
+            .warn("templates: host is plain http, so anyone on the network path can change the login page; use https");
     }
     Some(url.origin().ascii_serialization())
 }
@@ -120,8 +118,8 @@ pub(super) fn check_bucket(templates: &Templates, findings: &mut Findings) {
         findings.error(format!("templates: region {region:?} must be a name like eu-central-1"));
     }
     match (&templates.access_key_id, &templates.secret_access_key) {
-        (Some(_), None) => findings.error("templates: secret_access_key is missing beside access_key_id"),
-        (None, Some(_)) => findings.error("templates: access_key_id is missing beside secret_access_key"),
+        (Some(_), None) => findings.error("templates: access_key_id is set, but secret_access_key is missing"),
+        (None, Some(_)) => findings.error("templates: secret_access_key is set, but access_key_id is missing"),
         _ => {}
     }
 }
@@ -135,7 +133,7 @@ pub(super) fn checked_users(written: List<UserSpec>, findings: &mut Findings) ->
             findings.error("users: a username is empty");
         }
         if users.contains_key(&username) {
-            findings.error(format!("users: {username:?} is declared twice; give each user a name of their own"));
+            findings.error(format!("users: {username:?} is declared twice; give each user a unique username"));
         }
         if let Err(error) = check_argon2id(&password_hash) {
             findings.error(format!("users: password_hash of {username:?} {error}"));

@@ -18,7 +18,7 @@ impl Settings {
         let mut wrong = Vec::new();
         if self.production && self.store.path.is_none() && self.store.redis.is_none() {
             wrong.push(
-                "ENVIRONMENT is production, but nothing says where state is kept: set STORE_PATH to a file on a lasting \
+                "ENVIRONMENT is production, but no store is configured: set STORE_PATH to a file on a persistent \
                  volume (store.path in the configuration file), or REDIS_HOST to a Redis server"
                     .to_owned(),
             );
@@ -58,7 +58,7 @@ impl Settings {
         ensure!(
             !self.production || snapshot.tenant_count() > 0 || self.kubernetes.enabled,
             "ENVIRONMENT is production, but there is no tenant: write one to {} (docs and examples: config.example.yaml), \
-             or point DIRECTORY at the folder that has Resources/Configurations",
+             or point DIRECTORY at the folder that contains Resources/Configurations",
             self.directory.join("Resources/Configurations/Tenants/<name>.yaml").display()
         );
         Ok(())
@@ -72,7 +72,7 @@ impl Settings {
             Some(problem(Severity::Error, format!("tenant {}", tenant.name), format!("{reason:#}")))
         });
         let fleeting = snapshot.tenants().filter(|tenant| self.lets_nobody_stay(tenant)).map(|tenant| {
-            let message = "its login script has no UserValidationProvider, so no token is refreshed and nobody stays \
+            let message = "its login script has no UserValidationProvider, so no token is refreshed and nobody stays signed in \
                            (ALLOW_MISSING_PROVIDERS is false)";
             problem(Severity::Warning, format!("tenant {}", tenant.name), message.to_owned())
         });
@@ -115,17 +115,19 @@ impl Settings {
         let mut notices = Vec::new();
         if self.signing.hs256_secret.is_some() && !self.signing.algorithm_is_named {
             notices.push(
-                "JWT_SECRET is set and JWT_ALGORITHM is not: access tokens go on being signed with HS256. To move, let \
+                "JWT_SECRET is set and JWT_ALGORITHM is not: access tokens are still signed with HS256. To move, let \
                  the resource servers verify with /.well-known/jwks.json, then set JWT_ALGORITHM=RS256; tokens of both \
-                 kinds are accepted meanwhile, and the way back is the same setting"
+                 kinds are accepted meanwhile, and the same setting takes you back"
                     .into(),
             );
         }
         if self.signing.seal_secrets.is_empty() && self.signing.hs256_secret.is_none() {
-            notices.push("SIGNING_KEY_SECRET is not set: private keys lie unsealed in the store".into());
+            notices.push("SIGNING_KEY_SECRET is not set: private keys are unencrypted in the store".into());
         }
         if self.store.path.is_none() && self.store.redis.is_none() {
-            notices.push("neither STORE_PATH nor Redis is set: sessions, tokens and keys end with the process".into());
+            notices.push(
+                "neither STORE_PATH nor Redis is set: sessions, tokens and keys are lost when the process ends".into(),
+            );
         }
         if self.store.path.is_some() && self.store.redis.is_some() {
             notices.push("STORE_PATH has no effect, because Redis is set".into());
@@ -133,14 +135,14 @@ impl Settings {
         let (grace, session) = (self.signing_settings().policy.grace, self.lifetimes.session);
         if grace < session {
             notices.push(format!(
-                "signing.grace is {} and sessions live for {} (COOKIE_EXPIRATION_IN_DAYS): after a rotation an \
-                 id_token_hint of a living session may name a key that is gone; the person is then asked before they are signed out",
+                "signing.grace is {} and sessions live for {} (COOKIE_EXPIRATION_IN_DAYS): after a rotation, a \
+                 live session's id_token_hint may name a key that is gone; the person is then asked before signing out",
                 duration::write(grace),
                 duration::write(session)
             ));
         }
         if self.production && !self.secure {
-            notices.push("SECURE is false in production: cookies and URLs are for plain http".into());
+            notices.push("SECURE is false in production: cookies and URLs allow plain http".into());
         }
         notices
     }
@@ -160,7 +162,7 @@ fn is_loopback(url: &Url) -> bool {
 fn refuse_bucket(tenant: &Tenant) -> Result<()> {
     ensure!(
         tenant.templates.is_none() || cfg!(feature = "s3"),
-        "templates names a bucket, but this program was built without buckets (feature `s3`)"
+        "templates names a bucket, but this program was built without bucket support (feature `s3`)"
     );
     Ok(())
 }

@@ -96,8 +96,8 @@ config:
         [
             "warning: Tenants/t.yaml:1: tenant t: config.colour is not known and has no effect",
             "warning: Tenants/t.yaml:1: tenant t: hosts: \"localhost:8080\" is matched without its port; write \"localhost\"",
-            "warning: Tenants/t.yaml:1: tenant t: templates: host is plain http, so whoever stands between can change the \
-             page that asks for passwords; use https",
+            "warning: Tenants/t.yaml:1: tenant t: templates: host is plain http, so anyone on the network path can \
+             change the login page; use https",
         ]
     );
     let tenant = snapshot.tenant("t").unwrap();

@@ -10,7 +10,10 @@ use super::{SECRET, defaults, environment};
 #[test]
 fn production_demands_a_store_and_a_tenant_and_says_where_to_write_them() {
     let error = environment(&[("ENVIRONMENT", "production")]).unwrap_err().to_string();
-    assert!(error.contains("set STORE_PATH to a file on a lasting volume") && error.contains("REDIS_HOST"), "{error}");
+    assert!(
+        error.contains("set STORE_PATH to a file on a persistent volume") && error.contains("REDIS_HOST"),
+        "{error}"
+    );
     let settings = environment(&[("ENVIRONMENT", "production"), ("REDIS_HOST", "redis")]).unwrap();
     assert_eq!(settings.listen.to_string(), "0.0.0.0:8080");
     let error = settings.check_tenants(&Snapshot::default()).unwrap_err().to_string();
@@ -86,7 +89,7 @@ fn a_login_script_that_lets_nobody_stay_is_warned_of_where_that_is_forbidden() {
         told,
         [
             "warning: settings: tenant t: its login script has no UserValidationProvider, so no token is refreshed and nobody \
-          stays (ALLOW_MISSING_PROVIDERS is false)"
+          stays signed in (ALLOW_MISSING_PROVIDERS is false)"
         ]
     );
     assert!(warnings(login, "true").is_empty());
