@@ -3,7 +3,7 @@
 /// For which tenants, and for whom to read.
 #[derive(clap::Args)]
 pub(crate) struct Whose {
-    /// Only this tenant; without it, all.
+    /// Only this tenant [default: all].
     #[arg(long)]
     pub(super) tenant: Option<String>,
     /// As JSON, for scripts.
