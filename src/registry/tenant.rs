@@ -75,11 +75,6 @@ impl HostPattern {
         }
         Ok(Self(labels.map(|(label, own)| if own == "*" { "*" } else { label }).collect::<Vec<_>>().join(".")))
     }
-
-    /// Whether it stands for more than one host.
-    pub fn is_wildcard(&self) -> bool {
-        self.0.contains('*')
-    }
 }
 
 /// The host of a `Host` header or URL as [`HostPattern`] writes it: lower case, without port and trailing dot.
