@@ -21,24 +21,10 @@ pub(super) fn text(written: Option<Text>) -> Option<String> {
     written.map(|Text(text)| text).filter(|text| !text.is_empty())
 }
 
-struct TextVisitor;
-
-impl Visitor<'_> for TextVisitor {
-    type Value = Text;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(text.trim().to_owned()))
-    }
-}
-
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Asked for a string, the reader hands out the characters of the file: `0123` and `1e5` stay what they are.
-        deserializer.deserialize_str(TextVisitor)
+        deserializer.deserialize_str(Word { expected: "text", read: |text| Ok(Self(text.to_owned())) })
     }
 }
 
