@@ -1,8 +1,8 @@
 //! The one maker of HTTP clients, and how their answers are read.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
+use anyhow::Chain;
 use reqwest::redirect;
 use reqwest::{Client, ClientBuilder, Response};
 
@@ -37,13 +37,5 @@ pub async fn body_within(response: &mut Response, most: usize) -> Result<Option<
 
 /// The error with its causes in one line, without the URL, whose query may hold what somebody typed.
 pub fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        message.push_str(": ");
-        message.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    message
+    Chain::new(&error.without_url()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
