@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponseParts, ResponseParts};
 use cookie::time::Duration as CookieDuration;
 use cookie::{Cookie, SameSite};
+use subtle::ConstantTimeEq;
 
 use crate::app::App;
 use crate::issuer::Issuer;
@@ -108,7 +109,6 @@ impl Cookies {
 
     /// Whether the request comes from the browser with this value.
     pub fn is_browser(&self, expected: &str) -> bool {
-        use subtle::ConstantTimeEq;
         self.browser.as_ref().is_some_and(|own| own.as_bytes().ct_eq(expected.as_bytes()).into())
     }
 
@@ -119,7 +119,6 @@ impl Cookies {
 
     /// Whether `token` is the one of [`Cookies::form_token`].
     pub fn is_form_token(&self, cookie: &str, token: &str) -> bool {
-        use subtle::ConstantTimeEq;
         self.form_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 

@@ -26,16 +26,10 @@ struct Said {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         log(&self);
-        let body = json!({ "error": self.code.as_str(), "error_description": self.description });
-        let mut response = (self.code.status(), axum::Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = said(self.code.status(), self.code.as_str(), &self.description);
         if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
-        response
-            .extensions_mut()
-            .insert(Said { code: self.code.as_str(), description: self.description.as_ref().into() });
         response
     }
 }
@@ -111,8 +105,8 @@ pub fn unknown_host() -> Response {
     said(StatusCode::NOT_FOUND, "unknown_host", UNKNOWN_HOST)
 }
 
-/// An error that the specifications have no code for.
-pub fn said(status: StatusCode, code: &'static str, description: &'static str) -> Response {
+/// An error with any code, also one that the specifications do not have.
+pub fn said(status: StatusCode, code: &'static str, description: &str) -> Response {
     let mut response = (status, axum::Json(json!({ "error": code, "error_description": description }))).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.extensions_mut().insert(Said { code, description: description.into() });
