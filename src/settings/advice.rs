@@ -167,6 +167,6 @@ fn refuse_bucket(tenant: &Tenant) -> Result<()> {
     Ok(())
 }
 
-fn problem(severity: Severity, entity: String, message: String) -> Problem {
+pub(super) fn problem(severity: Severity, entity: String, message: String) -> Problem {
     Problem { severity, source: "settings".into(), entity, message, awaits: false }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::advice::problem;
 use super::resolved::Settings;
 use crate::protocol::duration;
 use crate::protocol::redirect_uri::RedirectUri;
@@ -59,14 +60,7 @@ impl Report {
         let mut problems = problems.to_vec();
         problems.extend(settings.conflicts(snapshot));
         if let Err(error) = settings.check_tenants(snapshot) {
-            let (source, entity) = ("settings".into(), String::new());
-            problems.push(Problem {
-                severity: Severity::Error,
-                source,
-                entity,
-                message: error.to_string(),
-                awaits: false,
-            });
+            problems.push(problem(Severity::Error, String::new(), error.to_string()));
         }
         Self {
             ok: problems.iter().all(|problem| problem.severity < Severity::Error),
