@@ -184,15 +184,9 @@ fn words(list: Option<&str>) -> Vec<String> {
 
 fn prompts(parameters: &Parameters) -> Result<Vec<Prompt>> {
     // Unknown values are ignored: another specification may define them (OIDC Core §3.1.2.1, `create` is one).
-    let known = |word: String| match word.as_str() {
-        "none" => Some(Prompt::None),
-        "login" => Some(Prompt::Login),
-        "consent" => Some(Prompt::Consent),
-        "select_account" => Some(Prompt::SelectAccount),
-        _ => None,
-    };
+    let known = |word: &String| serde_json::from_value(word.as_str().into()).ok();
     let asked = words(parameters.one("prompt")?);
-    let prompts: Vec<Prompt> = asked.iter().cloned().filter_map(known).collect();
+    let prompts: Vec<Prompt> = asked.iter().filter_map(known).collect();
     if prompts.contains(&Prompt::None) && asked.len() > 1 {
         return Err(OAuthError::invalid_request("prompt none cannot be combined with another"));
     }
