@@ -15,7 +15,6 @@ use crate::page::locale::Translations;
 use crate::page::pages::{Owner, Pages};
 use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity};
-use crate::store::digest_of;
 
 /// The pages of every tenant. Cheap to clone; all clones see the same.
 #[derive(Clone)]
@@ -37,14 +36,9 @@ struct ViewState {
 #[derive(Default)]
 struct Read {
     sentences: translations::Found,
-    folders: HashMap<String, ReadFolder>,
+    /// What each folder had when it was read, by slug.
+    folders: HashMap<String, Sources>,
     buckets: HashMap<Arc<str>, ReadBucket>,
-}
-
-/// What one folder had when it was read.
-struct ReadFolder {
-    digest: String,
-    templates: Sources,
 }
 
 /// A tenant with a bucket, and the templates of its last reading.
@@ -96,9 +90,7 @@ impl Views {
             let known = before.remove(&slug);
             match folder::read(&path) {
                 Ok(templates) => {
-                    let digest = digest_of(&serde_json::to_vec(&lines(&templates))?);
-                    let same = known.as_ref().is_some_and(|known| known.digest == digest);
-                    let pages = match shown.get(&slug).filter(|_| same) {
+                    let pages = match shown.get(&slug).filter(|_| known.as_ref() == Some(&templates)) {
                         Some(pages) => pages.clone(),
                         None => {
                             tracing::info!(view = slug, templates = templates.len(), "a tenant's templates were read");
@@ -106,7 +98,7 @@ impl Views {
                             self.compose(&slug, [&templates])?
                         }
                     };
-                    read.folders.insert(slug.clone(), ReadFolder { digest, templates });
+                    read.folders.insert(slug.clone(), templates);
                     after.insert(slug, pages);
                 }
                 Err(error) => {
@@ -172,7 +164,7 @@ impl Views {
     /// Composes the pages of a tenant whose bucket was read.
     fn show(&self, read: &Read, name: &Arc<str>) -> Result<()> {
         let Some(own) = read.buckets.get(name).and_then(|bucket| bucket.templates.as_ref()) else { return Ok(()) };
-        let folder = read.folders.get(&slug(name)).map(|folder| &folder.templates);
+        let folder = read.folders.get(&slug(name));
         let pages = self.compose(name, folder.into_iter().chain([own]))?;
         self.0.buckets.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), pages);
         Ok(())
@@ -230,9 +222,4 @@ pub fn problems(directory: &Path) -> Result<Vec<Problem>> {
     }
     problems.sort_by(|one, other| one.source.cmp(&other.source));
     Ok(problems)
-}
-
-/// The same, serializable.
-fn lines(templates: &Sources) -> Vec<(&str, &str)> {
-    templates.iter().map(|(name, source)| (name.as_str(), &**source)).collect()
 }
