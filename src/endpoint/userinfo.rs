@@ -11,7 +11,7 @@ use crate::web::bearer::{Bearer, challenge};
 
 /// `/userinfo`: for OpenID Connect tokens (§5.3), which have the scope `openid`.
 pub async fn get(bearer: Bearer) -> Response {
-    let is_openid = bearer.token.claims.scope().contains("openid");
+    let is_openid = bearer.token.claims.scope.contains("openid");
     drawn(about(&bearer).and_then(|answer| {
         if is_openid {
             return Ok(answer);
@@ -39,16 +39,16 @@ fn about(Bearer { issuer, token }: &Bearer) -> Result<Map<String, Value>> {
     };
     // RFC 9068 §4: a token for a resource server is for that one only, and not for us.
     let us = [issuer.url.to_string(), issuer.endpoint("/userinfo")];
-    let ours = |audience: &String| *audience == claims.client_id() || us.contains(audience);
-    if !claims.audience().iter().any(ours) {
+    let ours = |audience: &String| *audience == claims.client_id || us.contains(audience);
+    if !claims.aud.as_slice().iter().any(ours) {
         return Err(OAuthError::invalid_token("the access token was made for another resource"));
     }
     let identity = &grant.person.identity;
     let mut answer = Map::new();
     answer.insert("sub".into(), identity.subject.clone().into());
     answer.extend(claims::own(identity));
-    answer.extend(claims::by_scope(claims.scope(), identity));
-    if claims.scope().contains("openid") {
+    answer.extend(claims::by_scope(&claims.scope, identity));
+    if claims.scope.contains("openid") {
         answer.extend(claims::requested(&grant.claims.userinfo, identity));
     }
     Ok(answer)

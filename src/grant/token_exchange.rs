@@ -70,16 +70,10 @@ async fn access_subject(issuer: &Issuer, client: &Client, token: &str) -> Result
     if !is_for(client, &claims) {
         return Err(OAuthError::invalid_request("subject_token was not made for this client"));
     }
-    let (Some(grant), Some(grant_id)) = (grant, claims.grant_id()) else {
+    let (Some(grant), Some(grant_id)) = (grant, claims.grant_id) else {
         return Err(OAuthError::invalid_request("subject_token does not speak of a person"));
     };
-    Ok(Subject {
-        grant_id: grant_id.to_owned(),
-        grant,
-        scope: claims.scope().clone(),
-        actor: claims.actor().cloned(),
-        expires_at: claims.expires_at(),
-    })
+    Ok(Subject { grant_id, grant, scope: claims.scope, actor: claims.act, expires_at: claims.exp })
 }
 
 /// §1.1: a token is exchanged by the client that received it, as `aud` says. A resource server that accepts other
@@ -88,7 +82,7 @@ fn is_for(client: &Client, claims: &AccessTokenClaims) -> bool {
     let accepted = |audience: &String| {
         **audience == *client.ident || client.accepted_audiences.iter().any(|pattern| pattern.matches(audience))
     };
-    claims.client_id() == &*client.ident || claims.audience().iter().any(accepted)
+    claims.client_id == *client.ident || claims.aud.as_slice().iter().any(accepted)
 }
 
 /// An ID token says who signed in, not what is allowed: its own client may ask for what the person granted with it,
@@ -109,7 +103,7 @@ async fn id_subject(issuer: &Issuer, client: &Client, token: &str) -> Result<Sub
 /// name an actor that never asked for it.
 async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<ActiveAccessToken> {
     let active = access_token::verify(issuer, token).await.map_err(unacceptable("actor_token"))?;
-    if active.claims.client_id() == &*client.ident {
+    if active.claims.client_id == *client.ident {
         Ok(active)
     } else {
         Err(OAuthError::invalid_request("actor_token was not issued to this client"))

@@ -130,10 +130,8 @@ pub async fn verify_unexpired(issuer: &Issuer, token: &str) -> Result<(Hint, Tim
     }
     let refused = || OAuthError::invalid_token("the ID token is not valid");
     let signer = issuer.signer().await?;
-    let Unexpired { hint, exp } = signer
-        .verify(token, TokenType::Id, Expired::Refuse)
-        .await
-        .map_err(|reason| refused().because(anyhow::anyhow!("{reason}")))?;
+    let verified = signer.verify(token, TokenType::Id, Expired::Refuse).await;
+    let Unexpired { hint, exp } = verified.map_err(|reason| refused().because(reason))?;
     if issuer.is_own(&hint.iss) { Ok((hint, exp)) } else { Err(refused()) }
 }
 
@@ -151,7 +149,7 @@ pub async fn read_hint(issuer: &Issuer, token: &str) -> Result<Option<Hint>> {
     let hint: Hint = match signer.verify(token, TokenType::Id, Expired::Allow).await {
         Ok(hint) => hint,
         Err(VerifyError::UnknownKey(_)) if claims_to_be_own(issuer, token) => return Ok(None),
-        Err(reason) => return Err(no_hint().because(anyhow::anyhow!("{reason}"))),
+        Err(reason) => return Err(no_hint().because(reason)),
     };
     // If tenants share keys, issuer and client identify the tenant.
     if issuer.is_own(&hint.iss) && issuer.client(&hint.aud).await?.is_some() { Ok(Some(hint)) } else { Err(no_hint()) }

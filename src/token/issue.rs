@@ -23,7 +23,7 @@ pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<Toke
         }
         _ => None,
     };
-    audit::token_issued(&issuer.tenant.name, authorization.holder.id(), claims.sub(), claims.jti());
+    audit::token_issued(&issuer.tenant.name, authorization.holder.id(), &claims.sub, &claims.jti);
     Ok(TokenResponse {
         access_token,
         issued_token_type: authorization.exchanged.as_ref().map(|_| token_exchange::ACCESS_TOKEN),
