@@ -141,6 +141,16 @@ impl<E: Into<anyhow::Error>> From<E> for OAuthError {
     }
 }
 
+/// Constructors for the common codes, each named as its code is on the wire.
+macro_rules! constructors {
+    ($($name:ident => $code:ident;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`")]
+        pub fn $name(description: impl Into<Cow<'static, str>>) -> Self {
+            Self::new(ErrorCode::$code, description)
+        }
+    )*};
+}
+
 impl OAuthError {
     /// An error with `code`; characters that RFC 6749 §5.2 forbids in a description become `?` or `'`.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
@@ -165,44 +175,15 @@ impl OAuthError {
         self
     }
 
-    /// `access_denied`
-    pub fn access_denied(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::AccessDenied, description)
-    }
-
-    /// `invalid_client`
-    pub fn invalid_client(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidClient, description)
-    }
-
-    /// `invalid_grant`
-    pub fn invalid_grant(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidGrant, description)
-    }
-
-    /// `invalid_request`
-    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidRequest, description)
-    }
-
-    /// `invalid_scope`
-    pub fn invalid_scope(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidScope, description)
-    }
-
-    /// `invalid_token`
-    pub fn invalid_token(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidToken, description)
-    }
-
-    /// `login_required`
-    pub fn login_required(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::LoginRequired, description)
-    }
-
-    /// `unauthorized_client`
-    pub fn unauthorized_client(description: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::UnauthorizedClient, description)
+    constructors! {
+        access_denied => AccessDenied;
+        invalid_client => InvalidClient;
+        invalid_grant => InvalidGrant;
+        invalid_request => InvalidRequest;
+        invalid_scope => InvalidScope;
+        invalid_token => InvalidToken;
+        login_required => LoginRequired;
+        unauthorized_client => UnauthorizedClient;
     }
 }
 
