@@ -10,7 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
 use crate::login::people::LoginProvider;
 use crate::login::throttle::ThrottlePolicy;
-use crate::metrics::Metrics;
+use crate::metrics::{Counters, Metrics, OfTenant, PerTenant};
 use crate::outgoing::Outgoing;
 use crate::outgoing::client_keys::PublishedClientKeys;
 use crate::protocol::error::Result;
@@ -100,6 +100,11 @@ impl Issuer {
     /// The present.
     pub fn now(&self) -> Timestamp {
         self.services.clock.now()
+    }
+
+    /// Counts one more for the tenant.
+    pub fn count(&self, counter: impl Fn(&Counters) -> &PerTenant) {
+        counter(&self.services.metrics).get_or_create(&OfTenant::named(&self.tenant.name)).inc();
     }
 
     /// The absolute URL of a path of this server.

@@ -17,6 +17,9 @@ use prometheus_client::registry::{Metric, Registry};
 /// The media type of [`Counters::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// A counter for each tenant.
+pub type PerTenant = Family<OfTenant, Counter>;
+
 /// All counters of the server. Cheap to clone; all clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Counters>);
@@ -58,19 +61,19 @@ counters! {
     jwks_requests: Family<Status, Counter> => "uitsmijter_jwks_requests", "Requests for the JWKS";
     /// 1 or 0.
     store_up: Gauge => "uitsmijter_store_up", "Whether the store answers";
-    login_attempts: Family<OfTenant, Counter> => "uitsmijter_login_attempts", "Sign-ins that were tried";
-    login_success: Family<OfTenant, Counter> => "uitsmijter_login_success", "Sign-ins that succeeded";
-    login_failure: Family<OfTenant, Counter> => "uitsmijter_login_failure", "Sign-ins that failed";
-    logout: Family<OfTenant, Counter> => "uitsmijter_logout", "People who signed out";
-    interceptor_success: Family<OfTenant, Counter> => "uitsmijter_interceptor_success", "Requests that a proxy may let pass";
-    interceptor_failure: Family<OfTenant, Counter> => "uitsmijter_interceptor_failure", "Requests that a proxy holds back";
-    authorize_attempts: Family<OfTenant, Counter> => "uitsmijter_authorize_attempts", "Requests to /authorize";
-    oauth_success: Family<OfTenant, Counter> => "uitsmijter_oauth_success", "Answers of /token with tokens";
-    oauth_failure: Family<OfTenant, Counter> => "uitsmijter_oauth_failure", "Answers of /token without tokens";
-    revoke_success: Family<OfTenant, Counter> => "uitsmijter_revoke_success", "Revocations by a client that proved itself";
-    revoke_failure: Family<OfTenant, Counter> => "uitsmijter_revoke_failure", "Revocations that were refused";
-    token_stored: Family<OfTenant, Counter> => "uitsmijter_token_stored", "Refresh tokens that were stored";
-    template_failures: Family<OfTenant, Counter> => "uitsmijter_template_failures", "Templates that could not be used";
+    login_attempts: PerTenant => "uitsmijter_login_attempts", "Sign-ins that were tried";
+    login_success: PerTenant => "uitsmijter_login_success", "Sign-ins that succeeded";
+    login_failure: PerTenant => "uitsmijter_login_failure", "Sign-ins that failed";
+    logout: PerTenant => "uitsmijter_logout", "People who signed out";
+    interceptor_success: PerTenant => "uitsmijter_interceptor_success", "Requests that a proxy may let pass";
+    interceptor_failure: PerTenant => "uitsmijter_interceptor_failure", "Requests that a proxy holds back";
+    authorize_attempts: PerTenant => "uitsmijter_authorize_attempts", "Requests to /authorize";
+    oauth_success: PerTenant => "uitsmijter_oauth_success", "Answers of /token with tokens";
+    oauth_failure: PerTenant => "uitsmijter_oauth_failure", "Answers of /token without tokens";
+    revoke_success: PerTenant => "uitsmijter_revoke_success", "Revocations by a client that proved itself";
+    revoke_failure: PerTenant => "uitsmijter_revoke_failure", "Revocations that were refused";
+    token_stored: PerTenant => "uitsmijter_token_stored", "Refresh tokens that were stored";
+    template_failures: PerTenant => "uitsmijter_template_failures", "Templates that could not be used";
     tenants: Gauge => "uitsmijter_tenants_count", "Tenants that are served";
     clients: Gauge => "uitsmijter_clients_count", "Clients that are served";
     registry_problems: Family<OfKind, Gauge>

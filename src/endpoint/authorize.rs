@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::authorization_code::{self, Approved};
 use crate::grant::authorize::{Known, Permitted, Step, decide};
-use crate::metrics::OfTenant;
 use crate::protocol::authorization::AuthorizationRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
@@ -26,7 +25,7 @@ const MAX_QUERY: usize = 2048;
 /// A request from a client, or the return from a page.
 pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Result<Response> {
     let issuer = &visit.issuer;
-    issuer.services.metrics.authorize_attempts.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.count(|counters| &counters.authorize_attempts);
     // A client may have a parameter of its own with that name.
     let own = parameters.one("client_id")?.is_none();
     if let Some(id) = parameters.one("interaction")?.filter(|_| own) {

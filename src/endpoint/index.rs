@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::app::App;
 use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
-use crate::metrics::OfTenant;
 use crate::page::{Demo, OpenSession, Page, Person};
 use crate::protocol::error::{OAuthError, Result};
 use crate::registry::demo;
@@ -78,7 +77,7 @@ pub async fn post(issuer: Issuer, cookies: Cookies, Form(parameters): Form) -> R
         }
         None => return Err(OAuthError::invalid_request("session or everywhere is missing")),
     };
-    issuer.services.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.count(|counters| &counters.logout);
     audit::logout(&issuer.tenant.name, subject, "person", extent);
     let removal = SetCookies(if own { cookies.end_session() } else { Vec::new() });
     Ok((removal, [(header::CACHE_CONTROL, "no-store")], Redirect::to("/")).into_response())

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::issuer::Issuer;
-use crate::metrics::OfTenant;
 use crate::origin::Origin;
 use crate::protocol::error::Result;
 use crate::session::{Session, SignedIn};
@@ -137,9 +136,7 @@ fn accepts_html(accept: &str) -> bool {
 }
 
 fn count(issuer: &Issuer, passed: bool) {
-    let metrics = &issuer.services.metrics;
-    let counter = if passed { &metrics.interceptor_success } else { &metrics.interceptor_failure };
-    counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.count(|counters| if passed { &counters.interceptor_success } else { &counters.interceptor_failure });
 }
 
 #[cfg(test)]

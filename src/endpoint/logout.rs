@@ -6,7 +6,6 @@ use url::Url;
 
 use crate::audit::{self, Extent};
 use crate::issuer::Issuer;
-use crate::metrics::OfTenant;
 use crate::page::Page;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
@@ -113,7 +112,7 @@ async fn sign_out(visit: &Visit, signed_in: Option<SignedIn>, end: End) -> Resul
     let issuer = &visit.issuer;
     if let Some(signed_in) = signed_in {
         sign_out::of_browser(issuer, &signed_in).await?;
-        issuer.services.metrics.logout.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+        issuer.count(|counters| &counters.logout);
         let subject = &signed_in.session.identity.subject;
         audit::logout(&issuer.tenant.name, subject, "person", Extent::Session);
     }

@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::issuer::Issuer;
-use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::protocol::parameters::Parameters;
 use crate::token::{access_token, refresh_token};
@@ -31,9 +30,7 @@ pub async fn post(
         Ok(request) => revoke(request).await.map_err(IntoResponse::into_response),
         Err(refusal) => Err(refusal),
     };
-    let counter =
-        if answer.is_ok() { &issuer.services.metrics.revoke_success } else { &issuer.services.metrics.revoke_failure };
-    counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.count(|counters| if answer.is_ok() { &counters.revoke_success } else { &counters.revoke_failure });
     answer
 }
 

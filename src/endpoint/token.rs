@@ -5,7 +5,6 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::grant;
-use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::token::TokenRequest;
 use crate::token::issue::issue;
@@ -20,9 +19,7 @@ pub async fn post(
         Ok(authorization) => issue(&issuer, authorization).await,
         Err(error) => Err(error),
     };
-    let counter =
-        if redeemed.is_ok() { &issuer.services.metrics.oauth_success } else { &issuer.services.metrics.oauth_failure };
-    counter.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.count(|counters| if redeemed.is_ok() { &counters.oauth_success } else { &counters.oauth_failure });
     if redeemed.as_ref().is_err_and(OAuthError::is_refusal) {
         issuer.services.metrics.denied.add(&issuer.tenant.name, &ident);
     }

@@ -8,7 +8,6 @@ use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::Credentials;
 use crate::login::throttle::{self, Admission, Attempt};
-use crate::metrics::OfTenant;
 use crate::protocol::error::Result;
 use crate::session::{Authentication, Identity};
 use crate::store::Batch;
@@ -40,13 +39,13 @@ pub async fn sign_in<'i>(
     browser: Option<&str>,
 ) -> Result<SignIn<'i>> {
     let tenant = &*issuer.tenant.name;
-    count(issuer, |issuer| &issuer.services.metrics.login_attempts);
+    issuer.count(|counters| &counters.login_attempts);
     let (username, way) = (credentials.username.clone(), credentials.grant_type);
     let attempt = Attempt { username: &username, address, browser };
     let ticket = match throttle::admit(&issuer.store, issuer.services.throttle, attempt, issuer.now()).await? {
         Admission::Granted(ticket) => ticket,
         Admission::Wait(wait) => {
-            count(issuer, |issuer| &issuer.services.metrics.login_failure);
+            issuer.count(|counters| &counters.login_failure);
             audit::throttled(tenant, &username, address, wait);
             return Ok(SignIn::Wait(wait));
         }
@@ -60,27 +59,21 @@ pub async fn sign_in<'i>(
         Ok(Some(identity)) => {
             let now = issuer.now();
             let batch = ticket.succeeded(&identity.subject, now, issuer.store.batch())?;
-            count(issuer, |issuer| &issuer.services.metrics.login_success);
+            issuer.count(|counters| &counters.login_success);
             audit::login(tenant, &identity.subject, way);
             Ok(SignIn::Proven { identity, authentication: Authentication::by_password(now), batch })
         }
         Ok(None) => {
             ticket.failed(&issuer.store, issuer.now()).await?;
-            count(issuer, |issuer| &issuer.services.metrics.login_failure);
+            issuer.count(|counters| &counters.login_failure);
             audit::login_failure(tenant, &username, way);
             Ok(SignIn::Refused)
         }
         Err(error) => {
             ticket.withdrawn(&issuer.store).await?;
-            count(issuer, |issuer| &issuer.services.metrics.login_failure);
+            issuer.count(|counters| &counters.login_failure);
             audit::login_failure(tenant, &username, way);
             Err(error.into())
         }
     }
-}
-
-type Counters = prometheus_client::metrics::family::Family<OfTenant, prometheus_client::metrics::counter::Counter>;
-
-fn count(issuer: &Issuer, counters: fn(&Issuer) -> &Counters) {
-    counters(issuer).get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
 }

@@ -12,7 +12,6 @@ use super::{Authorization, Grant, Holder, PersonalAuthorization};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::metrics::OfTenant;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
@@ -99,7 +98,7 @@ async fn load(issuer: &Issuer, value: &str) -> Result<Option<(RefreshToken, Load
 
 /// Counts a token that was stored.
 pub fn count_stored(issuer: &Issuer) {
-    issuer.services.metrics.token_stored.get_or_create(&OfTenant::named(&issuer.tenant.name)).inc();
+    issuer.count(|counters| &counters.token_stored);
 }
 
 /// A presented refresh token that may be used, with its grant; nothing is stored yet.
