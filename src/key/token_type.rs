@@ -38,7 +38,7 @@ impl Headers {
     /// For a key of `algorithm` called `kid`.
     pub fn new(algorithm: Algorithm, kid: Option<&str>) -> Self {
         Self(TokenType::ALL.map(|token_type| {
-            let mut header = Header::new(jose(algorithm));
+            let mut header = Header::new(algorithm.jose());
             header.typ = Some(token_type.as_str().into());
             header.kid = kid.map(Into::into);
             // Three short texts, which always serialize.
@@ -49,16 +49,5 @@ impl Headers {
     /// The header of a `token_type`.
     pub fn of(&self, token_type: TokenType) -> &str {
         &self.0[token_type as usize]
-    }
-}
-
-/// The same algorithm, as jsonwebtoken calls it.
-pub(super) fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    match algorithm {
-        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
-        Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
     }
 }

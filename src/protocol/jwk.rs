@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Validation;
 use serde::{Deserialize, Serialize};
 
 /// How a token is signed: the `alg` of RFC 7518 §3.1 and RFC 8037 §3.1.
@@ -32,6 +33,25 @@ impl Algorithm {
             Self::EdDSA => "EdDSA",
             Self::HS256 => "HS256",
         }
+    }
+
+    /// How jsonwebtoken calls it.
+    pub fn jose(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::RS256 => jsonwebtoken::Algorithm::RS256,
+            Self::PS256 => jsonwebtoken::Algorithm::PS256,
+            Self::ES256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+            Self::HS256 => jsonwebtoken::Algorithm::HS256,
+        }
+    }
+
+    /// Verifies a signature of this algorithm and no other, and none of the claims: those are checked by our own clock.
+    pub fn signature_alone(self) -> Validation {
+        let mut validation = Validation::new(self.jose());
+        validation.required_spec_claims.clear();
+        (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
+        validation
     }
 
     /// Whether tokens are signed with a private key and verified with the published one.
