@@ -160,54 +160,39 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         tasks.spawn(cluster.publish(app.registry.clone(), status.clone()));
     }
     tasks.spawn(reload::watch(loader, app.registry.clone()));
-    let ticking = app.clone();
-    tasks.spawn(every(TICK, move || {
-        let app = ticking.clone();
+    let services = app.services.clone();
+    tasks.spawn(every(TICK, async move || {
+        sleep(jitter(services.random.as_ref())).await;
         // Failures are logged where they are noticed.
-        async move {
-            sleep(jitter(app.services.random.as_ref())).await;
-            drop(app.services.keys.tick().await);
-        }
+        drop(services.keys.tick().await);
     }));
     let keys = app.services.keys.clone();
-    tasks.spawn(every(NEWS, move || {
-        let keys = keys.clone();
-        async move { drop(keys.follow_news().await) }
-    }));
+    tasks.spawn(every(NEWS, async move || drop(keys.follow_news().await)));
     let views = app.views.clone();
-    tasks.spawn(every(VIEWS, move || {
+    tasks.spawn(every(VIEWS, async move || {
         let views = views.clone();
-        async move {
-            let read = tokio::task::spawn_blocking(move || views.reload()).await;
-            if let Err(error) = read.map_err(anyhow::Error::from).flatten() {
-                tracing::warn!(cause = format!("{error:#}"), "the tenants' templates could not be read");
-            }
+        let read = tokio::task::spawn_blocking(move || views.reload()).await;
+        if let Err(error) = read.map_err(anyhow::Error::from).flatten() {
+            tracing::warn!(cause = format!("{error:#}"), "the tenants' templates could not be read");
         }
     }));
     tasks.spawn(follow_buckets::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
     tasks.spawn(health::watch(app.clone()));
     let resuming = app.clone();
-    tasks.spawn(every(DELIVERIES, move || {
-        let app = resuming.clone();
-        // Outages are reported by the requests that they affect; pending deliveries wait for the end of it.
-        async move {
-            if app.registry.missing().is_some() {
-                return;
-            }
-            let issuer_of = |delivery: &Delivery| app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
-            drop(sign_out::resume(&app.store, app.services.clock.now(), issuer_of).await);
+    tasks.spawn(every(DELIVERIES, async move || {
+        let app = &resuming;
+        if app.registry.missing().is_some() {
+            return;
         }
+        let issuer_of = |delivery: &Delivery| app.issuer_named(&delivery.tenant, &delivery.participant.issuer);
+        // Outages are reported by the requests that they affect; pending deliveries wait for the end of it.
+        drop(sign_out::resume(&app.store, app.services.clock.now(), issuer_of).await);
     }));
     let store = app.store.clone();
-    tasks.spawn(every(SWEEP, move || {
-        let store = store.clone();
-        async move {
-            if let Err(error) = store.sweep().await {
-                tracing::warn!(
-                    cause = format!("{error:#}"),
-                    "what has expired could not be dropped; it will be tried again"
-                );
-            }
+    tasks.spawn(every(SWEEP, async move || {
+        if let Err(error) = store.sweep().await {
+            let cause = format!("{error:#}");
+            tracing::warn!(cause, "what has expired could not be dropped; it will be tried again");
         }
     }));
     tasks
@@ -221,7 +206,7 @@ fn jitter(random: &dyn Random) -> Duration {
 }
 
 /// Runs `job` periodically, never twice at once.
-async fn every<F: Future<Output = ()>>(period: Duration, job: impl Fn() -> F) {
+async fn every(period: Duration, job: impl AsyncFn()) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
