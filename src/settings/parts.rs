@@ -7,7 +7,6 @@ use super::written::{KeyScope, Redis, Sentinel};
 use crate::key::{RotationPolicy, SigningSettings};
 use crate::login::script::ScriptLimits;
 use crate::registry::resources::ResourceSettings;
-use crate::secret::Secret;
 use crate::store::StoreSettings;
 use crate::store::settings::{RedisSettings, SentinelSettings};
 
@@ -60,11 +59,11 @@ impl Settings {
 fn redis(written: &Redis) -> RedisSettings {
     let default = RedisSettings::default();
     RedisSettings {
-        url: exposed(written.url.as_ref()),
+        url: written.url.clone(),
         host: written.host.clone().unwrap_or(default.host),
         port: written.port,
         username: written.username.clone(),
-        password: exposed(written.password.as_ref()),
+        password: written.password.clone(),
         db: written.db,
         tls: written.tls,
         ca_file: written.ca_file.clone(),
@@ -80,10 +79,6 @@ fn sentinel(written: &Sentinel) -> SentinelSettings {
         hosts: written.hosts.clone(),
         master: written.master.clone().unwrap_or_default(),
         username: written.username.clone(),
-        password: exposed(written.password.as_ref()),
+        password: written.password.clone(),
     }
-}
-
-fn exposed(secret: Option<&Secret>) -> Option<String> {
-    secret.map(|secret| secret.expose().to_owned())
 }

@@ -1,10 +1,11 @@
 //! What the process is told about its store. Both stores can be described whatever was compiled in, so that a missing
 //! feature is answered with a sentence.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use crate::secret::Secret;
 
 /// Where state lives: in Redis if `redis` is there, otherwise in the file `path`, otherwise in memory.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -17,19 +18,19 @@ pub struct StoreSettings {
 }
 
 /// How to reach Redis: one server (`url`, or `host` and `port`), or `sentinel`, or `cluster_hosts`.
-#[derive(Clone, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
     /// `redis://user:password@host:port/db`, or `rediss://` for TLS; what stands in it wins over the single settings.
-    pub url: Option<String>,
+    pub url: Option<Secret>,
     /// The server's name or address.
     pub host: String,
     /// The server's port; also the default port of `cluster_hosts`.
     pub port: u16,
     /// The user of Redis' access control lists; without it, the password is that of the default user.
     pub username: Option<String>,
-    /// The password, never shown.
-    pub password: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
     /// The number of the database; a cluster only has 0.
     pub db: u16,
     /// Whether to speak TLS, to the sentinels too.
@@ -47,7 +48,7 @@ pub struct RedisSettings {
 }
 
 /// The sentinels that watch over a master and its replicas.
-#[derive(Clone, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SentinelSettings {
     /// Each `host` or `host:port`; the default port is 26379.
@@ -56,8 +57,8 @@ pub struct SentinelSettings {
     pub master: String,
     /// The user for the sentinels themselves.
     pub username: Option<String>,
-    /// The password for the sentinels themselves, never shown.
-    pub password: Option<String>,
+    /// The password for the sentinels themselves.
+    pub password: Option<Secret>,
 }
 
 impl Default for RedisSettings {
@@ -76,38 +77,5 @@ impl Default for RedisSettings {
             response_timeout_ms: 500,
             prefix: "uitsmijter:".to_owned(),
         }
-    }
-}
-
-const REDACTED: &str = "[redacted]";
-
-impl fmt::Debug for RedisSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSettings")
-            // It may carry a password.
-            .field("url", &self.url.as_ref().map(|_| REDACTED))
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| REDACTED))
-            .field("db", &self.db)
-            .field("tls", &self.tls)
-            .field("ca_file", &self.ca_file)
-            .field("sentinel", &self.sentinel)
-            .field("cluster_hosts", &self.cluster_hosts)
-            .field("response_timeout_ms", &self.response_timeout_ms)
-            .field("prefix", &self.prefix)
-            .finish()
-    }
-}
-
-impl fmt::Debug for SentinelSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SentinelSettings")
-            .field("hosts", &self.hosts)
-            .field("master", &self.master)
-            .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| REDACTED))
-            .finish()
     }
 }

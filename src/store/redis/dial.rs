@@ -110,7 +110,7 @@ fn behind_sentinels(
         builder = builder.set_client_to_sentinel_username(username);
     }
     if let Some(password) = &sentinel.password {
-        builder = builder.set_client_to_sentinel_password(password);
+        builder = builder.set_client_to_sentinel_password(password.expose());
     }
     if tls {
         builder =
@@ -157,7 +157,7 @@ pub(super) async fn dial_cluster(client: &ClusterClient) -> RedisResult<ClusterC
 fn login(settings: &RedisSettings) -> Result<ConnectionInfo> {
     if let Some(url) = &settings.url {
         // The crate's error does not repeat the URL, which may carry the password.
-        let info = url.as_str().into_connection_info().context("the URL of Redis cannot be read")?;
+        let info = url.expose().into_connection_info().context("the URL of Redis cannot be read")?;
         return with_defaults(info, settings);
     }
     let address = address(&settings.host, settings.port, settings.tls || settings.ca_file.is_some())?;
@@ -170,7 +170,7 @@ fn with_defaults(info: ConnectionInfo, settings: &RedisSettings) -> Result<Conne
         redis = redis.set_username(username);
     }
     if let (None, Some(password)) = (redis.password(), &settings.password) {
-        redis = redis.set_password(password);
+        redis = redis.set_password(password.expose());
     }
     if redis.db() == 0 {
         redis = redis.set_db(settings.db.into());
@@ -228,6 +228,7 @@ fn socket(host: String, port: u16, tls: bool) -> ConnectionAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     #[test]
     fn a_host_may_carry_a_port() {
@@ -243,8 +244,8 @@ mod tests {
 
     #[test]
     fn no_text_of_an_error_shows_the_password() {
-        let url = Some("redis://me:hunter2@ho st:port/x".to_owned());
-        let settings = RedisSettings { url, password: Some("hunter2".to_owned()), ..RedisSettings::default() };
+        let url = Some(Secret::new("redis://me:hunter2@ho st:port/x"));
+        let settings = RedisSettings { url, password: Some(Secret::new("hunter2")), ..RedisSettings::default() };
         let Err(error) = target(&settings) else { panic!("the URL is broken") };
         assert!(!format!("{error:?} {settings:?}").contains("hunter2"), "{error:?} {settings:?}");
     }

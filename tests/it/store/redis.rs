@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use uitsmijter::protocol::error::Unavailable;
+use uitsmijter::secret::Secret;
 use uitsmijter::store::Backend;
 use uitsmijter::store::settings::RedisSettings;
 
@@ -178,13 +179,13 @@ async fn password_user_and_database_are_honoured() {
     ]);
     let with = |username: Option<&str>, password: Option<&str>| RedisSettings {
         username: username.map(str::to_owned),
-        password: password.map(str::to_owned),
+        password: password.map(Secret::new),
         db: 3,
         ..server.settings()
     };
     put_and_get(&open_redis(with(None, Some("s3cret-default"))).await.unwrap()).await.unwrap();
     put_and_get(&open_redis(with(Some("bouncer"), Some("s3cret-bouncer"))).await.unwrap()).await.unwrap();
-    let url = Some(format!("redis://bouncer:s3cret-bouncer@{}/3", server.address()));
+    let url = Some(Secret::new(format!("redis://bouncer:s3cret-bouncer@{}/3", server.address())));
     put_and_get(&open_redis(RedisSettings { url, ..RedisSettings::default() }).await.unwrap()).await.unwrap();
     let keyspace = server.cli(&["-a", "s3cret-default", "--no-auth-warning", "info", "keyspace"]);
     assert!(keyspace.contains("db3:") && !keyspace.contains("db0:"), "{keyspace}");
@@ -207,7 +208,7 @@ async fn tls_with_an_authority_of_its_own() {
         ..server.settings()
     };
     put_and_get(&open_redis(settings.clone()).await.unwrap()).await.unwrap();
-    let url = Some(format!("rediss://localhost:{}", server.port));
+    let url = Some(Secret::new(format!("rediss://localhost:{}", server.port)));
     put_and_get(&open_redis(RedisSettings { url, ..settings.clone() }).await.unwrap()).await.unwrap();
 
     let stranger = RedisSettings { ca_file: None, tls: true, ..settings.clone() };
