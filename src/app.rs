@@ -81,7 +81,7 @@ impl App {
         let store = Store::new(backend, clock.clone());
         let metrics = Metrics::default();
         let extras = Extras { metrics: metrics.clone(), host: host() };
-        let signing = settings.signing_settings();
+        let signing = settings.signing.clone();
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
@@ -101,7 +101,7 @@ impl App {
             clock,
             random,
             lifetimes: settings.lifetimes,
-            documents_max_age: settings.signing.jwks_max_age,
+            documents_max_age: settings.signing.policy.jwks_max_age,
             throttle: settings.login_protection,
         };
         Ok(Self(Arc::new(Parts {

@@ -85,7 +85,7 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
     }
     let clock = Arc::new(SystemClock);
     let store = Store::new(store::open(&store_settings, clock.clone()).await?, clock.clone());
-    let commands = KeyCommands::new(store, settings.signing_settings(), clock, Arc::new(SystemRandom))?
+    let commands = KeyCommands::new(store, settings.signing.clone(), clock, Arc::new(SystemRandom))?
         .knowing(declared.current().tenants().map(|tenant| TenantSigning::of(tenant)))?;
     let meant = |whose: &Whose| tenants(settings, declared, whose.tenant.as_deref());
     match word {
@@ -118,7 +118,7 @@ fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Res
         settings.directory.display()
     );
     tenants.sort_by(|a, b| a.name.cmp(&b.name));
-    if settings.signing_settings().shared {
+    if settings.signing.shared {
         tenants.truncate(1);
     }
     Ok(tenants)

@@ -38,7 +38,7 @@ pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
     let declared = declared(settings)?;
     let (snapshot, problems) = (declared.current(), declared.problems());
     settings.check_tenants(&snapshot)?;
-    settings.signing_settings().check()?;
+    settings.signing.check()?;
     let templates = views::problems(&settings.directory)?;
     let report =
         Report::new(settings, &snapshot, &[problems.to_vec(), folder(settings).misplaced(), templates].concat());

@@ -8,7 +8,7 @@ use crate::registry::tenant::Tenant;
 use crate::secret::Secret;
 
 /// How tokens are signed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningSettings {
     /// The algorithm of access tokens, where a tenant names none.
     pub algorithm: Algorithm,

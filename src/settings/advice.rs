@@ -77,7 +77,7 @@ impl Settings {
             problem(Severity::Warning, format!("tenant {}", tenant.name), message.to_owned())
         });
         let clients = snapshot.clients().filter_map(|client| {
-            let policy = self.signing_settings().policy.with(Some(&snapshot.tenant(&client.tenant)?.signing)).ok()?;
+            let policy = self.signing.policy.with(Some(&snapshot.tenant(&client.tenant)?.signing)).ok()?;
             let reason = policy.check_lifetime("access_token_hours", client.access_token_lifetime?).err()?;
             Some(problem(Severity::Error, format!("client {}", client.name), format!("{reason:#}")))
         });
@@ -90,7 +90,7 @@ impl Settings {
             tenant.algorithm != Some(Algorithm::HS256) || self.signing.hs256_secret.is_some(),
             "jwt_algorithm is HS256, but JWT_SECRET is missing; set it to at least 32 bytes, or write jwt_algorithm: RS256"
         );
-        let policy = self.signing_settings().policy.with(Some(&tenant.signing))?;
+        let policy = self.signing.policy.with(Some(&tenant.signing))?;
         policy.check_lifetime("TOKEN_EXPIRATION_IN_HOURS", self.lifetimes.access_token)
     }
 
@@ -113,7 +113,7 @@ impl Settings {
     /// What an operator should know at start, apart from problems.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
-        if self.signing.hs256_secret.is_some() && !self.signing.algorithm_is_named {
+        if self.signing.hs256_secret.is_some() && !self.algorithm_is_named {
             notices.push(
                 "JWT_SECRET is set and JWT_ALGORITHM is not: access tokens are still signed with HS256. To move, let \
                  the resource servers verify with /.well-known/jwks.json, then set JWT_ALGORITHM=RS256; tokens of both \
@@ -132,7 +132,7 @@ impl Settings {
         if self.store.path.is_some() && self.store.redis.is_some() {
             notices.push("STORE_PATH has no effect, because Redis is set".into());
         }
-        let (grace, session) = (self.signing_settings().policy.grace, self.lifetimes.session);
+        let (grace, session) = (self.signing.policy.grace, self.lifetimes.session);
         if grace < session {
             notices.push(format!(
                 "signing.grace is {} and sessions live for {} (COOKIE_EXPIRATION_IN_DAYS): after a rotation, a \

@@ -31,6 +31,7 @@ impl Settings {
             trusted_proxies,
             store,
             signing,
+            algorithm_is_named,
         } = new;
         let same = [
             ("environment", self.production == *production),
@@ -55,7 +56,7 @@ impl Settings {
             ("login_protection", self.login_protection == *login_protection),
             ("trusted_proxies", self.trusted_proxies == *trusted_proxies),
             ("store", self.store == *store),
-            ("signing", self.signing == *signing),
+            ("signing", (&self.signing, self.algorithm_is_named) == (signing, *algorithm_is_named)),
         ];
         same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
     }

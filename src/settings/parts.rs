@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::resolved::Settings;
-use super::written::{KeyScope, Redis, Sentinel};
-use crate::key::{RotationPolicy, SigningSettings};
+use super::written::{Redis, Sentinel};
 use crate::login::script::ScriptLimits;
 use crate::registry::resources::ResourceSettings;
 use crate::store::StoreSettings;
@@ -19,24 +18,6 @@ impl Settings {
     /// Where state lives, for the store.
     pub fn store_settings(&self) -> StoreSettings {
         StoreSettings { path: self.store.path.clone(), redis: self.store.redis.as_ref().map(redis) }
-    }
-
-    /// How tokens are signed, for the keys.
-    pub fn signing_settings(&self) -> SigningSettings {
-        let signing = &self.signing;
-        SigningSettings {
-            algorithm: signing.algorithm,
-            policy: RotationPolicy {
-                rotate_every: signing.rotate_every,
-                announce: signing.announce,
-                grace: signing.grace,
-                jwks_max_age: signing.jwks_max_age,
-            },
-            hs256_secret: signing.hs256_secret.clone(),
-            seal_secrets: signing.seal_secrets.clone(),
-            shared: signing.scope == KeyScope::Shared,
-            rsa_bits: signing.rsa_bits,
-        }
     }
 
     /// How custom resources are read, where they are.

@@ -119,11 +119,11 @@ fn keys(settings: &Settings) -> Vec<(&'static str, String)> {
     let sealed = !signing.seal_secrets.is_empty() || signing.hs256_secret.is_some();
     vec![
         ("access tokens", signing.algorithm.to_string()),
-        ("scope", signing.scope.to_string()),
-        ("rotate every", duration::write(signing.rotate_every)),
-        ("announce", duration::write(signing.announce)),
-        ("grace", duration::write(signing.grace)),
-        ("JWKS max-age", duration::write(signing.jwks_max_age)),
+        ("scope", if signing.shared { "one key set for all tenants" } else { "one key set per tenant" }.into()),
+        ("rotate every", duration::write(signing.policy.rotate_every)),
+        ("announce", duration::write(signing.policy.announce)),
+        ("grace", duration::write(signing.policy.grace)),
+        ("JWKS max-age", duration::write(signing.policy.jwks_max_age)),
         ("at rest", if sealed { "sealed" } else { "not sealed" }.into()),
     ]
 }

@@ -7,11 +7,13 @@ use ipnet::IpNet;
 use url::Url;
 use yaml_serde::Value as Yaml;
 
-use super::resolved::{Settings, Signing, Store, Tls, Webhook};
+use super::resolved::{Settings, Store, Tls, Webhook};
 use super::written::{
-    Environment, Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore, WrittenTelemetry,
+    Environment, KeyScope, Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore,
+    WrittenTelemetry,
 };
 use crate::issuer::Lifetimes;
+use crate::key::{RotationPolicy, SigningSettings};
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
@@ -104,6 +106,7 @@ impl Written {
             login_protection: self.login_protection.resolve(),
             trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
             store: self.store.resolve()?,
+            algorithm_is_named: self.signing.algorithm.as_ref().is_some_and(|name| !name.is_empty()),
             signing: self.signing.resolve()?,
         })
     }
@@ -147,24 +150,25 @@ impl WrittenStore {
 }
 
 impl WrittenSigning {
-    fn resolve(self) -> Result<Signing> {
+    fn resolve(self) -> Result<SigningSettings> {
         let named = self.algorithm.filter(|name| !name.is_empty());
         let hs256_secret = self.hs256_secret.filter(|secret| !secret.expose().is_empty());
         // A secret without an algorithm is an installation that shares it with its resource servers: go on as before.
         let usual = if hs256_secret.is_some() { Algorithm::HS256 } else { Algorithm::RS256 };
-        Ok(Signing {
-            algorithm_is_named: named.is_some(),
+        Ok(SigningSettings {
             algorithm: match named {
                 Some(name) => {
                     name.parse().map_err(|error| anyhow::anyhow!("JWT_ALGORITHM (signing.algorithm): {error}"))?
                 }
                 None => usual,
             },
-            rotate_every: self.rotate_every.0,
-            announce: self.announce.0,
-            grace: self.grace.0,
-            jwks_max_age: self.jwks_max_age.0,
-            scope: self.scope,
+            policy: RotationPolicy {
+                rotate_every: self.rotate_every.0,
+                announce: self.announce.0,
+                grace: self.grace.0,
+                jwks_max_age: self.jwks_max_age.0,
+            },
+            shared: self.scope == KeyScope::Shared,
             rsa_bits: self.rsa_bits,
             hs256_secret,
             seal_secrets: self.seal_secrets.into_iter().filter(|secret| !secret.expose().is_empty()).collect(),

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::written::{KeyScope, Kubernetes, Log, Redis};
+use super::written::{Kubernetes, Log, Redis};
 use crate::issuer::Lifetimes;
+use crate::key::SigningSettings;
 use crate::login::throttle::ThrottlePolicy;
-use crate::protocol::jwk::Algorithm;
 use crate::registry::tenant::bare_host;
-use crate::secret::Secret;
 use crate::telemetry::Collectors;
 
 /// All settings, checked.
@@ -63,7 +62,9 @@ pub struct Settings {
     /// Where state lives.
     pub store: Store,
     /// How tokens are signed.
-    pub signing: Signing,
+    pub signing: SigningSettings,
+    /// Whether the algorithm of `signing` was asked for, or follows from the secret.
+    pub algorithm_is_named: bool,
 }
 
 /// Certificate and key, both PEM.
@@ -90,31 +91,6 @@ pub struct Store {
     pub path: Option<PathBuf>,
     /// The shared store.
     pub redis: Option<Redis>,
-}
-
-/// How tokens are signed and keys are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signing {
-    /// Of access tokens, for tenants that name none.
-    pub algorithm: Algorithm,
-    /// Whether [`Signing::algorithm`] was asked for, or follows from the secret.
-    pub algorithm_is_named: bool,
-    /// How long a key signs.
-    pub rotate_every: Duration,
-    /// How long a key is published before it signs.
-    pub announce: Duration,
-    /// How long a key is published after it signed.
-    pub grace: Duration,
-    /// How long the JWKS may be cached.
-    pub jwks_max_age: Duration,
-    /// One set of keys per tenant or for all.
-    pub scope: KeyScope,
-    /// Size of new RSA keys.
-    pub rsa_bits: u32,
-    /// The secret of HS256.
-    pub hs256_secret: Option<Secret>,
-    /// What private keys are sealed with: the first seals, all open.
-    pub seal_secrets: Vec<Secret>,
 }
 
 impl Settings {

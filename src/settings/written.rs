@@ -1,7 +1,6 @@
 //! The settings as they are written.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -267,15 +266,6 @@ pub enum KeyScope {
     Tenant,
     /// One for all, for those who migrate from such a server.
     Shared,
-}
-
-impl fmt::Display for KeyScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tenant => "one key set per tenant",
-            Self::Shared => "one key set for all tenants",
-        })
-    }
 }
 
 /// A section whose lines are all comments is a section left out.

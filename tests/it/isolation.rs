@@ -2,8 +2,6 @@
 
 use axum::http::header;
 
-use uitsmijter::settings::KeyScope;
-
 use crate::harness::fixtures::{self, CALLBACK, PASSWORD, SECRET};
 use crate::harness::relying_party::{VERIFIER, basic};
 use crate::harness::server::{ACME, GLOBEX, form};
@@ -26,8 +24,7 @@ struct Signing {
 
 impl Signing {
     async fn start(&self, documents: &str) -> TestServer {
-        let scope = if self.shared { KeyScope::Shared } else { KeyScope::Tenant };
-        TestServer::start_changed(documents, self.environment, |settings| settings.signing.scope = scope).await
+        TestServer::start_changed(documents, self.environment, |settings| settings.signing.shared = self.shared).await
     }
 }
 

@@ -158,7 +158,7 @@ async fn a_hint_whose_key_is_gone_proves_nothing_and_the_person_is_asked() {
     let mut browser = Browser::new(&server);
     let hint = spa.redeem(&spa.obtain_code_in(&mut browser, &[]).await).await.expect(200).member("id_token");
     let kid = decoded(&hint, 0)["kid"].as_str().expect("a kid").to_owned();
-    let (store, settings) = (server.app.store.clone(), server.app.settings.signing_settings());
+    let (store, settings) = (server.app.store.clone(), server.app.settings.signing.clone());
     let commands = KeyCommands::new(store, settings, Arc::new(server.clock.clone()), Arc::new(SystemRandom)).unwrap();
     commands.revoke(&TenantSigning { name: "acme", algorithm: None, overrides: None }, &kid).await.unwrap();
     server.app.services.keys.follow_news().await.unwrap();

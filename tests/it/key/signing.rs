@@ -250,7 +250,7 @@ async fn unreasonable_settings_are_refused_with_a_sentence() {
 fn written(signing: &str) -> anyhow::Result<SigningSettings> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), format!("signing: {{{signing}}}"))?;
-    Ok(Settings::load(Some(file.path()), &|_| None, &Flags::default())?.signing_settings())
+    Ok(Settings::load(Some(file.path()), &|_| None, &Flags::default())?.signing)
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn the_defaults_suit_a_developers_machine() {
     assert_eq!(settings.lifetimes.session, Duration::from_secs(7 * 86_400));
     assert_eq!(settings.script_timeout, Duration::from_secs(30));
     assert_eq!(settings.signing.algorithm, Algorithm::RS256);
-    assert_eq!(settings.signing.rotate_every, Duration::from_secs(90 * 86_400));
+    assert_eq!(settings.signing.policy.rotate_every, Duration::from_secs(90 * 86_400));
     assert!(
         settings.trusted_proxies.iter().any(|range| range.contains(&"10.1.2.3".parse::<std::net::IpAddr>().unwrap()))
     );

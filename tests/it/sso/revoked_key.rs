@@ -22,7 +22,7 @@ async fn a_key_that_leaked_takes_the_sessions_along_when_the_operator_says_so() 
     let code = spa.obtain_code_in(&mut browser, &[]).await;
     let tokens = spa.redeem(&code).await.expect(200);
     let pending = spa.obtain_code_in(&mut browser, &[]).await;
-    let (store, settings) = (server.app.store.clone(), server.app.settings.signing_settings());
+    let (store, settings) = (server.app.store.clone(), server.app.settings.signing.clone());
     let commands = KeyCommands::new(store, settings, Arc::new(operators), Arc::new(SystemRandom)).unwrap();
     let acme = TenantSigning { name: "acme", algorithm: None, overrides: None };
     commands.end_sessions(&acme).await.unwrap();
