@@ -33,6 +33,8 @@ mod kubernetes;
 #[cfg(test)]
 mod login_script;
 #[cfg(test)]
+mod outgoing;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod password;

@@ -11,6 +11,7 @@ mod isolation;
 mod login;
 mod logout;
 mod openapi;
+mod original_url;
 mod promises;
 mod revoke;
 mod stale_jwks;

@@ -9,6 +9,7 @@ mod many_rotations;
 mod memory;
 mod moving;
 mod older;
+mod policy;
 mod property;
 mod signing;
 mod sleepers;
