@@ -117,7 +117,7 @@ async fn next(
     };
     let signed_in = visit.cookies.signed_in(issuer).await?;
     let has_agreed = match &signed_in {
-        Some(signed_in) if client.consent_required => {
+        Some(signed_in) if client.consent_required && !proofs.has_consented(&signed_in.session) => {
             let subject = &signed_in.session.identity.subject;
             Consent::covers(&issuer.store, subject, &client.ident, &permitted.asked_scope()).await?
         }
