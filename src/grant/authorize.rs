@@ -18,13 +18,13 @@ use crate::token::claims;
 /// What a client may have of what it asked for. Holding this means that the request was checked.
 pub struct Permitted {
     /// The scope.
-    pub scope: Scope,
+    pub(super) scope: Scope,
     /// The `acr` of the sign-in.
-    pub acr: String,
+    pub(super) acr: String,
     /// The claims requested by name.
-    pub claims: ClaimsRequest,
+    pub(super) claims: ClaimsRequest,
     /// The resources (RFC 8707).
-    pub audience: Vec<String>,
+    pub(super) audience: Vec<String>,
 }
 
 impl Permitted {
