@@ -38,7 +38,7 @@ pub async fn stay(issuer: &Issuer, SignedIn { cookie, session }: SignedIn) -> Re
     // Claimed first, so that only one of the requests for a page asks, also when the backend is away.
     let Some(session) = claim(issuer, &cookie, now).await? else { return as_it_is(issuer, cookie).await };
     match may_stay(issuer, &session.identity).await {
-        Ok(true) => prolong(issuer, cookie, now).await,
+        Ok(true) => prolong(issuer, cookie).await,
         Ok(false) => {
             let subject = session.identity.subject.clone();
             sign_out::of_browser(issuer, &SignedIn { cookie, session }).await?;
@@ -66,9 +66,10 @@ async fn claim(issuer: &Issuer, cookie: &str, now: Timestamp) -> Result<Option<S
     Ok(claimed.change(&issuer.store, cookie, &current).await?.then_some(claimed))
 }
 
-async fn prolong(issuer: &Issuer, cookie: String, now: Timestamp) -> Result<Option<Stay>> {
+async fn prolong(issuer: &Issuer, cookie: String) -> Result<Option<Stay>> {
     let Some(current) = Session::load(&issuer.store, &cookie).await? else { return Ok(None) };
-    let session = Session { expires_at: now + issuer.services.lifetimes.session, ..current.record.clone() };
+    let expires_at = issuer.now() + issuer.services.lifetimes.session;
+    let session = Session { expires_at, ..current.record.clone() };
     if !session.change(&issuer.store, &cookie, &current).await? {
         return as_it_is(issuer, cookie).await;
     }
