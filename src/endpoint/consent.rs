@@ -32,7 +32,7 @@ struct Question {
 /// Asks the question.
 pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.required("interaction")?;
-    let question = find(&visit, id).await?;
+    let Some(question) = find(&visit, id).await? else { return Ok(back(id)) };
     let scopes: Vec<&str> = question.scope.iter().collect();
     let visit = visit.with_ui_locales(question.pending.request.ui_locales.as_deref());
     let consent = Page::Consent {
@@ -48,7 +48,7 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
 /// Reads the decision.
 pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.required("interaction")?;
-    let question = find(&visit, id).await?;
+    let Some(question) = find(&visit, id).await? else { return Ok(back(id)) };
     match parameters.required("decision")? {
         "allow" => allow(&visit.issuer, id, question).await,
         "deny" => {
@@ -71,18 +71,23 @@ async fn allow(issuer: &Issuer, id: &str, question: Question) -> Result<Response
     if !steps::update(issuer, id, &interaction, &to, issuer.store.batch())?.commit().await? {
         return Err(gone());
     }
-    Ok(Redirect::to(&steps::location(&to.resume, id)).into_response())
+    Ok(back(id))
 }
 
 fn gone() -> OAuthError {
     OAuthError::invalid_request("this question is too old, start again at the application")
 }
 
-async fn find(visit: &Visit, id: &str) -> Result<Question> {
+/// The pending question of this browser; `None` if the client may not ask it any more, which `/authorize` tells it.
+async fn find(visit: &Visit, id: &str) -> Result<Option<Question>> {
     let interaction = steps::find(visit, id).await?.ok_or_else(gone)?;
     let Resume::Authorize(pending) = interaction.record.resume.clone() else { return Err(gone()) };
     let client = visit.issuer.client(&pending.client_id).await?.ok_or_else(gone)?;
     let SignedIn { session, .. } = visit.cookies.signed_in(&visit.issuer).await?.ok_or_else(gone)?;
-    let scope = Permitted::of(&client, &pending.request)?.asked_scope();
-    Ok(Question { interaction, pending: *pending, client, scope, session })
+    let Ok(permitted) = Permitted::of(&client, &pending.request) else { return Ok(None) };
+    Ok(Some(Question { interaction, pending: *pending, client, scope: permitted.asked_scope(), session }))
+}
+
+fn back(id: &str) -> Response {
+    Redirect::to(&format!("/authorize?interaction={id}")).into_response()
 }

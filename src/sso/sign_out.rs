@@ -65,21 +65,25 @@ async fn tell(issuer: &Issuer, participants: Vec<Participant>) {
         if !participant.forget(&issuer.store).await.unwrap_or(true) {
             continue;
         }
+        let client = client_of(issuer, &participant).await;
         // The client may have been removed, or may no longer want to be told.
-        let Some(client) = client_of(issuer, &participant).await else { continue };
-        if client.backchannel_logout_uri.is_some() {
-            // Its own task: the request ends before the last attempt.
-            let span = tracing::info_span!(
-                parent: None,
-                "backchannel_logout",
-                client = &*client.ident,
-                trace_id = tracing::field::Empty
-            );
-            telemetry::join(&span);
-            let delivery = Delivery::new(&issuer.tenant.name, participant, issuer.now());
-            keep(issuer, &delivery).await;
-            tokio::spawn(deliver(issuer.clone(), client, delivery).instrument(span));
+        let wants = |client: &Arc<Client>| client.backchannel_logout_uri.is_some();
+        if client.as_ref().is_ok_and(|client| !client.as_ref().is_some_and(wants)) {
+            continue;
         }
+        let delivery = Delivery::new(&issuer.tenant.name, participant, issuer.now());
+        keep(issuer, &delivery).await;
+        // Where nobody knows now who the client is, a replica takes the delivery over later.
+        let Ok(Some(client)) = client else { continue };
+        // Its own task: the request ends before the last attempt.
+        let span = tracing::info_span!(
+            parent: None,
+            "backchannel_logout",
+            client = &*client.ident,
+            trace_id = tracing::field::Empty
+        );
+        telemetry::join(&span);
+        tokio::spawn(deliver(issuer.clone(), client, delivery).instrument(span));
     }
 }
 
@@ -91,23 +95,19 @@ pub async fn resume(
 ) -> anyhow::Result<()> {
     for delivery in Delivery::take_over(store, now).await? {
         let issuer = issuer_of(&delivery);
-        let client = match &issuer {
-            Some(issuer) => client_of(issuer, &delivery.participant).await,
-            None => None,
-        };
         // The tenant may not have been loaded yet; if it never appears, the record expires.
-        if let Some((issuer, client)) = issuer.zip(client) {
+        let Some(issuer) = issuer else { continue };
+        if let Ok(Some(client)) = client_of(&issuer, &delivery.participant).await {
             tokio::spawn(deliver(issuer, client, delivery));
         }
     }
     Ok(())
 }
 
-async fn client_of(issuer: &Issuer, participant: &Participant) -> Option<Arc<Client>> {
-    issuer.client(&participant.client_id).await.unwrap_or_else(|error| {
-        let cause = error.cause.map(|cause| format!("{cause:#}"));
+async fn client_of(issuer: &Issuer, participant: &Participant) -> Result<Option<Arc<Client>>> {
+    issuer.client(&participant.client_id).await.inspect_err(|error| {
+        let cause = error.cause.as_ref().map(|cause| format!("{cause:#}"));
         tracing::warn!(cause, client = participant.client_id, "a client could not be told that a session ended");
-        None
     })
 }
 
