@@ -67,7 +67,9 @@ async fn replicas_with_different_policies_warn_of_each_other_by_both_policies() 
     assert_eq!(kids[0], kids[1]);
     one.run(&["keys", "rotate", "--tenant", "interop"]).await;
     let deadline = Instant::now() + Duration::from_secs(30);
-    let warned = |log: &str| log.contains("grace: 3h") && log.contains("grace: 4h") && log.contains("another replica has another key policy");
+    let warned = |log: &str| {
+        log.contains("grace: 3h") && log.contains("grace: 4h") && log.contains("another replica has another key policy")
+    };
     while !replicas.iter().any(|replica| warned(&replica.log())) {
         assert!(Instant::now() < deadline, "nobody warns: {}", replicas[0].log());
         sleep(Duration::from_millis(100)).await;
