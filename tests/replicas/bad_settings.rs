@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::redis::RedisServer;
@@ -36,7 +37,7 @@ async fn a_replica_with_another_seal_secret_says_which_key_it_cannot_open_and_ha
     let mut world = World::on(&redis).with("SIGNING_KEY_SECRET", "secret-of-most-replicas");
     let good = world.start().await;
     let (kids, token) = (good.kids(INTEROP).await, good.token(INTEROP).await);
-    let record = stored(&redis);
+    let keys = without_what_ticks_write(&stored(&redis));
 
     world.set("SIGNING_KEY_SECRET", "secret-of-nobody-else");
     let strange = world.spawn();
@@ -48,7 +49,7 @@ async fn a_replica_with_another_seal_secret_says_which_key_it_cannot_open_and_ha
     assert!(!strange.is_ready().await, "a rolling update stops here");
     let log = strange.log();
     assert!(log.contains("interop") && log.contains(&kids[0]) && log.contains("SIGNING_KEY_SECRET"), "{log}");
-    assert_eq!(stored(&redis), record, "nothing was changed");
+    assert_eq!(without_what_ticks_write(&stored(&redis)), keys, "nothing was changed");
     good.token(INTEROP).await;
 
     // With the other secret as a second one it opens the existing keys.
@@ -87,4 +88,12 @@ async fn replicas_with_different_policies_warn_of_each_other_by_both_policies() 
 fn stored(redis: &RedisServer) -> String {
     let name = redis.cli(&["--scan", "--pattern", "uitsmijter:{interop}keys:*"]);
     redis.cli(&["hget", &name, "value"])
+}
+
+/// A set without the last expiry of what was signed, which the good replica writes at its tick, and so a new version.
+fn without_what_ticks_write(row: &str) -> Value {
+    let mut set: Value = serde_json::from_str::<Value>(row).expect("JSON")["record"].take();
+    assert!(set["version"].take().is_u64(), "{row}");
+    set["keys"].as_array_mut().expect("keys").iter_mut().for_each(|key| drop(key["last_expiry"].take()));
+    set
 }
