@@ -1,11 +1,11 @@
-//! `GET POST /authorize`: RFC 6749 §3.1, OIDC Core §3.1.2. The flow begins and ends here: every page returns to it.
+//! `GET POST /authorize`: RFC 6749 §3.1, OIDC Core §3.1.2. The flow begins and ends here: every page returns to it, except a refused consent.
 
 use axum::Extension;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::authorization_code::{self, Approved};
-use crate::grant::authorize::{Known, Permitted, Step, decide};
+use crate::grant::authorize::{Known, Next, Permitted, decide};
 use crate::protocol::authorization::AuthorizationRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
@@ -27,8 +27,8 @@ pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Re
     let issuer = &visit.issuer;
     issuer.count(|counters| &counters.authorize_attempts);
     // A client may have a parameter of its own with that name.
-    let own = parameters.one("client_id")?.is_none();
-    if let Some(id) = parameters.one("interaction")?.filter(|_| own) {
+    let is_from_a_client = parameters.one("client_id")?.is_some();
+    if let Some(id) = parameters.one("interaction")?.filter(|_| !is_from_a_client) {
         return resume(visit, id).await;
     }
     // §3.1.2.1: the request, and first of all where the response goes.
@@ -44,6 +44,71 @@ pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Re
 fn read(callback: &mut Callback, parameters: &Parameters) -> Result<AuthorizationRequest> {
     callback.read_wishes(parameters)?;
     AuthorizationRequest::from_parameters(parameters)
+}
+
+/// §3.1.2.2 to §3.1.2.4: checks the request, looks up the session and the consent, and decides.
+async fn decide_next(
+    visit: &Visit,
+    callback: &Callback,
+    request: &AuthorizationRequest,
+    proofs: Proofs,
+) -> Result<(Permitted, Next)> {
+    let (issuer, client) = (&visit.issuer, &callback.client);
+    let permitted = Permitted::of(client, request)?;
+    let wanted_subject = match &request.id_token_hint {
+        Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
+        // §5.5.1: a requested `sub` means that person and no other.
+        None => request.claims.wanted_subject().map(str::to_owned),
+    };
+    let signed_in = visit.cookies.signed_in(issuer).await?;
+    let has_agreed = match &signed_in {
+        Some(signed_in) if client.consent_required && !proofs.has_consented(&signed_in.session) => {
+            let subject = &signed_in.session.identity.subject;
+            Consent::covers(&issuer.store, subject, &client.ident, &permitted.asked_scope()).await?
+        }
+        _ => false,
+    };
+    let known = Known { signed_in, wanted_subject, proofs, has_agreed };
+    let next = decide(&issuer.tenant, client, request, known, issuer.now())?;
+    Ok((permitted, next))
+}
+
+/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between; in one step with `taken`.
+async fn answer(
+    visit: &Visit,
+    callback: Callback,
+    request: AuthorizationRequest,
+    proofs: Proofs,
+    taken: Batch<'_>,
+) -> Result<Response> {
+    let (permitted, next) = match decide_next(visit, &callback, &request, proofs.clone()).await {
+        Ok(decided) => decided,
+        Err(error) => {
+            remove_pending(taken).await?;
+            return Ok(callback.error(&visit.page, error));
+        }
+    };
+    let signed_in = match next {
+        Next::Login => {
+            remove_pending(taken).await?;
+            return steps::begin(visit, "/login", pending(callback, request)).await;
+        }
+        Next::Consent => {
+            remove_pending(taken).await?;
+            let proofs = Proofs { consented: None, ..proofs };
+            return steps::begin(visit, "/consent", pending(callback, request).with_proofs(proofs)).await;
+        }
+        Next::Code(signed_in) => signed_in,
+    };
+    let is_resumed = !taken.is_empty();
+    let (client, redirect_uri) = (&*callback.client, &*callback.redirect_uri);
+    let approved = Approved { client, redirect_uri, request: &request, permitted, signed_in: &signed_in };
+    match authorization_code::issue(&visit.issuer, approved, taken).await {
+        Ok(Some(code)) => Ok(callback.success(&visit.page, &code)),
+        Ok(None) if is_resumed => Err(gone()),
+        Ok(None) => Ok(callback.error(&visit.page, OAuthError::login_required("the person has just signed out"))),
+        Err(error) => Ok(callback.error(&visit.page, error)),
+    }
 }
 
 /// Resumes the pending request of this browser. It is removed in one step with the response, so that it gives at most
@@ -63,73 +128,8 @@ fn gone() -> OAuthError {
     OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
 }
 
-/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between; in one step with `using`.
-async fn answer(
-    visit: &Visit,
-    callback: Callback,
-    request: AuthorizationRequest,
-    proofs: Proofs,
-    using: Batch<'_>,
-) -> Result<Response> {
-    let (permitted, step) = match next(visit, &callback, &request, proofs.clone()).await {
-        Ok(next) => next,
-        Err(error) => {
-            spend(using).await?;
-            return Ok(callback.error(&visit.page, error));
-        }
-    };
-    let signed_in = match step {
-        Step::Login => {
-            spend(using).await?;
-            return steps::begin(visit, "/login", pending(callback, request)).await;
-        }
-        Step::Consent => {
-            spend(using).await?;
-            let proofs = Proofs { consented: None, ..proofs };
-            return steps::begin(visit, "/consent", pending(callback, request).with_proofs(proofs)).await;
-        }
-        Step::Code(signed_in) => signed_in,
-    };
-    let is_resumed = !using.is_empty();
-    let (client, redirect_uri) = (&*callback.client, &*callback.redirect_uri);
-    let approved = Approved { client, redirect_uri, request: &request, permitted, signed_in: &signed_in };
-    match authorization_code::issue(&visit.issuer, approved, using).await {
-        Ok(Some(code)) => Ok(callback.success(&visit.page, &code)),
-        Ok(None) if is_resumed => Err(gone()),
-        Ok(None) => Ok(callback.error(&visit.page, OAuthError::login_required("the person has just signed out"))),
-        Err(error) => Ok(callback.error(&visit.page, error)),
-    }
-}
-
-/// §3.1.2.2 to §3.1.2.4: checks the request, looks up the session and the consent, and decides.
-async fn next(
-    visit: &Visit,
-    callback: &Callback,
-    request: &AuthorizationRequest,
-    proofs: Proofs,
-) -> Result<(Permitted, Step)> {
-    let (issuer, client) = (&visit.issuer, &callback.client);
-    let permitted = Permitted::of(client, request)?;
-    let wanted_subject = match &request.id_token_hint {
-        Some(hint) => Some(id_token::verify_hint(issuer, hint).await?.sub),
-        // §5.5.1: a requested `sub` means that person and no other.
-        None => request.claims.wanted_subject().map(str::to_owned),
-    };
-    let signed_in = visit.cookies.signed_in(issuer).await?;
-    let has_agreed = match &signed_in {
-        Some(signed_in) if client.consent_required && !proofs.has_consented(&signed_in.session) => {
-            let subject = &signed_in.session.identity.subject;
-            Consent::covers(&issuer.store, subject, &client.ident, &permitted.asked_scope()).await?
-        }
-        _ => false,
-    };
-    let known = Known { signed_in, wanted_subject, proofs, has_agreed };
-    let step = decide(&issuer.tenant, client, request, known, issuer.now())?;
-    Ok((permitted, step))
-}
-
-async fn spend(using: Batch<'_>) -> Result<()> {
-    if using.commit().await? { Ok(()) } else { Err(gone()) }
+async fn remove_pending(taken: Batch<'_>) -> Result<()> {
+    if taken.commit().await? { Ok(()) } else { Err(gone()) }
 }
 
 fn pending(callback: Callback, request: AuthorizationRequest) -> Interaction {
@@ -162,10 +162,10 @@ fn check_referrer(callback: &Callback, headers: &HeaderMap) -> Result<()> {
 pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Response {
     let wished = parameters.owned("ui_locales").ok().flatten();
     let visit = visit.with_ui_locales(wished.as_deref());
-    (Extension(UiLocales(wished)), round(&visit, &headers, &parameters).await).into_response()
+    (Extension(UiLocales(wished)), redirect_once(&visit, &headers, &parameters).await).into_response()
 }
 
-async fn round(visit: &Visit, headers: &HeaderMap, parameters: &Parameters) -> Result<Response> {
+async fn redirect_once(visit: &Visit, headers: &HeaderMap, parameters: &Parameters) -> Result<Response> {
     let mut callback = Callback::from_parameters(&visit.issuer, parameters).await?;
     check_referrer(&callback, headers)?;
     let checked =

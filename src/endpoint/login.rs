@@ -1,4 +1,4 @@
-//! `GET POST /login`: the login form. Knows neither clients nor grants; it only resumes what it interrupted.
+//! `GET POST /login`: the login form. Decides nothing about clients or grants; it only resumes what it interrupted.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};

@@ -59,7 +59,7 @@ pub struct Approved<'a> {
     pub request: &'a AuthorizationRequest,
     /// What the client may have of it.
     pub permitted: Permitted,
-    /// The person who agreed.
+    /// The person who is signed in.
     pub signed_in: &'a SignedIn,
 }
 

@@ -71,14 +71,14 @@ fn check_pkce(client: &Client, request: &AuthorizationRequest) -> Result<()> {
 /// Errors: `unmet_authentication_requirements` when the client accepts none that can be (§5.5.1.1).
 fn acr(request: &AuthorizationRequest) -> Result<String> {
     let (wanted, essential) = request.claims.wanted_acr();
-    let known = |wish: &&str| LEVELS.contains(wish);
-    match wanted.into_iter().find(known) {
+    let is_supported = |wish: &&str| LEVELS.contains(wish);
+    match wanted.into_iter().find(is_supported) {
         Some(acr) => Ok(acr.to_owned()),
         None if essential => Err(OAuthError::new(
             ErrorCode::UnmetAuthenticationRequirements,
             "nobody can sign in here by any of the demanded acr values",
         )),
-        None => Ok(request.acr_values.iter().map(String::as_str).find(known).unwrap_or("1").to_owned()),
+        None => Ok(request.acr_values.iter().map(String::as_str).find(is_supported).unwrap_or("1").to_owned()),
     }
 }
 
@@ -90,12 +90,12 @@ pub struct Known {
     pub wanted_subject: Option<String>,
     /// What the person has proved on our pages for this very request.
     pub proofs: Proofs,
-    /// Whether the person agreed to all of it earlier.
+    /// Whether the person agreed to all of it earlier. Looked up only where it can matter, and `false` otherwise.
     pub has_agreed: bool,
 }
 
 /// What comes next.
-pub enum Step {
+pub enum Next {
     /// The person enters credentials.
     Login,
     /// The person is asked for consent.
@@ -113,7 +113,7 @@ pub fn decide(
     request: &AuthorizationRequest,
     known: Known,
     now: Timestamp,
-) -> Result<Step> {
+) -> Result<Next> {
     let Known { signed_in, wanted_subject, proofs, has_agreed } = known;
     // §3.1.2.3: somebody must be signed in, recently enough for the client and the tenant.
     let is_enough =
@@ -127,12 +127,12 @@ pub fn decide(
         return Err(OAuthError::login_required("another person than the one that the client asked for signed in"));
     }
     // §3.1.2.4: the person must have agreed, earlier or to this very request.
-    let asked_again = request.prompts(Prompt::Consent);
-    let needs_consent = asked_again || (client.consent_required && !has_agreed);
+    let is_demanded = request.prompts(Prompt::Consent);
+    let needs_consent = is_demanded || (client.consent_required && !has_agreed);
     if needs_consent && !proofs.has_consented(&signed_in.session) {
         return consent(request);
     }
-    Ok(Step::Code(Box::new(signed_in)))
+    Ok(Next::Code(Box::new(signed_in)))
 }
 
 /// §3.1.2.1: `prompt` and `max_age`; and tenants that ask for the password at every application.
@@ -143,16 +143,16 @@ fn needs_credentials(tenant: &Tenant, request: &AuthorizationRequest, session: &
     asked || too_old || !(tenant.silent_login || request.prompts(Prompt::None))
 }
 
-fn login(request: &AuthorizationRequest) -> Result<Step> {
+fn login(request: &AuthorizationRequest) -> Result<Next> {
     if request.prompts(Prompt::None) {
         return Err(OAuthError::login_required("nobody is signed in and prompt is none"));
     }
-    Ok(Step::Login)
+    Ok(Next::Login)
 }
 
-fn consent(request: &AuthorizationRequest) -> Result<Step> {
+fn consent(request: &AuthorizationRequest) -> Result<Next> {
     if request.prompts(Prompt::None) {
         return Err(OAuthError::new(ErrorCode::ConsentRequired, "the person has not consented and prompt is none"));
     }
-    Ok(Step::Consent)
+    Ok(Next::Consent)
 }

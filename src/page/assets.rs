@@ -1,4 +1,4 @@
-//! `GET /static/<name>`: stylesheet, logo and script of the pages, embedded in the program.
+//! Stylesheet, logo and script of the pages, embedded in the program.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! A folder of YAML becomes a snapshot, at start and again whenever something in it changes.
+//! Reads a folder of YAML: each document in it, or why it cannot be read.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 
 /// The supported `acr` values (OIDC Core §2). A password is level 1, which also satisfies level 0.
+/// Whether a session reached the level that a client asks for is not compared: a password reaches all of them.
 pub const LEVELS: [&str; 2] = ["0", PASSWORD];
 
 const PASSWORD: &str = "1";

@@ -1,4 +1,4 @@
-//! The one place where tokens are made: RFC 6749 §5.1, OIDC Core §3.1.3.3.
+//! The one place where access and ID tokens are made: RFC 6749 §5.1, OIDC Core §3.1.3.3.
 
 use super::authorization::{Authorization, Holder};
 use super::{access_token, id_token};

@@ -102,13 +102,13 @@ pub fn count_stored(issuer: &Issuer) {
 }
 
 /// A presented refresh token that may be used, with its grant; nothing is stored yet.
-pub struct Presented {
+pub struct PresentedToken {
     value: String,
     token: RefreshToken,
     grant: Loaded<Grant>,
 }
 
-impl Presented {
+impl PresentedToken {
     /// The grant.
     pub fn grant(&self) -> &Grant {
         &self.grant.record
@@ -119,20 +119,20 @@ impl Presented {
 ///
 /// Errors: `invalid_grant` if it is unknown, expired or another client's (which cannot burn it), or if it was
 /// superseded, which revokes the family.
-pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<Presented> {
+pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<PresentedToken> {
     let refused = || OAuthError::invalid_grant("the refresh token is not valid");
     let (token, grant) = load(issuer, &value).await?.ok_or_else(refused)?;
     if grant.record.client_id != *client.ident {
         return Err(refused());
     }
-    let presented = Presented { value, token, grant };
+    let presented = PresentedToken { value, token, grant };
     if let Standing::Superseded = presented.token.standing(&digest(&presented.value), presented.grant()) {
         return Err(presented.reused(issuer).await?);
     }
     Ok(presented)
 }
 
-impl Presented {
+impl PresentedToken {
     /// Uses the token: advances the family if it is the first use, and issues the next token.
     ///
     /// Errors: `invalid_grant` if the family was revoked or advanced meanwhile.
