@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 
 use crate::grant::device_code::{self, Waiting};
 use crate::login::attempts::Limit;
@@ -148,7 +148,7 @@ async fn signed_in(visit: &Visit, step: &Interaction) -> Result<Option<SignedIn>
 }
 
 fn to_login(id: &str) -> Response {
-    Redirect::to(&format!("/login?interaction={id}")).into_response()
+    steps::go_on("/login", id).into_response()
 }
 
 /// The form was too old or came from another browser: shows a new one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 
 use crate::grant::authorize::Permitted;
 use crate::issuer::Issuer;
@@ -89,5 +89,5 @@ async fn find(visit: &Visit, id: &str) -> Result<Option<Question>> {
 }
 
 fn back(id: &str) -> Response {
-    Redirect::to(&format!("/authorize?interaction={id}")).into_response()
+    steps::go_on("/authorize", id).into_response()
 }

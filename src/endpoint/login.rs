@@ -61,7 +61,7 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
                 return expired(&visit, ui_locales).await;
             };
             let cookies = cookies.begin_session(cookie, issuer.services.lifetimes.session);
-            return Ok((cookies, Redirect::to(&steps::location(&to.resume, id))).into_response());
+            return Ok((cookies, steps::resume(&to.resume, id)).into_response());
         }
         Ok(SignIn::Refused) => (StatusCode::FORBIDDEN, LoginError::InvalidCredentials),
         Ok(SignIn::Wait(wait)) => {

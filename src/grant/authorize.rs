@@ -10,7 +10,7 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::registry::tenant::Tenant;
-use crate::session::authentication::LEVELS;
+use crate::session::authentication::{LEVELS, PASSWORD};
 use crate::session::interaction::Proofs;
 use crate::session::{Session, SignedIn};
 use crate::token::claims;
@@ -78,7 +78,7 @@ fn acr(request: &AuthorizationRequest) -> Result<String> {
             ErrorCode::UnmetAuthenticationRequirements,
             "nobody can sign in here by any of the demanded acr values",
         )),
-        None => Ok(request.acr_values.iter().map(String::as_str).find(is_supported).unwrap_or("1").to_owned()),
+        None => Ok(request.acr_values.iter().map(String::as_str).find(is_supported).unwrap_or(PASSWORD).to_owned()),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::clock::Timestamp;
 /// Whether a session reached the level that a client asks for is not compared: a password reaches all of them.
 pub const LEVELS: [&str; 2] = ["0", PASSWORD];
 
-const PASSWORD: &str = "1";
+/// The `acr` of a password.
+pub const PASSWORD: &str = "1";
 
 /// One authentication. Stored flat, as members of the record that has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

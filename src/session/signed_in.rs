@@ -1,7 +1,8 @@
 //! A person who is signed in, as a request shows them.
 
-use super::{Authentication, Identity, Session};
 use serde::{Deserialize, Serialize};
+
+use super::{Authentication, Identity, Session};
 
 /// A living session and the value of its cookie, which only its own browser knows.
 pub struct SignedIn {

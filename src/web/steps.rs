@@ -12,7 +12,7 @@ use crate::store::{Batch, Loaded};
 /// Stores a new step and redirects the browser to `path?interaction=<id>`.
 pub async fn begin(visit: &Visit, path: &str, interaction: Interaction) -> Result<Response> {
     let (id, set_cookie) = store(visit, interaction).await?;
-    Ok((set_cookie, Redirect::to(&format!("{path}?interaction={id}"))).into_response())
+    Ok((set_cookie, go_on(path, &id)).into_response())
 }
 
 /// Stores a step of this browser; returns its id, and the cookie that identifies the browser if it has none yet.
@@ -22,6 +22,11 @@ pub async fn store(visit: &Visit, interaction: Interaction) -> Result<(String, O
     let id = issuer.services.random.token();
     issuer.store.put(&id, &Interaction { browser, ..interaction }, &[], issuer.now() + LIFETIME).await?;
     Ok((id, set_cookie))
+}
+
+/// Sends the browser to `path` with the step `id`.
+pub fn go_on(path: &str, id: &str) -> Redirect {
+    Redirect::to(&format!("{path}?interaction={id}"))
 }
 
 /// The hidden fields of a step's form: its id, and `ui_locales`, which is all that is known when it has expired.
@@ -54,13 +59,13 @@ pub async fn take(visit: &Visit, id: &str) -> Result<Option<Interaction>> {
     Ok(visit.issuer.store.remove::<Interaction>(id).await?.then_some(found.record))
 }
 
-/// Where a browser continues after a page.
-pub fn location(resume: &Resume, id: &str) -> String {
+/// Sends the browser to where it continues after a page.
+pub fn resume(resume: &Resume, id: &str) -> Redirect {
     match resume {
-        Resume::Authorize(_) => format!("/authorize?interaction={id}"),
-        Resume::Activate { .. } => format!("/activate?interaction={id}"),
-        Resume::Logout { .. } => format!("/logout?interaction={id}"),
-        Resume::Location(url) => url.clone(),
-        Resume::Home => "/".to_owned(),
+        Resume::Authorize(_) => go_on("/authorize", id),
+        Resume::Activate { .. } => go_on("/activate", id),
+        Resume::Logout { .. } => go_on("/logout", id),
+        Resume::Location(url) => Redirect::to(url),
+        Resume::Home => Redirect::to("/"),
     }
 }

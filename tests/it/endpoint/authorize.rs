@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::harness::relying_party::challenge;
-use crate::harness::{Browser, RelyingParty, TestServer};
+use crate::harness::server::registry;
+use crate::harness::{Browser, RelyingParty, TestServer, fixtures};
 
 #[tokio::test]
 async fn a_person_signs_in_once_and_the_client_gets_a_code() {
@@ -298,6 +299,24 @@ async fn a_client_that_wants_consent_gets_it_once() {
     let answer = browser.post("/consent", &[("interaction", &interaction), ("decision", "deny")]).await;
     answer.expect_error_redirect("access_denied");
     browser.post("/consent", &[("interaction", &interaction), ("decision", "allow")]).await.expect_page(400);
+}
+
+#[tokio::test]
+async fn a_client_that_may_not_ask_any_more_is_told_so_whatever_the_person_does_with_the_question() {
+    for decision in [None, Some("allow"), Some("deny")] {
+        let server = TestServer::start().await;
+        let mut browser = Browser::new(&server);
+        let page = browser.visit(&RelyingParty::new(&server, "shop").authorize_path(&[])).await;
+        let interaction = browser.sign_in(&page).await.expect_page(200).hidden("interaction");
+        let (of_shop, without) = ("ident: shop\n", "ident: shop\n  grant_types: [refresh_token]\n");
+        let changed = registry(&fixtures::documents().replace(of_shop, without));
+        server.app.registry.replace((*changed.current()).clone(), Vec::new());
+        let answer = match decision {
+            None => browser.get(&format!("/consent?interaction={interaction}")).await,
+            Some(decision) => browser.post("/consent", &[("interaction", &*interaction), ("decision", decision)]).await,
+        };
+        browser.follow(answer).await.expect_error_redirect("unauthorized_client");
+    }
 }
 
 #[tokio::test]
