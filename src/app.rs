@@ -85,6 +85,8 @@ impl App {
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
+        // An outage of the store is reported by `follow_news`.
+        drop(keys.meet_replicas().await);
         let outgoing = Outgoing::new(Policy::of_strangers(settings.allow_private_addresses));
         let pages = Pages::new()?;
         let views = Views::below(&settings.directory, pages.clone(), metrics.clone());

@@ -52,6 +52,7 @@ pub mod verify;
 
 pub use commands::KeyCommands;
 pub use policy::{PolicyOverrides, RotationPolicy};
+pub use replicas::capability::Capability;
 pub use settings::{SigningSettings, TenantSigning};
 pub use signer::TenantSigner;
 pub use signer_manager::SignerManager;

@@ -13,6 +13,7 @@ use crate::key::key_ring::KeyRing;
 use crate::key::key_store::KeyStore;
 use crate::key::keychain::Keychain;
 use crate::key::plan::Plan;
+use crate::key::replicas::capability::Capability;
 use crate::key::replicas::presence::Presence;
 use crate::key::settings::{SHARED, SigningSettings, TenantSigning};
 use crate::key::signer::TenantSigner;
@@ -147,6 +148,19 @@ impl SignerManager {
     /// that the store is away, and once that it is back.
     pub async fn follow_news(&self) -> Result<()> {
         self.keychain.follow_news().await
+    }
+
+    /// Looks who else lives. To be called before anything is served, so that a lone replica knows at once that it is
+    /// alone; later looks are part of [`Self::follow_news`]. A store that is away is reported there, and until then
+    /// nothing counts as understood everywhere.
+    pub async fn meet_replicas(&self) -> Result<()> {
+        self.keychain.meet_replicas().await
+    }
+
+    /// Whether every living replica understands `form`, so that this one may write it. Costs one atomic read; follows a
+    /// replica that appears or leaves within five seconds.
+    pub fn everywhere(&self, form: Capability) -> bool {
+        self.keychain.presence.understood.everywhere(form)
     }
 
     /// Records what is still in memory and removes the heartbeat, so that the others do not wait for this replica.

@@ -85,6 +85,9 @@ impl Keychain {
         if changed || is_due {
             self.presence.beat(&heartbeat, &self.keys.store, self.keys.clock.now()).await?;
         }
+        if self.presence.is_meeting_due(self.keys.clock.now()) {
+            self.meet_replicas().await?;
+        }
         if is_due {
             self.compare_policies(&Heartbeat::all(&self.keys.store).await?);
         }
@@ -131,13 +134,27 @@ impl Keychain {
         Ok(())
     }
 
+    /// Looks who else lives, and which newer forms all of them understand. After a loss that stays what it was, until all
+    /// have announced themselves again.
+    pub(in crate::key) async fn meet_replicas(&self) -> Result<()> {
+        if let Some(living) = self.living().await? {
+            self.presence.meet(&living, self.keys.clock.now());
+        }
+        Ok(())
+    }
+
     /// The living replicas. None while some may not have announced themselves again after a loss, so that every key goes
     /// on waiting.
     pub(super) async fn replicas(&self) -> Result<Vec<Heartbeat>> {
+        Ok(self.living().await?.unwrap_or_default())
+    }
+
+    /// The living replicas; `None` while that is not known.
+    async fn living(&self) -> Result<Option<Vec<Heartbeat>>> {
         if !news::read(&self.keys.store).await?.are_settled(self.keys.clock.now()) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        Heartbeat::all(&self.keys.store).await
+        Heartbeat::all(&self.keys.store).await.map(Some)
     }
 
     fn compare_policies(&self, heartbeats: &[Heartbeat]) {

@@ -29,6 +29,12 @@ pub struct Heartbeat {
     /// Its policy in words, to find replicas that were given different ones.
     #[serde(default)]
     pub policy: String,
+    /// Names of the newer forms that it reads, of [`Capability`]; none if it is of a version that did not say. Names
+    /// that this version does not know are those of a later one.
+    ///
+    /// [`Capability`]: crate::key::replicas::capability::Capability
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub understands: BTreeSet<String>,
 }
 
 impl Record for Heartbeat {

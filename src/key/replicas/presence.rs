@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::info;
 
 use crate::clock::Timestamp;
 use crate::key::record::SKEW;
+use crate::key::replicas::capability::{Capability, Understood};
 use crate::key::replicas::heartbeat::{HEARTBEAT_LIFE, Heartbeat};
 use crate::store::Store;
 
@@ -16,15 +18,20 @@ use crate::store::Store;
 pub struct Presence {
     /// Its name.
     pub name: String,
+    /// Which newer forms all living replicas understand.
+    pub understood: Understood,
     heartbeat: Mutex<Heartbeat>,
     written_at: AtomicI64,
     followed_at: AtomicI64,
+    met_at: AtomicI64,
     /// The latest reading of its clock.
     latest: AtomicI64,
 }
 
 /// After how many seconds a heartbeat is written again although nothing changed.
 const BEAT_AFTER: i64 = 30;
+/// After how many seconds this replica looks again who else lives: an older one that appears has to be noticed soon.
+const MEET_AFTER: i64 = 5;
 
 impl Presence {
     /// A replica that has not announced itself yet. `opens` names the secrets that it has.
@@ -37,8 +44,17 @@ impl Presence {
             unreadable: BTreeSet::new(),
             opens: Some(opens),
             policy: String::new(),
+            understands: Capability::ALL.map(|form| form.as_str().into()).into(),
         };
-        Self { name, heartbeat: Mutex::new(heartbeat), written_at: never(), followed_at: never(), latest: never() }
+        Self {
+            name,
+            understood: Understood::default(),
+            heartbeat: Mutex::new(heartbeat),
+            written_at: never(),
+            followed_at: never(),
+            met_at: never(),
+            latest: never(),
+        }
     }
 
     /// Its heartbeat. Tasks that change it take turns.
@@ -61,6 +77,19 @@ impl Presence {
     /// Notes that it knows everything that had changed by `now`.
     pub fn note_followed(&self, now: Timestamp) {
         self.followed_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether this replica should look again who else lives.
+    pub fn is_meeting_due(&self, now: Timestamp) -> bool {
+        !(0..MEET_AFTER).contains(&now.0.saturating_sub(self.met_at.load(Ordering::Relaxed)))
+    }
+
+    /// Takes over what the `living` replicas understand, as of `now`.
+    pub fn meet(&self, living: &[Heartbeat], now: Timestamp) {
+        if self.understood.learn(living) {
+            info!(forms = self.understood.names().join(", "), "all living replicas understand these newer forms");
+        }
+        self.met_at.store(now.0, Ordering::Relaxed);
     }
 
     /// By how much the clock went back since the last call, if that is more than clocks may be apart.

@@ -7,7 +7,9 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use tower::ServiceExt;
 use uitsmijter::app::App;
+use uitsmijter::clock::Clock;
 use uitsmijter::endpoint;
+use uitsmijter::key::replicas::heartbeat::Heartbeat;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
 use uitsmijter::registry::document::{Document, Kind};
@@ -82,6 +84,21 @@ impl TestServer {
         let watched = Arc::new(Watched::new(Arc::new(Memory::new(Arc::new(clock.clone())))));
         let app = app.over(Store::new(watched.clone(), Arc::new(clock.clone())));
         (Self { router: endpoint::router(app.clone()), app, clock, _redis }, watched)
+    }
+
+    /// A replica of the version before appears beside this server, and lives for two minutes of the clock. From here on
+    /// this server writes the old forms, as in a rolling upgrade.
+    pub(crate) async fn meet_an_older_replica(&self) {
+        let older = r#"{"replica":"older","started_at":0,"seen":0}"#;
+        let older: Heartbeat = serde_json::from_str(older).expect("a heartbeat of the version before");
+        older.beat(&self.app.store, self.clock.now()).await.expect("a heartbeat");
+        self.app.services.keys.meet_replicas().await.expect("a look at the replicas");
+    }
+
+    /// That replica stops: from here on this server writes the new forms.
+    pub(crate) async fn lose_the_older_replica(&self) {
+        self.app.store.remove::<Heartbeat>("older").await.expect("a store");
+        self.app.services.keys.meet_replicas().await.expect("a look at the replicas");
     }
 
     /// Sends a request as it is; without a `Host` header it goes to the tenant `acme`.

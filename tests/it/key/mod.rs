@@ -1,5 +1,6 @@
 //! The life of signing keys: `src/key`.
 
+mod capabilities;
 mod commands;
 mod damage;
 mod harness;
