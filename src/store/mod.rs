@@ -18,6 +18,7 @@ pub mod redb;
 pub mod redis;
 mod rows;
 pub mod settings;
+pub mod slots;
 mod typed;
 mod update;
 

@@ -9,6 +9,7 @@ mod kinds;
 mod promises;
 mod redis;
 mod redis_topologies;
+mod slots;
 mod sweep;
 mod typed;
 mod update;
