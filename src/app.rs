@@ -10,6 +10,8 @@ use crate::client::declared::DeclaredClients;
 use crate::clock::Clock;
 use crate::document::kept_metadata::KeptMetadata;
 use crate::issuer::{Issuer, Services};
+use crate::key::custody::seal::Sealer;
+use crate::key::settings::SigningSettings;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::people::LoginProvider;
 use crate::metrics::Metrics;
@@ -22,6 +24,8 @@ use crate::page::views::Views;
 use crate::random::{Random, Series};
 use crate::registry::tenant::Tenant;
 use crate::registry::{Registry, Snapshot};
+use crate::sealing::{Configured, Sealing};
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
@@ -82,6 +86,8 @@ impl App {
         let metrics = Metrics::default();
         let extras = Extras { metrics: metrics.clone(), host: host() };
         let signing = settings.signing.clone();
+        let secrets = named(&signing)?;
+        let sealing = Sealing::new(store.clone(), &secrets, clock.clone(), random.clone())?;
         let keys = SignerManager::open_with(store.clone(), signing, clock.clone(), random.clone(), extras)
             .await
             .context("the signing keys cannot be used")?;
@@ -97,6 +103,7 @@ impl App {
             login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
             clients: Arc::new(DeclaredClients),
             keys,
+            sealing: Arc::new(sealing),
             metrics,
             client_keys: PublishedClientKeys::new(outgoing.clone()),
             outgoing,
@@ -210,6 +217,16 @@ impl App {
 /// Operators write `*.example.com` for `example.com`.
 fn plain_domain(written: &str) -> String {
     written.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase()
+}
+
+/// The secrets that seal, under the names by which replicas know who has them.
+fn named(signing: &SigningSettings) -> Result<Vec<Configured>> {
+    let name = |secret: &Secret| -> Result<String> {
+        let names = Sealer::new(std::slice::from_ref(secret))?.names();
+        names.into_iter().next().context("a secret has no name")
+    };
+    let secrets = signing.seal_secrets.iter();
+    secrets.map(|secret| Ok(Configured { name: name(secret)?, secret: secret.clone() })).collect()
 }
 
 /// The host name of this machine or pod; `None` if the system does not know it.

@@ -18,6 +18,7 @@ use crate::random::Random;
 use crate::registry::Snapshot;
 use crate::registry::client::Client;
 use crate::registry::tenant::Tenant;
+use crate::sealing::Sealing;
 use crate::store::Store;
 
 /// A family of refresh tokens in constant use without a cap: ten years.
@@ -61,6 +62,8 @@ pub struct Services {
     pub clients: Arc<dyn Clients>,
     /// Signs tokens.
     pub keys: SignerManager,
+    /// Seals what browsers carry.
+    pub sealing: Arc<Sealing>,
     /// The metrics.
     pub metrics: Metrics,
     /// The keys that clients publish.

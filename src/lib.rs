@@ -55,6 +55,7 @@ pub mod protocol;
 pub mod random;
 pub mod recent;
 pub mod registry;
+pub mod sealing;
 pub mod secret;
 pub mod server;
 pub mod session;

@@ -10,9 +10,9 @@ use crate::login::attempts::Limit;
 use crate::page::{ActivateError, Page};
 use crate::protocol::error::{OAuthError, Result};
 use crate::session::SignedIn;
-use crate::session::interaction::{Interaction, Resume};
+use crate::session::interaction::Resume;
 use crate::web::form::Form;
-use crate::web::steps;
+use crate::web::steps::{self, Step};
 use crate::web::visit::Visit;
 
 /// §5.1: how many codes one person may try; each submitted form counts, correct ones too.
@@ -38,13 +38,13 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let Some(id) = parameters.one("interaction")? else {
         let user_code = parameters.owned("user_code")?;
         let ui_locales = parameters.owned("ui_locales")?;
-        return steps::begin(&visit, "/activate", Interaction::new(Resume::Activate { user_code }, ui_locales)).await;
+        return steps::begin(&visit, "/activate", Resume::Activate { user_code }, ui_locales).await;
     };
     let Some((step, user_code)) = find(&visit, id).await? else {
-        return steps::begin(&visit, "/activate", fresh()).await;
+        return steps::begin(&visit, "/activate", FRESH, None).await;
     };
     let Some(signed_in) = signed_in(&visit, &step).await? else { return Ok(to_login(id)) };
-    let activation = Activation::new(visit, &step, id, signed_in);
+    let activation = Activation::new(visit, &step, signed_in);
     match user_code {
         None => Ok(activation.ask(None, None)),
         Some(typed) => match activation.look_up(&typed).await? {
@@ -61,7 +61,7 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let visit = visit.with_ui_locales(parameters.one("ui_locales")?);
     let Some((step, _)) = find(&visit, id).await? else { return expired(&visit).await };
     let Some(signed_in) = signed_in(&visit, &step).await? else { return Ok(to_login(id)) };
-    let activation = Activation::new(visit, &step, id, signed_in);
+    let activation = Activation::new(visit, &step, signed_in);
     let waiting = match activation.look_up(typed).await? {
         Ok(waiting) => waiting,
         Err(error) => return Ok(activation.ask(Some(typed), Some(error))),
@@ -72,16 +72,16 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
         Some("deny") => false,
         Some(_) => return Err(OAuthError::invalid_request("decision must be allow or deny")),
     };
-    if steps::take(&activation.visit, id).await?.is_none() {
+    if !step.finished(&activation.visit.issuer, &activation.signed_in).await? {
         return expired(&activation.visit).await;
     }
     activation.decide(waiting, allowed).await
 }
 
 impl<'a> Activation<'a> {
-    fn new(visit: Visit, step: &'a Interaction, id: &'a str, signed_in: SignedIn) -> Self {
+    fn new(visit: Visit, step: &'a Step, signed_in: SignedIn) -> Self {
         let ui_locales = step.ui_locales();
-        Self { visit: visit.with_ui_locales(ui_locales), signed_in, fields: steps::fields(id, ui_locales) }
+        Self { visit: visit.with_ui_locales(ui_locales), signed_in, fields: steps::fields(&step.value, ui_locales) }
     }
 
     /// The device of a code, while this person and all people together have attempts left.
@@ -134,17 +134,18 @@ impl<'a> Activation<'a> {
 }
 
 /// The step, if this page began it in this browser, and the code that it began with.
-async fn find(visit: &Visit, id: &str) -> Result<Option<(Interaction, Option<String>)>> {
+async fn find(visit: &Visit, id: &str) -> Result<Option<(Step, Option<String>)>> {
     let Some(step) = steps::find(visit, id).await? else { return Ok(None) };
-    let Resume::Activate { user_code } = step.record.resume.clone() else { return Ok(None) };
-    Ok(Some((step.record, user_code)))
+    let Resume::Activate { user_code } = step.resume.clone() else { return Ok(None) };
+    Ok(Some((step, user_code)))
 }
 
 /// The person who is signed in; `None` if the tenant asks for the password at every application and it was not entered.
-async fn signed_in(visit: &Visit, step: &Interaction) -> Result<Option<SignedIn>> {
-    let signed_in = visit.cookies.signed_in(&visit.issuer).await?;
-    let silent = visit.issuer.tenant.silent_login;
-    Ok(signed_in.filter(|signed_in| silent || step.proofs.has_signed_in(&signed_in.session)))
+async fn signed_in(visit: &Visit, step: &Step) -> Result<Option<SignedIn>> {
+    let Some(signed_in) = visit.cookies.signed_in(&visit.issuer).await? else { return Ok(None) };
+    let is_enough = visit.issuer.tenant.silent_login
+        || step.proved(&visit.issuer, Some(&signed_in.session)).await?.proofs.has_signed_in(&signed_in.session);
+    Ok(is_enough.then_some(signed_in))
 }
 
 fn to_login(id: &str) -> Response {
@@ -153,12 +154,10 @@ fn to_login(id: &str) -> Response {
 
 /// The form was too old or came from another browser: shows a new one.
 async fn expired(visit: &Visit) -> Result<Response> {
-    let (id, set_cookie) = steps::store(visit, fresh()).await?;
+    let (id, set_cookie) = steps::make(visit, FRESH, None).await?;
     let again = Page::Activate { code: None, error: Some(ActivateError::Expired), fields: &[("interaction", &id)] };
     Ok((set_cookie, visit.page.respond(StatusCode::BAD_REQUEST, &again)).into_response())
 }
 
 /// A step that begins without a code.
-fn fresh() -> Interaction {
-    Interaction::new(Resume::Activate { user_code: None }, None)
-}
+const FRESH: Resume = Resume::Activate { user_code: None };

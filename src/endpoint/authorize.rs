@@ -10,13 +10,12 @@ use crate::protocol::authorization::AuthorizationRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::session::consent::Consent;
-use crate::session::interaction::{Interaction, PendingAuthorization, Proofs, Resume};
-use crate::store::Batch;
+use crate::session::interaction::{PendingAuthorization, Resume};
 use crate::token::id_token;
 use crate::web::callback::Callback;
 use crate::web::error::UiLocales;
 use crate::web::form::Form;
-use crate::web::steps;
+use crate::web::steps::{self, Found, Step};
 use crate::web::visit::Visit;
 
 /// The longest query, in bytes, that every proxy accepts in a `Location` and in a URL.
@@ -35,7 +34,7 @@ pub async fn get(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Re
     let mut callback = Callback::from_parameters(issuer, &parameters).await?;
     check_referrer(&callback, &headers)?;
     match read(&mut callback, &parameters) {
-        Ok(request) => answer(&visit, callback, request, Proofs::default(), issuer.store.batch()).await,
+        Ok(request) => answer(&visit, callback, request, None).await,
         Err(error) => Ok(callback.error(&visit.page, error)),
     }
 }
@@ -46,13 +45,21 @@ fn read(callback: &mut Callback, parameters: &Parameters) -> Result<Authorizatio
     AuthorizationRequest::from_parameters(parameters)
 }
 
-/// §3.1.2.2 to §3.1.2.4: checks the request, looks up the session and the consent, and decides.
+/// What becomes of a request, and what was found on the way.
+struct Decision {
+    permitted: Permitted,
+    next: Next,
+    /// What was proved for the step, if the request comes from one.
+    found: Option<Found>,
+}
+
+/// §3.1.2.2 to §3.1.2.4: checks the request, looks up the session, the proofs and the consent, and decides.
 async fn decide_next(
     visit: &Visit,
     callback: &Callback,
     request: &AuthorizationRequest,
-    proofs: Proofs,
-) -> Result<(Permitted, Next)> {
+    step: Option<&Step>,
+) -> Result<Decision> {
     let (issuer, client) = (&visit.issuer, &callback.client);
     let permitted = Permitted::of(client, request)?;
     let wanted_subject = match &request.id_token_hint {
@@ -61,6 +68,11 @@ async fn decide_next(
         None => request.claims.wanted_subject().map(str::to_owned),
     };
     let signed_in = visit.cookies.signed_in(issuer).await?;
+    let found = match step {
+        Some(step) => Some(step.proved(issuer, signed_in.as_ref().map(|signed_in| &signed_in.session)).await?),
+        None => None,
+    };
+    let proofs = found.as_ref().map(|found| found.proofs.clone()).unwrap_or_default();
     let has_agreed = match &signed_in {
         Some(signed_in) if client.consent_required && !proofs.has_consented(&signed_in.session) => {
             let subject = &signed_in.session.identity.subject;
@@ -70,77 +82,91 @@ async fn decide_next(
     };
     let known = Known { signed_in, wanted_subject, proofs, has_agreed };
     let next = decide(&issuer.tenant, client, request, known, issuer.now())?;
-    Ok((permitted, next))
+    Ok(Decision { permitted, next, found })
 }
 
-/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between; in one step with `taken`.
+/// §3.1.2.5 and §3.1.2.6: a code or an error for the client, or a page in between. A code finishes the `step` that the
+/// request comes from.
 async fn answer(
     visit: &Visit,
     callback: Callback,
     request: AuthorizationRequest,
-    proofs: Proofs,
-    taken: Batch<'_>,
+    step: Option<&Step>,
 ) -> Result<Response> {
-    let (permitted, next) = match decide_next(visit, &callback, &request, proofs.clone()).await {
+    let Decision { permitted, next, found } = match decide_next(visit, &callback, &request, step).await {
         Ok(decided) => decided,
-        Err(error) => {
-            remove_pending(taken).await?;
-            return Ok(callback.error(&visit.page, error));
-        }
+        Err(error) => return refuse(visit, callback, error, step).await,
     };
     let signed_in = match next {
-        Next::Login => {
-            remove_pending(taken).await?;
-            return steps::begin(visit, "/login", pending(callback, request)).await;
-        }
-        Next::Consent => {
-            remove_pending(taken).await?;
-            let proofs = Proofs { consented: None, ..proofs };
-            return steps::begin(visit, "/consent", pending(callback, request).with_proofs(proofs)).await;
-        }
+        Next::Login => return ask(visit, "/login", callback, request, step).await,
+        Next::Consent => return ask(visit, "/consent", callback, request, step).await,
         Next::Code(signed_in) => signed_in,
     };
-    let is_resumed = !taken.is_empty();
+    let batch = visit.issuer.store.batch();
+    let batch = match (step, &found) {
+        (Some(step), Some(found)) => step.finish(found, &signed_in.session, batch),
+        _ => batch,
+    };
     let (client, redirect_uri) = (&*callback.client, &*callback.redirect_uri);
     let approved = Approved { client, redirect_uri, request: &request, permitted, signed_in: &signed_in };
-    match authorization_code::issue(&visit.issuer, approved, taken).await {
-        Ok(Some(code)) => Ok(callback.success(&visit.page, &code)),
-        Ok(None) if is_resumed => Err(gone()),
-        Ok(None) => Ok(callback.error(&visit.page, OAuthError::login_required("the person has just signed out"))),
+    match (authorization_code::issue(&visit.issuer, approved, batch).await, step) {
+        (Ok(Some(code)), _) => Ok(callback.success(&visit.page, &code)),
+        // The same form was sent twice, or the person has just signed out: what is there now decides.
+        (Ok(None), Some(step)) => Ok(step.go_on().into_response()),
+        (Ok(None), None) => {
+            Ok(callback.error(&visit.page, OAuthError::login_required("the person has just signed out")))
+        }
+        (Err(error), _) => Ok(callback.error(&visit.page, error)),
+    }
+}
+
+/// A page in between: for the step that the request comes from, or for a new one.
+async fn ask(
+    visit: &Visit,
+    page: &str,
+    callback: Callback,
+    request: AuthorizationRequest,
+    step: Option<&Step>,
+) -> Result<Response> {
+    if let Some(step) = step {
+        return Ok(steps::go_on(page, &step.value).into_response());
+    }
+    match steps::begin(visit, page, pending(&callback, request), None).await {
+        Ok(response) => Ok(response),
         Err(error) => Ok(callback.error(&visit.page, error)),
     }
 }
 
-/// Resumes the pending request of this browser. It is removed in one step with the response, so that it gives at most
-/// one code.
-async fn resume(visit: Visit, id: &str) -> Result<Response> {
-    let found = steps::find(&visit, id).await?.ok_or_else(gone)?;
-    let store = visit.issuer.store.clone();
-    let taken = store.batch().take(id, &found);
-    let Interaction { resume: Resume::Authorize(pending), proofs, .. } = found.record else { return Err(gone()) };
+async fn refuse(visit: &Visit, callback: Callback, error: OAuthError, step: Option<&Step>) -> Result<Response> {
+    match step {
+        Some(step) if !step.end(&visit.issuer).await? => Err(gone()),
+        _ => Ok(callback.error(&visit.page, error)),
+    }
+}
+
+/// Resumes the pending request of this browser. Whoever comes back to one that gave a code already gets another, as any
+/// request of somebody who is signed in does; what was proved for the first one does not count again.
+async fn resume(visit: Visit, value: &str) -> Result<Response> {
+    let step = steps::find(&visit, value).await?.ok_or_else(gone)?;
+    let Resume::Authorize(pending) = step.resume.clone() else { return Err(gone()) };
     let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = *pending;
     let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode).await?;
     let visit = visit.with_ui_locales(request.ui_locales.as_deref());
-    answer(&visit, callback, request, proofs, taken).await
+    answer(&visit, callback, request, Some(&step)).await
 }
 
 fn gone() -> OAuthError {
     OAuthError::invalid_request("this sign-in is too old or was completed already, start again at the application")
 }
 
-async fn remove_pending(taken: Batch<'_>) -> Result<()> {
-    if taken.commit().await? { Ok(()) } else { Err(gone()) }
-}
-
-fn pending(callback: Callback, request: AuthorizationRequest) -> Interaction {
-    let pending = PendingAuthorization {
+fn pending(callback: &Callback, request: AuthorizationRequest) -> Resume {
+    Resume::Authorize(Box::new(PendingAuthorization {
         client_id: callback.client.ident.to_string(),
-        redirect_uri: callback.redirect_uri,
-        state: callback.state,
+        redirect_uri: callback.redirect_uri.clone(),
+        state: callback.state.clone(),
         response_mode: callback.response_mode,
         request,
-    };
-    Interaction::new(Resume::Authorize(Box::new(pending)), None)
+    }))
 }
 
 /// A client with `referrers` must be entered from one of them. The error is a page: the redirect URI is not in doubt,
@@ -157,8 +183,8 @@ fn check_referrer(callback: &Callback, headers: &HeaderMap) -> Result<()> {
 }
 
 /// §3.1.2.1: the same by a form. A form from another site comes without our cookies, so the browser is redirected once
-/// by GET before anything is decided; for a known browser nothing is stored and no cookie replaced. A request that does
-/// not fit into a URL is stored after all: that is what forms are for.
+/// by GET before anything is decided; for a known browser no cookie is replaced. One that is too long for that becomes a
+/// step at once.
 pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> Response {
     let wished = parameters.owned("ui_locales").ok().flatten();
     let visit = visit.with_ui_locales(wished.as_deref());
@@ -178,5 +204,5 @@ async fn redirect_once(visit: &Visit, headers: &HeaderMap, parameters: &Paramete
     if query.len() <= MAX_QUERY {
         return Ok(Redirect::to(&format!("/authorize?{query}")).into_response());
     }
-    steps::begin(visit, "/authorize", pending(callback, request)).await
+    ask(visit, "/authorize", callback, request, None).await
 }

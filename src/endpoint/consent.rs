@@ -6,23 +6,21 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::grant::authorize::Permitted;
-use crate::issuer::Issuer;
 use crate::page::Page;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
 use crate::session::consent::Consent;
-use crate::session::interaction::{Interaction, PendingAuthorization, Proofs, Resume};
+use crate::session::interaction::{PendingAuthorization, Resume};
 use crate::session::{Session, SignedIn};
-use crate::store::Loaded;
 use crate::web::callback::Callback;
 use crate::web::form::Form;
-use crate::web::steps;
+use crate::web::steps::{self, Step};
 use crate::web::visit::Visit;
 
 /// A consent that is pending.
 struct Question {
-    interaction: Loaded<Interaction>,
+    step: Step,
     pending: PendingAuthorization,
     client: Arc<Client>,
     scope: Scope,
@@ -50,9 +48,11 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
     let id = parameters.required("interaction")?;
     let Some(question) = find(&visit, id).await? else { return Ok(back(id)) };
     match parameters.required("decision")? {
-        "allow" => allow(&visit.issuer, id, question).await,
+        "allow" => allow(&visit, question).await,
         "deny" => {
-            steps::take(&visit, id).await?.ok_or_else(gone)?;
+            if !question.step.end(&visit.issuer).await? {
+                return Err(gone());
+            }
             let PendingAuthorization { client_id, redirect_uri, state, response_mode, request } = question.pending;
             let visit = visit.with_ui_locales(request.ui_locales.as_deref());
             let callback = Callback::prove(&visit.issuer, &client_id, redirect_uri, state, response_mode).await?;
@@ -63,15 +63,11 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
 }
 
 /// Remembers the consent, and resumes its request.
-async fn allow(issuer: &Issuer, id: &str, question: Question) -> Result<Response> {
-    let Question { interaction, client, scope, session, .. } = question;
+async fn allow(visit: &Visit, question: Question) -> Result<Response> {
+    let Question { step, client, scope, session, .. } = question;
+    let issuer = &visit.issuer;
     Consent::remember(&issuer.store, &session.identity.subject, &client.ident, scope, issuer.now()).await?;
-    let proofs = Proofs { consented: Some(session.sid), ..interaction.record.proofs.clone() };
-    let to = interaction.record.clone().with_proofs(proofs);
-    if !steps::update(issuer, id, &interaction, &to, issuer.store.batch())?.commit().await? {
-        return Err(gone());
-    }
-    Ok(back(id))
+    if step.consented(issuer, &session).await? { Ok(step.go_on().into_response()) } else { Err(gone()) }
 }
 
 fn gone() -> OAuthError {
@@ -80,12 +76,12 @@ fn gone() -> OAuthError {
 
 /// The pending question of this browser; `None` if the client may not ask it any more, which `/authorize` tells it.
 async fn find(visit: &Visit, id: &str) -> Result<Option<Question>> {
-    let interaction = steps::find(visit, id).await?.ok_or_else(gone)?;
-    let Resume::Authorize(pending) = interaction.record.resume.clone() else { return Err(gone()) };
+    let step = steps::find(visit, id).await?.ok_or_else(gone)?;
+    let Resume::Authorize(pending) = step.resume.clone() else { return Err(gone()) };
     let client = visit.issuer.client(&pending.client_id).await?.ok_or_else(gone)?;
     let SignedIn { session, .. } = visit.cookies.signed_in(&visit.issuer).await?.ok_or_else(gone)?;
     let Ok(permitted) = Permitted::of(&client, &pending.request) else { return Ok(None) };
-    Ok(Some(Question { interaction, pending: *pending, client, scope: permitted.asked_scope(), session }))
+    Ok(Some(Question { step, pending: *pending, client, scope: permitted.asked_scope(), session }))
 }
 
 fn back(id: &str) -> Response {

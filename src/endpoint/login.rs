@@ -10,12 +10,12 @@ use crate::page::{LoginError, Page};
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::session::SignedIn;
-use crate::session::interaction::{Interaction, Proofs, Resume};
+use crate::session::interaction::Resume;
 use crate::sso::begin::{self, Arrival};
 use crate::sso::sign_in::{SignIn, sign_in};
 use crate::web::browser_hint::browser_hint;
 use crate::web::form::Form;
-use crate::web::steps;
+use crate::web::steps::{self, Step};
 use crate::web::visit::Visit;
 
 /// The login page for a pending step; without one, the sign-in leads to the index page or to `for`.
@@ -25,10 +25,7 @@ pub async fn get(visit: Visit, Form(parameters): Form) -> Result<Response> {
         return arrive(&visit, destination(&visit.issuer, &parameters)?, ui_locales).await;
     };
     match steps::find(&visit, id).await? {
-        Some(interaction) => {
-            let form = LoginForm { id, interaction: &interaction.record, username: None, error: None };
-            show(&visit, StatusCode::OK, form).await
-        }
+        Some(step) => show(&visit, StatusCode::OK, LoginForm::of(&step)).await,
         None => expired(&visit, None).await,
     }
 }
@@ -38,13 +35,13 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
     let Visit { issuer, cookies, .. } = &visit;
     let id = parameters.one("interaction")?.unwrap_or_default();
     let ui_locales = parameters.one("ui_locales")?;
-    let Some(found) = steps::find(&visit, id).await? else { return expired(&visit, ui_locales).await };
-    if let Resume::Authorize(pending) = &found.record.resume {
+    let Some(step) = steps::find(&visit, id).await? else { return expired(&visit, ui_locales).await };
+    if let Resume::Authorize(pending) = &step.resume {
         tracing::Span::current().record("client", &*pending.client_id);
     }
     let username = parameters.one("username")?.unwrap_or_default();
     let password = Zeroizing::new(parameters.text("password")?.unwrap_or_default().to_owned());
-    let grant_type = found.record.resume.grant_type();
+    let grant_type = step.resume.grant_type();
     let credentials = Credentials { username: username.to_owned(), password, grant_type };
     let attempt = sign_in(issuer, credentials, issuer.caller, cookies.own_browser()).await;
     let mut retry_after = None;
@@ -52,16 +49,14 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
         Ok(SignIn::Proven { identity, authentication, batch }) => {
             let previous = cookies.signed_in(issuer).await?;
             let sid = begin::sid(issuer, previous.as_ref(), &identity);
-            let proofs = Proofs { signed_in: Some(sid.clone()), ..found.record.proofs.clone() };
-            let to = found.record.clone().with_proofs(proofs);
-            let batch = steps::update(issuer, id, &found, &to, batch)?;
-            let (browser, application) = (browser_hint(&headers), application(&to.resume));
+            let batch = step.signed_in(issuer, &sid, &identity.subject, batch)?;
+            let (browser, application) = (browser_hint(&headers), application(&step.resume));
             let arrival = Arrival { identity, authentication, browser, application };
             let Some(SignedIn { cookie, .. }) = begin::begin(issuer, sid, arrival, previous, batch).await? else {
                 return expired(&visit, ui_locales).await;
             };
             let cookies = cookies.begin_session(cookie, issuer.services.lifetimes.session);
-            return Ok((cookies, steps::resume(&to.resume, id)).into_response());
+            return Ok((cookies, step.go_on()).into_response());
         }
         Ok(SignIn::Refused) => (StatusCode::FORBIDDEN, LoginError::InvalidCredentials),
         Ok(SignIn::Wait(wait)) => {
@@ -74,20 +69,29 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
             (StatusCode::SERVICE_UNAVAILABLE, LoginError::Unavailable)
         }
     };
-    let form = LoginForm { id, interaction: &found.record, username: Some(username), error: Some(error) };
+    let form = LoginForm { username: Some(username), error: Some(error), ..LoginForm::of(&step) };
     Ok((retry_after, show(&visit, status, form).await?).into_response())
 }
 
 /// What the login page shows.
 struct LoginForm<'a> {
-    id: &'a str,
-    interaction: &'a Interaction,
+    step: &'a str,
+    resume: &'a Resume,
+    ui_locales: Option<&'a str>,
     username: Option<&'a str>,
     error: Option<LoginError>,
 }
 
+impl<'a> LoginForm<'a> {
+    /// The empty form of a step.
+    fn of(step: &'a Step) -> Self {
+        let (ui_locales, value) = (step.ui_locales(), &*step.value);
+        Self { step: value, resume: &step.resume, ui_locales, username: None, error: None }
+    }
+}
+
 async fn show(visit: &Visit, status: StatusCode, form: LoginForm<'_>) -> Result<Response> {
-    let pending = match &form.interaction.resume {
+    let pending = match form.resume {
         Resume::Authorize(pending) => Some(pending),
         _ => None,
     };
@@ -96,9 +100,8 @@ async fn show(visit: &Visit, status: StatusCode, form: LoginForm<'_>) -> Result<
         None => None,
     };
     let hint = pending.and_then(|pending| pending.request.login_hint.as_deref());
-    let ui_locales = form.interaction.ui_locales();
-    let host = application(&form.interaction.resume);
-    let target: Vec<&str> = match &form.interaction.resume {
+    let host = application(form.resume);
+    let target: Vec<&str> = match form.resume {
         Resume::Authorize(pending) => vec![&pending.redirect_uri],
         Resume::Location(url) => vec![url],
         _ => Vec::new(),
@@ -107,16 +110,16 @@ async fn show(visit: &Visit, status: StatusCode, form: LoginForm<'_>) -> Result<
         username: form.username.filter(|name| !name.is_empty()).or(hint),
         error: form.error,
         client: client.as_ref().map(|client| client.name.as_str()).or(host.as_deref()),
-        fields: &steps::fields(form.id, ui_locales),
+        fields: &steps::fields(form.step, form.ui_locales),
     };
-    Ok(visit.page.clone().with_ui_locales(ui_locales).respond_towards(status, &login, &target))
+    Ok(visit.page.clone().with_ui_locales(form.ui_locales).respond_towards(status, &login, &target))
 }
 
 /// The form was too old or came from another browser: shows a new one that leads to the index page.
 async fn expired(visit: &Visit, ui_locales: Option<&str>) -> Result<Response> {
-    let interaction = Interaction::new(Resume::Home, ui_locales.map(str::to_owned));
-    let (id, set_cookie) = steps::store(visit, interaction.clone()).await?;
-    let form = LoginForm { id: &id, interaction: &interaction, username: None, error: Some(LoginError::Expired) };
+    let (step, set_cookie) = steps::make(visit, Resume::Home, ui_locales.map(str::to_owned)).await?;
+    let error = Some(LoginError::Expired);
+    let form = LoginForm { step: &step, resume: &Resume::Home, ui_locales, username: None, error };
     Ok((set_cookie, show(visit, StatusCode::BAD_REQUEST, form).await?).into_response())
 }
 
@@ -137,7 +140,7 @@ async fn arrive(visit: &Visit, resume: Resume, ui_locales: Option<String>) -> Re
             return Ok(Redirect::to(target).into_response());
         }
     }
-    steps::begin(visit, "/login", Interaction::new(resume, ui_locales)).await
+    steps::begin(visit, "/login", resume, ui_locales).await
 }
 
 /// The host of the application behind the interceptor, if the sign-in is for one.

@@ -9,7 +9,7 @@ use crate::issuer::Issuer;
 use crate::page::Page;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
-use crate::session::interaction::{Interaction, Resume};
+use crate::session::interaction::Resume;
 use crate::session::{Session, SignedIn};
 use crate::sso::sign_out;
 use crate::token::id_token::{self, Hint};
@@ -54,13 +54,14 @@ pub async fn post(visit: Visit, Form(parameters): Form) -> Result<Response> {
         return Ok(Redirect::to(&format!("/logout?{}", parameters.to_query())).into_response());
     };
     let visit = visit.with_ui_locales(parameters.one("ui_locales")?);
-    match steps::take(&visit, id).await? {
-        Some(Interaction { resume: Resume::Logout { post_logout_redirect_uri, state }, .. }) => {
-            let signed_in = visit.cookies.signed_in(&visit.issuer).await?;
-            sign_out(&visit, signed_in, End { post_logout_redirect_uri, state }).await
-        }
-        _ => Err(OAuthError::invalid_request("this question is too old, sign out again")),
+    let gone = || OAuthError::invalid_request("this question is too old, sign out again");
+    let step = steps::find(&visit, id).await?.ok_or_else(gone)?;
+    let Resume::Logout { post_logout_redirect_uri, state } = step.resume.clone() else { return Err(gone()) };
+    if !step.end(&visit.issuer).await? {
+        return Err(gone());
     }
+    let signed_in = visit.cookies.signed_in(&visit.issuer).await?;
+    sign_out(&visit, signed_in, End { post_logout_redirect_uri, state }).await
 }
 
 /// §2: the hint or `client_id` names the requesting client; they must not contradict each other.
@@ -100,7 +101,7 @@ async fn confirm(visit: &Visit, session: &Session, ui_locales: Option<&str>, end
     let End { post_logout_redirect_uri, state } = end;
     let target = post_logout_redirect_uri.clone();
     let resume = Resume::Logout { post_logout_redirect_uri, state };
-    let (id, set_cookie) = steps::store(visit, Interaction::new(resume, None)).await?;
+    let (id, set_cookie) = steps::make(visit, resume, None).await?;
     let fields = steps::fields(&id, ui_locales);
     let question = Page::Logout { name: Some(session.identity.display_name()), fields: &fields };
     let targets: Vec<&str> = target.iter().map(String::as_str).collect();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::begin::begin;
+use super::pending_devices::{self, Places, named, names};
 use super::permission::{check_grant, check_targets, narrowed_audience, permitted_scope, with_provider_scopes};
 use super::user_code;
 use crate::clock::Timestamp;
@@ -16,11 +17,15 @@ use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::session::record::everything_of;
 use crate::session::{Person, Session, SignedIn};
+use crate::store::slots::SAFE;
 use crate::store::{Batch, Contended, Loaded, Record, Replacement, TRIES, digest};
 use crate::token::{Authorization, Grant};
 
 /// §3.5: what each `slow_down` adds to the interval.
 const SLOWER: Duration = Duration::from_secs(5);
+
+/// The longest scope and resources together, in bytes: anybody can have them stored.
+const LONGEST: usize = 1024;
 
 /// How long an expired code is remembered, so that the device gets `expired_token` and not `invalid_grant`.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
@@ -38,6 +43,9 @@ pub struct DeviceCode {
     interval: u64,
     /// When the device last polled.
     asked_at: Option<Timestamp>,
+    /// Where it has its place among the pending ones; `None` if an earlier version began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<u32>,
 }
 
 impl Record for DeviceCode {
@@ -76,10 +84,13 @@ pub struct Started {
 }
 
 /// Begins a request of a device: §3.1.
+///
+/// Errors: `temporarily_unavailable` if too many requests of others are pending.
 pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Vec<String>) -> Result<Started> {
     check_grant(client, GrantType::DeviceCode)?;
     let scope = permitted_scope(client, scope)?;
     check_targets(client, &audience)?;
+    check_size(&scope, &audience)?;
     let (expires_in, interval) = (client.device_grant.expires_in, client.device_grant.interval);
     let expires_at = issuer.now() + expires_in;
     let value = issuer.services.random.token();
@@ -93,17 +104,39 @@ pub async fn start(issuer: &Issuer, client: &Client, scope: &Scope, audience: Ve
         expires_at,
         interval: interval.as_secs(),
         asked_at: None,
+        place: None,
     };
-    issuer.store.put(&device, &code, &[], expires_at + MEMORY).await?;
-    let user_code = loop {
-        let user_code = user_code::fresh(&*issuer.services.random);
-        let pointer = UserCode { device: device.clone() };
-        // User codes are short, so another device may be using the same one.
-        if issuer.store.replace(&user_code, None, &pointer, &[], Some(expires_at)).await? {
-            break user_code;
-        }
-    };
+    let user_code = keep(issuer, client, &device, &code).await?;
     Ok(Started { device_code: value, user_code: user_code::shown(&user_code), expires_in, interval })
+}
+
+fn check_size(scope: &Scope, audience: &[String]) -> Result<()> {
+    let size = scope.iter().chain(audience.iter().map(String::as_str)).map(str::len).sum::<usize>();
+    if size > LONGEST { Err(OAuthError::invalid_request("the request is too long")) } else { Ok(()) }
+}
+
+/// Stores the code at a place of its own, and a user code that leads to it. Whose place it was is not pending any more.
+async fn keep(issuer: &Issuer, client: &Client, device: &str, code: &DeviceCode) -> Result<String> {
+    let places = Places::of(issuer, client).await?;
+    // User codes are short, so another device may be using the same one.
+    for _ in 0..2 {
+        let user_code = user_code::fresh(&*issuer.services.random);
+        let id = names(device, &user_code);
+        let kept = places.take(issuer, &id, code.expires_at + MEMORY, |batch, place| {
+            let code = DeviceCode { place: Some(place.number), ..code.clone() };
+            let pointer = UserCode { device: device.to_owned() };
+            let batch = batch.put(device, &code, &[], code.expires_at + MEMORY)?;
+            let batch = batch.replace(&user_code, None, &pointer, &[], Some(code.expires_at))?;
+            Ok(place.former.and_then(named).into_iter().fold(batch, |batch, (device, user_code)| {
+                batch.remove::<DeviceCode>(device).remove::<UserCode>(user_code)
+            }))
+        });
+        if kept.await? {
+            return Ok(user_code);
+        }
+    }
+    let full = "too many devices are waiting for their people, try again in a few minutes";
+    Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, full).after(SAFE))
 }
 
 /// A device that waits for the decision of its person.
@@ -167,13 +200,16 @@ impl Waiting {
     }
 }
 
-/// The undecided device behind a typed user code: §3.3.
+/// The undecided device behind a typed user code: §3.3. From here on no flood drives it out: a person is looking at it.
 pub async fn find(issuer: &Issuer, typed: &str) -> Result<Option<Waiting>> {
     let Some(user_code) = user_code::read(typed) else { return Ok(None) };
     let Some(UserCode { device }) = issuer.store.get::<UserCode>(&user_code).await? else { return Ok(None) };
     let code = issuer.store.load::<DeviceCode>(&device).await?;
     let Some(code) = code.filter(|code| code.record.is_pending(issuer.now())) else { return Ok(None) };
     let Some(client) = issuer.client(&code.record.client_id).await? else { return Ok(None) };
+    if let Some(place) = code.record.place {
+        pending_devices::vouch(issuer, place, &names(&device, &user_code)).await?;
+    }
     Ok(Some(Waiting { user_code, device, code, client }))
 }
 

@@ -15,6 +15,7 @@ mod begin;
 pub mod client_credentials;
 pub mod device_code;
 pub mod password;
+mod pending_devices;
 pub mod permission;
 pub mod refresh_token;
 pub mod token_exchange;

@@ -1,5 +1,6 @@
 //! The signers of all tenants: where the rest of the server enters this room to sign and verify.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
@@ -161,6 +162,11 @@ impl SignerManager {
     /// replica that appears or leaves within five seconds.
     pub fn everywhere(&self, form: Capability) -> bool {
         self.keychain.presence.understood.everywhere(form)
+    }
+
+    /// Names of the secrets for sealing that every living replica has, as [`Self::everywhere`] follows them.
+    pub fn opened_everywhere(&self) -> Arc<BTreeSet<String>> {
+        self.keychain.presence.opened_everywhere()
     }
 
     /// Records what is still in memory and removes the heartbeat, so that the others do not wait for this replica.

@@ -193,8 +193,8 @@ fn spelled(username: &str) -> String {
     username.trim().to_lowercase().replace('\n', " ")
 }
 
-/// Whoever has an IPv6 address has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
+/// The network of an address: whoever has an IPv6 address has 2^64 of them.
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),

@@ -85,20 +85,26 @@ pub struct AuthorizationRequest {
     /// The requested scope; empty if there was none.
     pub scope: Scope,
     /// RFC 7636 §4.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<CodeChallenge>,
     /// Returned in the ID token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// Empty if the client sent none.
     pub prompt: Vec<Prompt>,
     /// The greatest age of the sign-in that the client accepts, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<u64>,
     /// An ID token that names the person who should be signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_hint: Option<String>,
     /// Fills in the user name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
     /// Requested values of `acr`, the preferred one first.
     pub acr_values: Vec<String>,
     /// Preferred languages of the pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_locales: Option<String>,
     /// The `claims` parameter (OIDC Core §5.5).
     #[serde(default)]
@@ -170,6 +176,12 @@ impl AuthorizationRequest {
             claims: claims(parameters)?,
             resource: resources(parameters)?,
         })
+    }
+
+    /// Whether it asks for something that a session alone cannot show: that credentials or consent were just given.
+    pub fn counts_proofs(&self) -> bool {
+        let wants_somebody = self.id_token_hint.is_some() || self.claims.wanted_subject().is_some();
+        !self.prompt.is_empty() || self.max_age.is_some() || wants_somebody
     }
 
     /// Whether the client asked for this prompt.

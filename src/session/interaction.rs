@@ -1,6 +1,5 @@
-//! What a login interrupted: stored on the server, bound to one browser, resumed once.
-
-use std::time::Duration;
+//! What a login interrupts, what a person proves for it, and the form in which the version before stores both: bound to
+//! one browser, resumed once. The form can go once that version does; see [`super::step`] for the present one.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,17 +7,14 @@ use super::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ResponseMode};
 use crate::store::Record;
 
-/// How long a person may take to sign in.
-pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
-
-/// A pending step of a person. Only the browser that began it may go on with it.
+/// A stored step of a person. Only the browser that began it may go on with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Interaction {
     /// The value of the browser's own cookie, so that nobody can finish another person's step.
     pub browser: String,
     /// Where to continue.
     pub resume: Resume,
-    /// What the person has proved on our pages for it. Stored on the server, where nobody can edit it.
+    /// What the person has proved on our pages for it.
     #[serde(flatten)]
     pub proofs: Proofs,
     /// The `ui_locales` of the request that began the step, if no authorization request carries them.
@@ -50,31 +46,11 @@ impl Proofs {
     }
 }
 
-impl Interaction {
-    /// A new step, not yet bound to a browser.
-    pub fn new(resume: Resume, ui_locales: Option<String>) -> Self {
-        Self { browser: String::new(), resume, proofs: Proofs::default(), ui_locales }
-    }
-
-    /// The same with these proofs.
-    pub fn with_proofs(self, proofs: Proofs) -> Self {
-        Self { proofs, ..self }
-    }
-
-    /// The preferred languages of its pages (OIDC Core §3.1.2.1).
-    pub fn ui_locales(&self) -> Option<&str> {
-        match &self.resume {
-            Resume::Authorize(pending) => pending.request.ui_locales.as_deref(),
-            _ => self.ui_locales.as_deref(),
-        }
-    }
-}
-
 impl Record for Interaction {
     const KIND: &'static str = "interaction";
 }
 
-/// Where a person continues after a page.
+/// Where a person continues after a page. Whatever of it leads somewhere was checked before.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resume {
@@ -82,7 +58,7 @@ pub enum Resume {
     Authorize(Box<PendingAuthorization>),
     /// To the index page.
     Home,
-    /// To a page of an application behind a proxy; checked before it was stored.
+    /// To a page of an application behind a proxy.
     Location(String),
     /// Back to `/activate`: RFC 8628 §3.3.
     Activate {
@@ -91,7 +67,7 @@ pub enum Resume {
     },
     /// Back to `/logout`, once the person has confirmed.
     Logout {
-        /// The post-logout redirect URI, already checked.
+        /// The post-logout redirect URI.
         post_logout_redirect_uri: Option<String>,
         /// Returned to the client.
         state: Option<String>,
@@ -99,6 +75,16 @@ pub enum Resume {
 }
 
 impl Resume {
+    /// Whether it can matter later what a person proves on our pages for it; otherwise their session and their remembered
+    /// consent say all. `silent_login`: the tenant asks for no password where somebody is signed in.
+    pub fn counts_proofs(&self, silent_login: bool) -> bool {
+        match self {
+            Self::Authorize(pending) => !silent_login || pending.request.counts_proofs(),
+            Self::Activate { .. } => !silent_login,
+            Self::Home | Self::Location(_) | Self::Logout { .. } => false,
+        }
+    }
+
     /// The `grant_type` that a login script sees.
     pub fn grant_type(&self) -> &'static str {
         match self {

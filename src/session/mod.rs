@@ -5,9 +5,12 @@ pub mod consent;
 pub mod delivery;
 pub mod identity;
 pub mod interaction;
+pub mod long_step;
 pub mod participant;
+pub mod proven;
 pub mod record;
 pub mod signed_in;
+pub mod step;
 
 pub use authentication::Authentication;
 pub use identity::Identity;

@@ -43,6 +43,8 @@ mod registry;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod sealing;
+#[cfg(test)]
 mod secrets_in_logs;
 #[cfg(test)]
 mod settings;

@@ -1,10 +1,12 @@
 //! This replica, as the others see it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::info;
 
@@ -21,6 +23,10 @@ pub struct Presence {
     /// Which newer forms all living replicas understand.
     pub understood: Understood,
     heartbeat: Mutex<Heartbeat>,
+    /// Names of the secrets that it has.
+    opens: BTreeSet<String>,
+    /// Those of them that every living replica had at the last look; none before the first.
+    opened_everywhere: ArcSwap<BTreeSet<String>>,
     written_at: AtomicI64,
     followed_at: AtomicI64,
     met_at: AtomicI64,
@@ -42,7 +48,7 @@ impl Presence {
             started_at,
             seen: 0,
             unreadable: BTreeSet::new(),
-            opens: Some(opens),
+            opens: Some(opens.clone()),
             policy: String::new(),
             understands: Capability::ALL.map(|form| form.as_str().into()).into(),
         };
@@ -50,6 +56,8 @@ impl Presence {
             name,
             understood: Understood::default(),
             heartbeat: Mutex::new(heartbeat),
+            opens,
+            opened_everywhere: ArcSwap::default(),
             written_at: never(),
             followed_at: never(),
             met_at: never(),
@@ -89,7 +97,15 @@ impl Presence {
         if self.understood.learn(living) {
             info!(forms = self.understood.names().join(", "), "all living replicas understand these newer forms");
         }
+        let has = |beat: &Heartbeat, name: &String| beat.opens.as_ref().is_some_and(|names| names.contains(name));
+        let everywhere = |name: &&String| living.iter().all(|beat| has(beat, name));
+        self.opened_everywhere.store(Arc::new(self.opens.iter().filter(everywhere).cloned().collect()));
         self.met_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Names of the secrets that every living replica has.
+    pub fn opened_everywhere(&self) -> Arc<BTreeSet<String>> {
+        self.opened_everywhere.load_full()
     }
 
     /// By how much the clock went back since the last call, if that is more than clocks may be apart.

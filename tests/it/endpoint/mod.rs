@@ -15,6 +15,7 @@ mod original_url;
 mod promises;
 mod revoke;
 mod stale_jwks;
+mod steps;
 mod token;
 mod userinfo;
 mod wishes;

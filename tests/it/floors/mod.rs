@@ -14,7 +14,7 @@ use imports::{first_segments, imports, without_comments};
 
 /// On which floor a module lives. The tens are the floors; within one, a higher number stands above. Modules with the same
 /// number are siblings, and siblings do not know each other.
-const FLOORS: [(&str, u8); 32] = [
+const FLOORS: [(&str, u8); 33] = [
     // 0: words
     ("protocol", 0),
     ("clock", 0),
@@ -27,6 +27,7 @@ const FLOORS: [(&str, u8); 32] = [
     // 1: memory
     ("store", 10),
     ("registry", 10),
+    ("sealing", 11),
     // 2: machinery
     ("outgoing", 20),
     ("session", 20),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uitsmijter::session::Session;
 
 use crate::harness::fixtures;
-use crate::harness::server::GLOBEX;
+use crate::harness::server::{GLOBEX, form};
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
 
 const URN: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -155,4 +155,74 @@ async fn an_allowed_device_outlives_the_browsers_session_and_not_the_person() {
     let store = server.app.store.within("acme");
     uitsmijter::session::record::Session::end_everywhere(&store, "acme-ada").await.expect("an end");
     device.client.refresh(&again).await.expect_error(400, "invalid_grant");
+}
+
+/// A request of a device at this address.
+async fn begin(server: &TestServer, address: u32) -> Answer {
+    let mut request = form("/device_authorization", &[("client_id", "tv"), ("scope", "openid")]);
+    let address = std::net::SocketAddr::from((address.to_be_bytes(), 4711));
+    request.extensions_mut().insert(axum::extract::ConnectInfo(address));
+    server.send(request).await
+}
+
+#[tokio::test]
+async fn a_flood_from_one_address_drives_out_its_own_and_no_other_device() {
+    let (server, store) = TestServer::start_watched(&fixtures::documents()).await;
+    let mine = begin(&server, 1).await.expect(200);
+    let rows = store.rows();
+    for _ in 0..300 {
+        begin(&server, 2).await.expect(200);
+    }
+    // The two records of a device and its place, for each of the places of an address.
+    assert!(store.rows() <= rows + 3 * 32, "{}", store.rows());
+    let tv = RelyingParty::new(&server, "tv");
+    let poll = [("grant_type", "device_code"), ("device_code", &*mine.member("device_code"))];
+    tv.token(&poll).await.expect_error(400, "authorization_pending");
+}
+
+#[tokio::test]
+async fn a_code_that_a_person_looks_at_is_not_driven_out() {
+    let server = TestServer::start().await;
+    let mine = begin(&server, 2).await.expect(200);
+    let (user_code, device_code) = (mine.member("user_code"), mine.member("device_code"));
+    let mut browser = Browser::new(&server);
+    let page = browser.visit(&format!("/activate?user_code={user_code}")).await;
+    let question = browser.sign_in(&page).await.expect_page(200);
+    for _ in 0..300 {
+        begin(&server, 2).await.expect(200);
+    }
+    let allow = [("interaction", &*question.hidden("interaction")), ("user_code", &user_code), ("decision", "allow")];
+    browser.post("/activate", &allow).await.expect_page(200);
+    let poll = [("grant_type", "device_code"), ("device_code", device_code.as_str())];
+    RelyingParty::new(&server, "tv").token(&poll).await.expect(200);
+}
+
+#[tokio::test]
+async fn devices_of_everybody_have_a_bound_and_the_old_make_room() {
+    // With so many tenants, each has the fewest places.
+    let tenants = (0..200).map(|number| format!("\n---\nname: t{number}\nconfig:\n  hosts: [t{number}.example]"));
+    let documents = format!("{}{}", fixtures::documents(), tenants.collect::<String>());
+    let (server, store) = TestServer::start_watched(&documents).await;
+    let mut refused = 0;
+    for address in 0..300 {
+        let answer = begin(&server, address).await;
+        if answer.status == 503 {
+            assert!(!answer.header("retry-after").is_empty());
+            answer.expect_error(503, "temporarily_unavailable");
+            refused += 1;
+        }
+    }
+    assert!(refused > 200, "{refused}");
+    assert!(store.rows() <= 3 * 64, "{}", store.rows());
+    server.clock.advance(Duration::from_secs(600));
+    begin(&server, 77_777).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_device_cannot_have_long_texts_stored() {
+    let documents = fixtures::documents().replacen("ident: tv\n", "ident: tv\n  resources: ['*']\n", 1);
+    let server = TestServer::start_with(&documents, &[]).await;
+    let long = format!("https://{}.example/", "x".repeat(15_000));
+    let tv = RelyingParty::new(&server, "tv");
+    tv.post("/device_authorization", &[("resource", &long)]).await.expect_error(400, "invalid_request");
 }

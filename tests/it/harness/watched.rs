@@ -1,5 +1,6 @@
 //! A store that counts its writes and can become unavailable: the real one behind a wrapper.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,8 @@ use uitsmijter::store::{Backend, Change, Page};
 pub(crate) struct Watched {
     inner: Arc<dyn Backend>,
     writes: AtomicUsize,
+    /// The keys of what was put and not removed since, also of what is over.
+    keys: Mutex<HashSet<String>>,
     away: AtomicBool,
     holds: Mutex<Option<&'static str>>,
     wanted: Notify,
@@ -24,6 +27,7 @@ impl Watched {
         Self {
             inner,
             writes: AtomicUsize::new(0),
+            keys: Mutex::default(),
             away: AtomicBool::new(false),
             holds: Mutex::default(),
             wanted: Notify::new(),
@@ -34,6 +38,22 @@ impl Watched {
     /// The number of writes and removals so far.
     pub(crate) fn writes(&self) -> usize {
         self.writes.load(Ordering::SeqCst)
+    }
+
+    /// How many rows it has, those included that are over and not yet swept up.
+    pub(crate) fn rows(&self) -> usize {
+        self.keys.lock().unwrap().len()
+    }
+
+    fn note(&self, changes: &[Change]) {
+        let mut keys = self.keys.lock().unwrap();
+        for change in changes {
+            match change {
+                Change::Put(entry) | Change::Replace { entry, .. } => drop(keys.insert(entry.key.clone())),
+                Change::Remove(key) | Change::Take { key, .. } => drop(keys.remove(key)),
+                Change::UseFirst(_) | Change::Require(_) => {}
+            }
+        }
     }
 
     /// Makes the store unavailable, or available again.
@@ -81,7 +101,11 @@ impl Backend for Watched {
             self.wanted.notify_one();
             self.goes_on.notified().await;
         }
-        self.write()?.commit(changes).await
+        let done = self.write()?.commit(Arc::clone(&changes)).await?;
+        if done {
+            self.note(&changes);
+        }
+        Ok(done)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -109,6 +133,7 @@ impl Backend for Watched {
     }
 
     async fn remove(&self, key: &str) -> Result<bool> {
+        self.keys.lock().unwrap().remove(key);
         self.write()?.remove(key).await
     }
 
