@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-redis interop replicas upgrade cluster lint fmt deny bench generate image image-test chart
+.PHONY: help run test test-all test-redis interop replicas siege upgrade cluster lint fmt deny bench generate image image-test chart
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ interop: ## real clients in Node, Python, Go and a browser against the real prog
 replicas: ## several replicas on one real Redis
 	tests/replicas/install.sh
 	cargo test --test replicas -- --nocapture
+
+siege: ## floods of strangers on each store, while others sign in
+	@tests/run.sh siege
 
 upgrade: ## an earlier version and this one side by side
 	@tests/run.sh upgrade

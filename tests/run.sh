@@ -4,7 +4,7 @@
 #   tests/run.sh            all phases
 #   tests/run.sh lint unit  only these
 #
-# HISTORIES=10000 makes the property test of key rotation run in full, FULL=1 those with replicas and schemathesis (`make test-all`).
+# HISTORIES=10000 makes the property test of key rotation run in full, FULL=1 those with replicas, sieges and schemathesis (`make test-all`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -69,6 +69,13 @@ interop() {
     cargo test --test interop
 }
 
+siege() {
+    local profile=()
+    # A flood of millions is one for a program that is as fast as the one that is shipped.
+    [ -z "${FULL:-}" ] || profile=(--release)
+    cargo test "${profile[@]}" --test siege -- --nocapture --test-threads 1
+}
+
 replicas() {
     cargo test --test replicas
 }
@@ -115,7 +122,7 @@ phase=start
 trap fail ERR
 set -E
 phases=("$@")
-[ ${#phases[@]} -gt 0 ] || phases=(install lint unit redis interop replicas upgrade chart cluster features)
+[ ${#phases[@]} -gt 0 ] || phases=(install lint unit redis siege interop replicas upgrade chart cluster features)
 for phase in "${phases[@]}"; do
     run "$phase"
 done

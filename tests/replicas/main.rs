@@ -37,5 +37,5 @@ mod store_lost;
 mod together;
 mod traffic;
 mod verifier;
-#[expect(dead_code, reason = "shared with tests/upgrade, which runs another version of the program")]
+#[expect(dead_code, reason = "shared with tests/upgrade and tests/siege, which use the rest")]
 mod world;

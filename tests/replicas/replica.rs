@@ -125,8 +125,12 @@ impl Replica {
         self.signal("-CONT");
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill");
+        let status = Command::new("kill").args([signal, &self.process_id().to_string()]).status().expect("kill");
         assert!(status.success());
     }
 

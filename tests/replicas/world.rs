@@ -1,6 +1,7 @@
 //! Shared by all replicas: configuration, environment, store and time.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,6 +49,11 @@ impl World {
         world.with("STORE_PATH", &path)
     }
 
+    /// The same in the memory of one process.
+    pub(crate) fn in_memory() -> Self {
+        Self::new()
+    }
+
     fn new() -> Self {
         let world = Self {
             program: PROGRAM.into(),
@@ -73,6 +79,22 @@ impl World {
     /// The same with another version of the program.
     pub(crate) fn program(self, program: &Path) -> Self {
         Self { program: program.to_owned(), ..self }
+    }
+
+    /// The same with this many descriptors for each process.
+    pub(crate) fn with_descriptors(self, count: usize) -> Self {
+        let program = self.folder.path().join("with-descriptors.sh");
+        let text = format!("#!/bin/sh\nulimit -n {count}\nexec {} \"$@\"\n", self.program.display());
+        fs::write(&program, text).expect("a script that starts the program");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a script that runs");
+        self.program(&program)
+    }
+
+    /// How large the embedded store is, with its journal.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        let files = fs::read_dir(self.folder.path()).expect("the folder of this installation").flatten();
+        let ours = files.filter(|file| file.file_name().to_string_lossy().starts_with("store.redb"));
+        ours.map(|file| file.metadata().map_or(0, |metadata| metadata.len() as usize)).sum()
     }
 
     /// Sets an environment variable for later replicas.
