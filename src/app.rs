@@ -100,7 +100,7 @@ impl App {
         tokio::task::spawn_blocking(move || first.reload()).await??;
         let request_ids = Arc::new(Series::new(random.as_ref()));
         let services = Services {
-            login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers),
+            login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers, settings.may_stay),
             clients: Arc::new(DeclaredClients),
             keys,
             sealing: Arc::new(sealing),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use uitsmijter::login::Credentials;
 use uitsmijter::login::people::script_of;
-use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool};
+use uitsmijter::login::script::{self, Script, ScriptError, ScriptPool, Update};
 use uitsmijter::session::Identity;
 use uitsmijter::settings::{Log, LogLevel, Settings};
 
@@ -78,9 +78,14 @@ async fn run(settings: &Settings, script: &Script<'_>, credentials: Credentials)
     };
     step("canLogin", "yes");
     describe(&identity);
-    match pool.is_valid(script, &username).await.map_err(failed)? {
-        Some(valid) => step("isValid", if valid { "yes" } else { "no" }),
-        None => step("isValid", "undecided; see allow_missing_providers"),
+    match pool.validate(script, &username).await {
+        Ok(Some(update)) => {
+            step("isValid", "yes");
+            renewed(&update);
+        }
+        Ok(None) => step("isValid", "no"),
+        Err(ScriptError::MissingClass(_)) => step("isValid", "undecided; see allow_missing_providers"),
+        Err(error) => return Err(failed(error)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -91,6 +96,19 @@ fn describe(identity: &Identity) {
     step("role", &identity.role);
     step("scopes", &identity.scopes.join(" "));
     step("userProfile", &identity.profile.keys().map(String::as_str).collect::<Vec<_>>().join(" "));
+}
+
+/// What a refresh would change.
+fn renewed(update: &Update) {
+    if let Some(role) = &update.role {
+        step("role now", role);
+    }
+    if let Some(scopes) = &update.scopes {
+        step("scopes now", &scopes.join(" "));
+    }
+    if let Some(profile) = &update.profile {
+        step("userProfile now", &profile.keys().map(String::as_str).collect::<Vec<_>>().join(" "));
+    }
 }
 
 fn found(is_there: bool) -> &'static str {

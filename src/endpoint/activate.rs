@@ -11,6 +11,7 @@ use crate::page::{ActivateError, Page};
 use crate::protocol::error::{OAuthError, Result};
 use crate::session::SignedIn;
 use crate::session::interaction::Resume;
+use crate::sso::stay;
 use crate::web::form::Form;
 use crate::web::steps::{self, Step};
 use crate::web::visit::Visit;
@@ -140,12 +141,13 @@ async fn find(visit: &Visit, id: &str) -> Result<Option<(Step, Option<String>)>>
     Ok(Some((step, user_code)))
 }
 
-/// The person who is signed in; `None` if the tenant asks for the password at every application and it was not entered.
+/// The person who is signed in and may stay; `None` if the tenant asks for the password at every application and it was not
+/// entered.
 async fn signed_in(visit: &Visit, step: &Step) -> Result<Option<SignedIn>> {
     let Some(signed_in) = visit.cookies.signed_in(&visit.issuer).await? else { return Ok(None) };
     let is_enough = visit.issuer.tenant.silent_login
         || step.proved(&visit.issuer, Some(&signed_in.session)).await?.proofs.has_signed_in(&signed_in.session);
-    Ok(is_enough.then_some(signed_in))
+    if is_enough { stay::confirmed(&visit.issuer, signed_in).await } else { Ok(None) }
 }
 
 fn to_login(id: &str) -> Response {

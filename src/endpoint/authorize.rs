@@ -5,12 +5,13 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::grant::authorization_code::{self, Approved};
-use crate::grant::authorize::{Known, Next, Permitted, decide};
+use crate::grant::authorize::{Known, Next, Permitted, decide, login};
 use crate::protocol::authorization::AuthorizationRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
 use crate::session::consent::Consent;
 use crate::session::interaction::{PendingAuthorization, Resume};
+use crate::sso::stay;
 use crate::token::id_token;
 use crate::web::callback::Callback;
 use crate::web::error::UiLocales;
@@ -81,7 +82,14 @@ async fn decide_next(
         _ => false,
     };
     let known = Known { signed_in, wanted_subject, proofs, has_agreed };
-    let next = decide(&issuer.tenant, client, request, known, issuer.now())?;
+    let next = match decide(&issuer.tenant, client, request, known, issuer.now())? {
+        // Somebody who signed in some time ago may have been removed since.
+        Next::Code(signed_in) => match stay::confirmed(issuer, *signed_in).await? {
+            Some(signed_in) => Next::Code(Box::new(signed_in)),
+            None => login(request)?,
+        },
+        next => next,
+    };
     Ok(Decision { permitted, next, found })
 }
 

@@ -10,7 +10,7 @@ use crate::issuer::Issuer;
 use crate::origin::Origin;
 use crate::protocol::error::Result;
 use crate::session::{Session, SignedIn};
-use crate::sso::stay::{Stay, stay};
+use crate::sso::stay::{Stay, prolonged};
 use crate::web::cookies::Cookies;
 use crate::web::error::{UNKNOWN_HOST, said};
 use crate::web::original_url::OriginalUrl;
@@ -32,7 +32,7 @@ pub async fn any(State(app): State<App>, parts: Parts) -> Result<Response> {
     let cookies = Cookies::of(&app, &parts.headers, secure, Some(host));
     let entered = |session: &Session| issuer.tenant.silent_login || session.hosts.iter().any(|own| own == host);
     let stays = match cookies.signed_in(&issuer).await?.filter(|signed_in| entered(&signed_in.session)) {
-        Some(signed_in) => stay(&issuer, signed_in).await?,
+        Some(signed_in) => prolonged(&issuer, signed_in).await?,
         None => None,
     };
     let token = match &stays {

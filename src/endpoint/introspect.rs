@@ -5,9 +5,11 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
+use crate::grant::permission::current_scope;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::registry::client::Client;
 use crate::token::{access_token, refresh_token};
 use crate::web::client_request::{ClientForm, ClientRequest};
 
@@ -33,7 +35,7 @@ pub async fn post(
     }
     let answer = match access(&issuer, &form.token).await? {
         Some(answer) => answer,
-        None => refresh(&issuer, &client.ident, &form.token).await?.unwrap_or_else(|| json!({ "active": false })),
+        None => refresh(&issuer, &client, &form.token).await?.unwrap_or_else(|| json!({ "active": false })),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }
@@ -54,16 +56,16 @@ async fn access(issuer: &Issuer, token: &str) -> Result<Option<Value>> {
 }
 
 /// Only the client that holds a refresh token learns about it.
-async fn refresh(issuer: &Issuer, client_id: &str, token: &str) -> Result<Option<Value>> {
+async fn refresh(issuer: &Issuer, client: &Client, token: &str) -> Result<Option<Value>> {
     let active = refresh_token::active(issuer, token).await?;
-    Ok(active.filter(|(grant, _)| grant.client_id == client_id).map(|(grant, expires_at)| {
+    Ok(active.filter(|(grant, _)| *grant.client_id == *client.ident).map(|(grant, expires_at)| {
         json!({
             "active": true,
             "iss": grant.issuer,
             "sub": grant.person.identity.subject,
             "client_id": grant.client_id,
             "username": grant.person.identity.username,
-            "scope": grant.scope,
+            "scope": current_scope(client, &grant, &grant.person.identity),
             "exp": expires_at,
         })
     }))

@@ -36,6 +36,8 @@ pub struct AuthorizationCode {
     nonce: Option<String>,
     issuer: String,
     scope: Scope,
+    #[serde(default)]
+    provided: Scope,
     person: Person,
     claims: ClaimsRequest,
     audience: Vec<String>,
@@ -67,13 +69,15 @@ pub struct Approved<'a> {
 pub async fn issue(issuer: &Issuer, approved: Approved<'_>, using: Batch<'_>) -> Result<Option<String>> {
     let Approved { client, redirect_uri, request, permitted, signed_in } = approved;
     let person = signed_in.person(&permitted.acr);
+    let scope = with_provider_scopes(client, permitted.scope.clone(), &person.identity.scopes);
     let code = AuthorizationCode {
         client_id: client.ident.to_string(),
         redirect_uri: redirect_uri.to_owned(),
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
         issuer: issuer.url.to_string(),
-        scope: with_provider_scopes(client, permitted.scope, &person.identity.scopes),
+        provided: scope.without(&permitted.scope),
+        scope,
         person,
         claims: permitted.claims,
         audience: permitted.audience,
@@ -144,6 +148,7 @@ impl AuthorizationCode {
         let now = issuer.now();
         let expires_at = now + issuer.access_token_lifetime(client);
         Grant {
+            provided: self.provided,
             claims: self.claims,
             audience: self.audience,
             absolute_expiry: now + issuer.services.lifetimes.of_family(),

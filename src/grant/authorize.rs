@@ -143,7 +143,10 @@ fn needs_credentials(tenant: &Tenant, request: &AuthorizationRequest, session: &
     asked || too_old || !(tenant.silent_login || request.prompts(Prompt::None))
 }
 
-fn login(request: &AuthorizationRequest) -> Result<Next> {
+/// The person has to sign in.
+///
+/// Errors: `login_required` (§3.1.2.6), if no page may be shown.
+pub fn login(request: &AuthorizationRequest) -> Result<Next> {
     if request.prompts(Prompt::None) {
         return Err(OAuthError::login_required("nobody is signed in and prompt is none"));
     }

@@ -12,7 +12,7 @@ use crate::token::{Authorization, Grant, Holder, PersonalAuthorization, refresh_
 
 /// Stores a new grant, with its first refresh token if the client may use one, in one step with `using`.
 ///
-/// Returns `None` when that step fails: then nothing has happened.
+/// Returns `None` when that step fails, or when the person is off the tenant's list by now: then nothing has happened.
 pub(super) async fn begin(
     issuer: &Issuer,
     client: Arc<Client>,
@@ -21,6 +21,9 @@ pub(super) async fn begin(
     nonce: Option<String>,
     using: Batch<'_>,
 ) -> Result<Option<Authorization>> {
+    if grant.is_off_the_list(issuer) {
+        return Ok(None);
+    }
     let using = remember_participant(issuer, &client, &grant, using)?;
     let (refresh_token, batch) = if client.may_use(GrantType::RefreshToken) {
         let (value, batch) = refresh_token::first(issuer, &client, &grant_id, &mut grant, using)?;

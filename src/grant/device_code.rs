@@ -275,9 +275,10 @@ impl DeviceCode {
             return Err(OAuthError::invalid_grant("the device code is not valid"));
         };
         let now = issuer.now();
-        let scope = with_provider_scopes(&client, self.scope, &person.identity.scopes);
+        let scope = with_provider_scopes(&client, self.scope.clone(), &person.identity.scopes);
         let expires_at = now + issuer.access_token_lifetime(&client);
         let grant = Grant {
+            provided: scope.without(&self.scope),
             audience: self.audience,
             absolute_expiry: now + issuer.services.lifetimes.of_family(),
             ..Grant::new(&self.client_id, &self.issuer, *person, scope, expires_at)

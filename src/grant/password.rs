@@ -37,7 +37,7 @@ pub async fn redeem(
     let grant_id = issuer.services.random.identifier();
     let expires_at = authentication.time + issuer.access_token_lifetime(&client);
     let scope = with_provider_scopes(&client, scope, &identity.scopes);
-    let person = Person { identity, authentication, sid: None };
+    let person = Person { identity: *identity, authentication, sid: None };
     let new = Grant::new(&client.ident, &issuer.url, person, scope, expires_at);
     let grant = Grant { audience, ..new };
     grant.create(&grant_id, batch)?.commit().await?;

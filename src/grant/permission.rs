@@ -4,6 +4,8 @@ use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
+use crate::session::Identity;
+use crate::token::Grant;
 
 /// RFC 6749 §5.2: `unauthorized_client` unless the client lists the grant.
 pub fn check_grant(client: &Client, grant: GrantType) -> Result<()> {
@@ -52,13 +54,16 @@ pub(super) fn is_listed(client: &Client, token: &str) -> bool {
 ///
 /// Errors: `invalid_target`.
 pub fn check_targets(client: &Client, targets: &[String]) -> Result<()> {
-    let permitted =
-        |target: &String| **target == *client.ident || client.resources.iter().any(|pattern| pattern.matches(target));
-    if targets.iter().all(permitted) {
+    if targets.iter().all(|target| is_target(client, target)) {
         Ok(())
     } else {
         Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not have tokens for this resource"))
     }
+}
+
+/// Whether the client may have tokens for a resource.
+pub(super) fn is_target(client: &Client, target: &str) -> bool {
+    *target == *client.ident || client.resources.iter().any(|pattern| pattern.matches(target))
 }
 
 /// RFC 8707 §2.2: narrows the granted resources to those requested for this token.
@@ -74,6 +79,12 @@ pub(super) fn narrowed_audience(client: &Client, granted: &[String], asked: &[St
     };
     check_targets(client, audience)?;
     Ok(audience.to_vec())
+}
+
+/// What is left now of the scope of a grant: what the client may still ask for, and what the tenant gives `person` now.
+pub fn current_scope(client: &Client, grant: &Grant, person: &Identity) -> Scope {
+    let asked = |token: &str| !grant.provided.contains(token) && (token == "openid" || is_listed(client, token));
+    with_provider_scopes(client, grant.scope.narrowed(asked), &person.scopes)
 }
 
 /// Adds the scopes that the login provider gave the person, if the client accepts them.

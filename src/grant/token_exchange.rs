@@ -11,6 +11,7 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token_exchange::{TokenExchange, TokenKind};
 use crate::registry::client::Client;
 use crate::session::Session;
+use crate::sso::stay::confirmed_grant;
 use crate::token::access_token::{self, AccessTokenClaims, ActiveAccessToken};
 use crate::token::authorization::{Actor, Authorization, Exchanged, Holder, PersonalAuthorization};
 use crate::token::{Grant, id_token};
@@ -50,6 +51,9 @@ pub async fn redeem(
         None => subject.actor,
     };
     let Subject { grant_id, grant, expires_at, .. } = subject;
+    // Last, because it may have to ask: somebody who granted this some time ago may have been removed since.
+    let left = || OAuthError::invalid_request("the person of subject_token may not sign in any more");
+    let grant = confirmed_grant(issuer, &grant_id, grant).await?.ok_or_else(left)?;
     let person = PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None };
     let exchanged = Some(Exchanged { actor, expires_at });
     Ok(Authorization { scope, audience, exchanged, ..Authorization::of_person(Holder::Client(client), person) })

@@ -51,6 +51,11 @@ impl Scope {
         Self(self.0.iter().filter(|token| permitted(token)).cloned().collect())
     }
 
+    /// The tokens that are not in `other`.
+    pub fn without(&self, other: &Scope) -> Self {
+        self.narrowed(|token| !other.contains(token))
+    }
+
     /// Whether every token of `self` is in `other`.
     pub fn is_within(&self, other: &Scope) -> bool {
         self.iter().all(|token| other.contains(token))

@@ -46,6 +46,13 @@ pub struct Tenant {
     pub allowed_client_namespaces: Vec<String>,
 }
 
+impl Tenant {
+    /// Whether its script says who may sign in, and not its list. The script is searched and not compiled.
+    pub fn signs_in_by_script(&self) -> bool {
+        self.script.as_deref().is_some_and(|script| script.contains("UserLoginProvider"))
+    }
+}
+
 /// An exact host or one with `*` for one label: lower case, IDNA-encoded, without port, an IPv6 address in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPattern(pub String);

@@ -15,6 +15,10 @@ pub struct Identity {
     pub scopes: Vec<String>,
     /// The claim `profile`.
     pub profile: serde_json::Map<String, serde_json::Value>,
+    /// Digest of the password hash with which the tenant's list had them at the sign-in; `None` for people whom a script
+    /// knows, and in records of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<String>,
 }
 
 impl Identity {

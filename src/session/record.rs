@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Authentication, Identity};
 use crate::clock::Timestamp;
-use crate::store::{Batch, Loaded, Record, Store, group};
+use crate::store::{Batch, Record, Replacement, Store, group};
 
 /// Who is signed in, and since when. Found by the value of the cookie, which only the browser knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,19 +49,29 @@ impl Session {
         batch.require::<Self>(cookie)
     }
 
-    /// Changes a session; `false` if it was changed or ended meanwhile.
-    pub async fn change(&self, store: &Store, cookie: &str, from: &Loaded<Session>) -> Result<bool> {
-        store.replace(cookie, Some(from), self, &self.groups(), Some(self.expires_at)).await
+    /// Changes the session behind a cookie, unless `change` leaves it as it is; what it is then. `None`: it has ended.
+    pub async fn update(
+        store: &Store,
+        cookie: &str,
+        change: impl Fn(&Session) -> Option<Session>,
+    ) -> Result<Option<Session>> {
+        let mut last = None;
+        let renew = |found: Option<&Session>| {
+            let new = found.and_then(&change);
+            last = new.clone().or_else(|| found.cloned());
+            new.map(|record| Replacement {
+                groups: record.groups().into(),
+                expires_at: Some(record.expires_at),
+                record,
+            })
+        };
+        store.update(cookie, renew).await?;
+        Ok(last)
     }
 
     /// The living session behind a cookie.
     pub async fn find(store: &Store, cookie: &str) -> Result<Option<Session>> {
         store.get(cookie).await
-    }
-
-    /// Like [`Session::find`], with the version that [`Session::change`] needs.
-    pub async fn load(store: &Store, cookie: &str) -> Result<Option<Loaded<Session>>> {
-        store.load(cookie).await
     }
 
     /// Ends the session and every grant given in it, in one step (those for offline use stay).

@@ -72,8 +72,8 @@ impl Settings {
             Some(problem(Severity::Error, format!("tenant {}", tenant.name), format!("{reason:#}")))
         });
         let fleeting = snapshot.tenants().filter(|tenant| self.lets_nobody_stay(tenant)).map(|tenant| {
-            let message = "its login script has no UserValidationProvider, so no token is refreshed and nobody stays signed in \
-                           (ALLOW_MISSING_PROVIDERS is false)";
+            let message = "its login script has no UserValidationProvider, so no token is refreshed, and whoever \
+                           is removed stays signed in until the session expires (ALLOW_MISSING_PROVIDERS is false)";
             problem(Severity::Warning, format!("tenant {}", tenant.name), message.to_owned())
         });
         let clients = snapshot.clients().filter_map(|client| {

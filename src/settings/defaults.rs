@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::written::{
     Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
-    WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
+    WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
@@ -28,6 +28,7 @@ impl Default for Written {
             script: Script::default(),
             templates: WrittenTemplates::default(),
             allow_missing_providers: None,
+            may_stay: WrittenMayStay::default(),
             display_version: true,
             openapi: None,
             log: Log::default(),
@@ -50,6 +51,12 @@ impl Default for WrittenLifetimes {
 impl Default for Script {
     fn default() -> Self {
         Self { timeout: Span(Duration::from_secs(30)) }
+    }
+}
+
+impl Default for WrittenMayStay {
+    fn default() -> Self {
+        Self { every_minutes: 5, stale_minutes: 60 }
     }
 }
 

@@ -64,6 +64,8 @@ const VARIABLES: &[(&str, Set)] = &[
             .map_err(|_| "a span of time like 60s or 5m".into())
     }),
     ("ALLOW_MISSING_PROVIDERS", |w, v| flag(v).map(|on| w.allow_missing_providers = Some(on))),
+    ("MAY_STAY_EVERY_MINUTES", |w, v| parsed(v, MINUTES).map(|minutes| w.may_stay.every_minutes = minutes)),
+    ("MAY_STAY_STALE_MINUTES", |w, v| parsed(v, MINUTES).map(|minutes| w.may_stay.stale_minutes = minutes)),
     ("DISPLAY_VERSION", |w, v| flag(v).map(|on| w.display_version = on)),
     ("LOGIN_PROTECTION", |w, v| flag(v).map(|on| w.login_protection.enabled = on)),
     ("OPENAPI", |w, v| flag(v).map(|on| w.openapi = Some(on))),
@@ -126,6 +128,8 @@ const VARIABLES: &[(&str, Set)] = &[
 ];
 
 const ADDRESS: &str = "an address and a port, like 127.0.0.1:8080 or [::]:8080";
+
+const MINUTES: &str = "a number of minutes, like 5";
 
 const LEVELS: [(&str, LogLevel); 8] = [
     ("trace", LogLevel::Trace),

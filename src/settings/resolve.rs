@@ -1,6 +1,7 @@
 //! From written settings to resolved ones: unknown keys, defaults that depend on other settings, words that become values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use ipnet::IpNet;
@@ -9,11 +10,12 @@ use yaml_serde::Value as Yaml;
 
 use super::resolved::{Settings, Store, Tls, Webhook};
 use super::written::{
-    Environment, KeyScope, Kubernetes, Redis, Written, WrittenLoginProtection, WrittenSigning, WrittenStore,
-    WrittenTelemetry,
+    Environment, KeyScope, Kubernetes, Redis, Written, WrittenLoginProtection, WrittenMayStay, WrittenSigning,
+    WrittenStore, WrittenTelemetry,
 };
 use crate::issuer::Lifetimes;
 use crate::key::{RotationPolicy, SigningSettings};
+use crate::login::people::StayPolicy;
 use crate::login::throttle::ThrottlePolicy;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
@@ -98,6 +100,7 @@ impl Written {
             script_timeout: self.script.timeout.0,
             templates_refresh: self.templates.refresh.0,
             allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
+            may_stay: self.may_stay.resolve(),
             display_version: self.display_version,
             openapi: self.openapi.unwrap_or(!production),
             log: self.log,
@@ -120,6 +123,14 @@ impl WrittenLoginProtection {
             free_attempts_per_address: self.free_attempts_per_address.max(1),
             longest_delay: self.longest_delay.0,
         }
+    }
+}
+
+impl WrittenMayStay {
+    fn resolve(self) -> StayPolicy {
+        let minutes = |minutes: u32| Duration::from_secs(u64::from(minutes) * 60);
+        let (every, stale) = (minutes(self.every_minutes), minutes(self.stale_minutes));
+        StayPolicy { every, stale, ..StayPolicy::default() }
     }
 }
 

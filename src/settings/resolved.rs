@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::written::{Kubernetes, Log, Redis};
 use crate::issuer::Lifetimes;
 use crate::key::SigningSettings;
+use crate::login::people::StayPolicy;
 use crate::login::throttle::ThrottlePolicy;
 use crate::registry::tenant::bare_host;
 use crate::telemetry::Collectors;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub templates_refresh: Duration,
     /// Whether a user whom no `UserValidationProvider` vouches for may stay.
     pub allow_missing_providers: bool,
+    /// When people who signed in before are asked after.
+    pub may_stay: StayPolicy,
     /// Whether `/versions` answers.
     pub display_version: bool,
     /// Whether `/openapi.json` answers.

@@ -33,6 +33,8 @@ pub struct Written {
     #[serde(deserialize_with = "or_default")]
     pub templates: WrittenTemplates,
     pub allow_missing_providers: Option<bool>,
+    #[serde(deserialize_with = "or_default")]
+    pub may_stay: WrittenMayStay,
     pub display_version: bool,
     pub openapi: Option<bool>,
     #[serde(deserialize_with = "or_default")]
@@ -107,6 +109,14 @@ pub struct WrittenWebhook {
 #[serde(default)]
 pub struct Script {
     pub timeout: Span,
+}
+
+/// Asking whether people who signed in before may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenMayStay {
+    pub every_minutes: u32,
+    pub stale_minutes: u32,
 }
 
 /// Tenants' templates in buckets.

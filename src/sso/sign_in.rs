@@ -17,7 +17,7 @@ pub enum SignIn<'i> {
     /// The person authenticated.
     Proven {
         /// Who it is.
-        identity: Identity,
+        identity: Box<Identity>,
         /// When and how they proved it.
         authentication: Authentication,
         /// Changes that must be stored together with the session or grant that follows.
@@ -61,7 +61,7 @@ pub async fn sign_in<'i>(
             let batch = ticket.succeeded(&identity.subject, now, issuer.store.batch())?;
             issuer.count(|counters| &counters.login_success);
             audit::login(tenant, &identity.subject, way);
-            Ok(SignIn::Proven { identity, authentication: Authentication::by_password(now), batch })
+            Ok(SignIn::Proven { identity: Box::new(identity), authentication: Authentication::by_password(now), batch })
         }
         Ok(None) => {
             ticket.failed(&issuer.store, issuer.now()).await?;

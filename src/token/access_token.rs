@@ -99,7 +99,8 @@ pub struct ActiveAccessToken {
     pub grant: Option<Grant>,
 }
 
-/// Verifies signature, type, tenant and issuer, then checks in the store that neither token nor grant was revoked.
+/// Verifies signature, type, tenant and issuer, then checks in the store that neither token nor grant was revoked, that
+/// the client is still there, and that the tenant's list has not lost the person.
 ///
 /// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not an active access token of this tenant.
 pub async fn verify(issuer: &Issuer, token: &str) -> Result<ActiveAccessToken> {
@@ -114,6 +115,13 @@ pub async fn verify(issuer: &Issuer, token: &str) -> Result<ActiveAccessToken> {
             None => return Err(OAuthError::invalid_token("the access token was revoked")),
         },
     };
+    let is_of_application = grant.as_ref().is_some_and(|grant| grant.is_of_application(issuer));
+    if !is_of_application && issuer.client(&claims.client_id).await?.is_none() {
+        return Err(OAuthError::invalid_token("the client of the access token is gone"));
+    }
+    if grant.as_ref().is_some_and(|grant| grant.is_off_the_list(issuer)) {
+        return Err(OAuthError::invalid_token("the person of the access token may not sign in any more"));
+    }
     Ok(ActiveAccessToken { claims, grant })
 }
 

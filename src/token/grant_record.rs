@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::clock::Timestamp;
 use crate::issuer::{Issuer, signer};
+use crate::login::people::LoginProvider;
 use crate::protocol::authorization::ClaimsRequest;
 use crate::protocol::scope::Scope;
-use crate::session::Person;
+use crate::protocol::token::GrantType;
 use crate::session::record::{everything_of, grants_of_session};
-use crate::store::{Batch, Loaded, Record, group};
+use crate::session::{Identity, Person};
+use crate::store::{Batch, Loaded, Record, Replacement, group};
 
 /// A grant. Its tokens are valid while it is in the store; removing it revokes them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,10 +23,17 @@ pub struct Grant {
     pub client_id: String,
     /// The issuer that received the request; its tokens keep it.
     pub issuer: String,
+    /// Whether that is an application behind the proxy, by its origin, which nobody declares. `None` in records of an
+    /// earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<bool>,
     /// The person.
     pub person: Person,
     /// The granted scope.
     pub scope: Scope,
+    /// What of the scope the tenant gave the person, without being asked for it.
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
+    pub provided: Scope,
     /// OIDC Core §5.5.
     #[serde(default)]
     pub claims: ClaimsRequest,
@@ -40,6 +50,9 @@ pub struct Grant {
     /// Digest of the refresh token that last did so (see `token/refresh_token.rs`).
     #[serde(default)]
     pub current: Option<String>,
+    /// When the login provider last confirmed the person, apart from the sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
     /// Set when the code was used twice, even before the grant was stored: it can never become valid.
     #[serde(default)]
     pub revoked: bool,
@@ -56,16 +69,43 @@ impl Grant {
         Self {
             client_id: client_id.to_owned(),
             issuer: issuer.to_owned(),
+            application: Some(false),
             person,
             scope,
+            provided: Scope::default(),
             claims: ClaimsRequest::default(),
             audience: Vec::new(),
             expires_at,
             absolute_expiry: expires_at,
             generation: 0,
             current: None,
+            confirmed_at: None,
             revoked: false,
         }
+    }
+
+    /// The grant of the protocol that its refresh tokens come from: a device gets a sign-in of its own, outside of the
+    /// session of its person.
+    pub fn began_with(&self) -> GrantType {
+        if self.person.sid.is_some() { GrantType::AuthorizationCode } else { GrantType::DeviceCode }
+    }
+
+    /// Whether it is for an application behind the proxy, and not for a client.
+    pub fn is_of_application(&self, issuer: &Issuer) -> bool {
+        self.application.unwrap_or_else(|| {
+            let host = Url::parse(&self.client_id).ok().and_then(|url| url.host_str().map(str::to_owned));
+            issuer.tenant.interceptor.enabled && host.is_some_and(|host| issuer.serves_host(&host))
+        })
+    }
+
+    /// Whether its person has been removed from the tenant's list, or given another password.
+    pub fn is_off_the_list(&self, issuer: &Issuer) -> bool {
+        LoginProvider::is_off_the_list(&issuer.tenant, &self.person.identity)
+    }
+
+    /// When the login provider last confirmed the person.
+    pub fn confirmed_at(&self) -> Timestamp {
+        self.confirmed_at.unwrap_or(self.person.authentication.time)
     }
 
     /// Stores a new grant in one step with `batch`, unless its id is taken.
@@ -76,6 +116,18 @@ impl Grant {
     /// Changes a grant in one step with `batch`, unless it was changed or removed meanwhile.
     pub fn change<'s>(&self, id: &str, from: &Loaded<Grant>, batch: Batch<'s>) -> Result<Batch<'s>> {
         batch.replace(id, Some(from), self, &self.groups(), Some(self.expires_at))
+    }
+
+    /// Stores that the login provider confirmed `person` at `at`, unless the grant has ended or another request was faster.
+    pub async fn confirm(issuer: &Issuer, id: &str, person: &Identity, at: Timestamp) -> Result<()> {
+        let confirmed = |found: Option<&Self>| {
+            let mut record = found.filter(|found| found.confirmed_at() < at)?.clone();
+            record.confirmed_at = Some(at);
+            record.person.identity = person.clone();
+            let (groups, expires_at) = (record.groups(), Some(record.expires_at));
+            Some(Replacement { record, groups, expires_at })
+        };
+        issuer.store.update(id, confirmed).await.map(drop)
     }
 
     /// The valid grant with this `id`.

@@ -12,7 +12,7 @@ use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::protocol::scope::Scope;
 use crate::recent::Recent;
-use crate::session::{Session, SignedIn};
+use crate::session::{Identity, Session, SignedIn};
 use crate::store::digest;
 
 /// How many passes are kept per generation; a pass is about a kilobyte.
@@ -29,6 +29,8 @@ type Slot = Arc<tokio::sync::Mutex<Option<Pass>>>;
 
 struct Pass {
     token: Arc<str>,
+    /// Who the token speaks of; another role needs another token.
+    person: Identity,
     renew_at: Timestamp,
 }
 
@@ -46,7 +48,8 @@ impl Passes {
         // A tenant whose algorithm or issuer changes gets new passes at once.
         let slot = self.0.get_or_default(digest(&format!("{cookie}\n{application}\n{}\n{algorithm}", issuer.url)));
         let mut slot = slot.lock().await;
-        if let Some(pass) = slot.as_ref().filter(|pass| issuer.now() < pass.renew_at) {
+        let still_true = |pass: &&Pass| issuer.now() < pass.renew_at && pass.person == signed_in.session.identity;
+        if let Some(pass) = slot.as_ref().filter(still_true) {
             return Ok(Some(pass.token.clone()));
         }
         let pass = make(issuer, signed_in, application).await?;
@@ -59,7 +62,8 @@ async fn make(issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Resul
     let now = issuer.now();
     let life = issuer.services.lifetimes.access_token;
     let person = signed_in.person(&signed_in.session.authentication.acr);
-    let grant = Grant::new(application, &issuer.url, person, Scope::from(SCOPE.to_owned()), now + life);
+    let new = Grant::new(application, &issuer.url, person, Scope::from(SCOPE.to_owned()), now + life);
+    let grant = Grant { application: Some(true), ..new };
     let grant_id = issuer.services.random.identifier();
     let in_session = Session::require(&signed_in.cookie, issuer.store.batch());
     if !grant.create(&grant_id, in_session)?.commit().await? {
@@ -68,5 +72,6 @@ async fn make(issuer: &Issuer, signed_in: &SignedIn, application: &str) -> Resul
     let person = PersonalAuthorization { grant_id, grant, nonce: None, refresh_token: None };
     let authorization = Authorization::of_person(Holder::Application(application.to_owned()), person);
     let token = issue(issuer, authorization).await?.access_token;
-    Ok(Some(Pass { token: token.into(), renew_at: now + life - life / 5 }))
+    let person = signed_in.session.identity.clone();
+    Ok(Some(Pass { token: token.into(), person, renew_at: now + life - life / 5 }))
 }

@@ -15,6 +15,7 @@ use crate::issuer::Issuer;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::scope::Scope;
 use crate::registry::client::Client;
+use crate::session::Identity;
 use crate::store::{Batch, Contended, Loaded, Record, TRIES, digest};
 
 /// One refresh token. Only the client knows its value; the store has its digest.
@@ -133,18 +134,25 @@ pub async fn find(issuer: &Issuer, client: &Client, value: String) -> Result<Pre
 }
 
 impl PresentedToken {
-    /// Uses the token: advances the family if it is the first use, and issues the next token.
+    /// Ends the grant, and so the family.
+    pub async fn end(&self, issuer: &Issuer) -> Result<()> {
+        Ok(Grant::end(issuer, &self.token.grant_id).await?)
+    }
+
+    /// Uses the token: advances the family if it is the first use, and issues the next token. `person` is who the person
+    /// of the grant is now.
     ///
     /// Errors: `invalid_grant` if the family was revoked or advanced meanwhile.
     pub async fn redeem(
         mut self,
         issuer: &Issuer,
         client: Arc<Client>,
+        person: Identity,
         scope: Scope,
         audience: Vec<String>,
     ) -> Result<Authorization> {
         let next = fresh(issuer, &self.token.grant_id);
-        let grant = self.advance(issuer, &client, &next).await?;
+        let grant = self.advance(issuer, &client, &person, &next).await?;
         count_stored(issuer);
         let person =
             PersonalAuthorization { grant_id: self.token.grant_id, grant, nonce: None, refresh_token: Some(next) };
@@ -152,7 +160,7 @@ impl PresentedToken {
     }
 
     /// Stores the token `next`, and returns the grant as it is then.
-    async fn advance(&mut self, issuer: &Issuer, client: &Client, next: &str) -> Result<Grant> {
+    async fn advance(&mut self, issuer: &Issuer, client: &Client, person: &Identity, next: &str) -> Result<Grant> {
         let own = digest(&self.value);
         let token = RefreshToken {
             grant_id: self.token.grant_id.clone(),
@@ -161,7 +169,10 @@ impl PresentedToken {
         };
         let lifetime = issuer.refresh_token_lifetime(client);
         for _ in 0..TRIES {
+            let is_news = self.grant().person.identity != *person;
             let mut grant = self.grant.record.clone();
+            grant.person.identity = person.clone();
+            grant.confirmed_at = Some(issuer.now());
             let expires_at = (issuer.now() + lifetime).min(grant.absolute_expiry);
             let advances = match self.token.standing(&own, &grant) {
                 Standing::Superseded => return Err(self.reused(issuer).await?),
@@ -174,9 +185,11 @@ impl PresentedToken {
             };
             grant.expires_at = grant.expires_at.max(expires_at);
             let mut batch = issuer.store.batch().put(next, &token, &[], grant.expires_at)?;
-            if advances {
-                batch = grant.change(&self.token.grant_id, &self.grant, batch)?;
-            }
+            batch = if advances || is_news {
+                grant.change(&self.token.grant_id, &self.grant, batch)?
+            } else {
+                batch.require::<Grant>(&self.token.grant_id)
+            };
             if batch.commit().await? {
                 return Ok(grant);
             }
@@ -217,6 +230,7 @@ pub async fn active(issuer: &Issuer, value: &str) -> Result<Option<(Grant, Times
     let Some((token, grant)) = load(issuer, value).await? else { return Ok(None) };
     Ok(match token.standing(&digest(value), &grant.record) {
         Standing::Superseded => None,
+        _ if grant.record.is_off_the_list(issuer) => None,
         Standing::Current | Standing::Next => Some((grant.record.clone(), grant.record.expires_at)),
     })
 }

@@ -16,6 +16,7 @@ use crate::issuer::Issuer;
 use crate::origin::{Origin, covers};
 use crate::protocol::error::Result;
 use crate::session::{Session, SignedIn};
+use crate::sso::stay;
 use crate::store::digest;
 
 /// The session cookie. Operators' proxies and applications know this name.
@@ -73,8 +74,12 @@ impl Cookies {
     pub async fn signed_in(&self, issuer: &Issuer) -> Result<Option<SignedIn>> {
         for cookie in &self.sessions {
             let Some(session) = Session::find(&issuer.store, cookie).await? else { continue };
-            if !issuer.signer().await?.has_ended(session.authentication.time) {
-                return Ok(Some(SignedIn { cookie: cookie.clone(), session }));
+            if issuer.signer().await?.has_ended(session.authentication.time) {
+                continue;
+            }
+            let signed_in = stay::as_listed(issuer, SignedIn { cookie: cookie.clone(), session }).await?;
+            if signed_in.is_some() {
+                return Ok(signed_in);
             }
         }
         Ok(None)

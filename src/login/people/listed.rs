@@ -3,11 +3,13 @@
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::source::{People, Reply};
+use super::inquiry::Inquiry;
+use super::source::{Confirmed, People, Reply};
 use crate::login::Credentials;
 use crate::login::password::{PasswordChecker, cost};
 use crate::registry::tenant::{Tenant, User};
 use crate::session::Identity;
+use crate::store::digest;
 
 /// The lists of all tenants.
 #[derive(Clone)]
@@ -30,13 +32,31 @@ impl People for Listed {
         Ok(user.filter(|_| proven).map_or(Reply::No, |user| Reply::Yes(identity(user))))
     }
 
-    /// A person on the list may stay as long as they are on it.
-    async fn may_stay(&self, tenant: &Tenant, username: &str) -> Result<Reply<()>> {
-        if tenant.users.is_empty() {
-            return Ok(Reply::Undecided);
-        }
-        Ok(if tenant.users.contains_key(username) { Reply::Yes(()) } else { Reply::No })
+    async fn may_stay(&self, tenant: &Tenant, inquiry: Inquiry<'_>) -> Result<Reply<Confirmed>> {
+        Ok(match standing(tenant, inquiry.person) {
+            Reply::Yes(user) => Reply::Yes(Confirmed { person: identity(user), at: inquiry.now }),
+            Reply::No => Reply::No,
+            Reply::Undecided => Reply::Undecided,
+        })
     }
+}
+
+/// Where the list has a person who signed in before. They stand as long as they are on it with the password that they
+/// signed in with. A list that was not asked at the sign-in says nothing.
+pub(super) fn standing<'t>(tenant: &'t Tenant, person: &Identity) -> Reply<&'t User> {
+    let user = tenant.users.get(&person.username).filter(|user| subject(user) == person.subject);
+    match (&person.listed, user) {
+        (Some(then), Some(user)) if *then == digest(&user.password_hash) => Reply::Yes(user),
+        (Some(_), _) => Reply::No,
+        // A session of an earlier version, or somebody whom the script let in.
+        (None, _) if tenant.users.is_empty() || tenant.signs_in_by_script() => Reply::Undecided,
+        (None, Some(user)) => Reply::Yes(user),
+        (None, None) => Reply::No,
+    }
+}
+
+pub(super) fn subject(user: &User) -> &str {
+    user.subject.as_deref().unwrap_or(&user.username)
 }
 
 /// One person for each cost of a hash on the list, `user` among them: comparing with all of these takes the same time
@@ -52,13 +72,14 @@ fn of_every_cost<'a>(users: impl Iterator<Item = &'a User>, user: Option<&'a Use
     chosen
 }
 
-fn identity(user: &User) -> Identity {
+pub(super) fn identity(user: &User) -> Identity {
     Identity {
-        subject: user.subject.clone().unwrap_or_else(|| user.username.clone()),
+        subject: subject(user).to_owned(),
         username: user.username.clone(),
         role: user.role.clone(),
         scopes: user.scopes.clone(),
         profile: user.profile.clone(),
+        listed: Some(digest(&user.password_hash)),
     }
 }
 

@@ -3,6 +3,8 @@
 use anyhow::Result;
 use async_trait::async_trait;
 
+use super::inquiry::Inquiry;
+use crate::clock::Timestamp;
 use crate::login::Credentials;
 use crate::registry::tenant::Tenant;
 use crate::session::Identity;
@@ -15,12 +17,18 @@ pub(super) enum Reply<T> {
     Undecided,
 }
 
+/// A person who may stay, as the source describes them now, and when it said so.
+pub(super) struct Confirmed {
+    pub(super) person: Identity,
+    pub(super) at: Timestamp,
+}
+
 /// A source of people. Errors mean that it could not be asked: that is not a no, and must not count as a wrong password.
 #[async_trait]
 pub(super) trait People: Send + Sync {
     /// Whose credentials these are.
     async fn login(&self, tenant: &Tenant, credentials: &Credentials) -> Result<Reply<Identity>>;
 
-    /// Whether somebody who signed in before may stay.
-    async fn may_stay(&self, tenant: &Tenant, username: &str) -> Result<Reply<()>>;
+    /// Whether somebody who signed in before may stay, and who they are now.
+    async fn may_stay(&self, tenant: &Tenant, inquiry: Inquiry<'_>) -> Result<Reply<Confirmed>>;
 }

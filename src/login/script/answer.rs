@@ -1,6 +1,7 @@
 //! Reads what a provider says about a person, after it was constructed and has committed.
 
 use rquickjs::{Array, Function, Object, Value};
+use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::question::Question;
@@ -22,10 +23,19 @@ const MAX_PROFILE: usize = 64 * 1024;
 pub(super) enum Answer {
     /// Who the person is; `None` if they may not log in.
     Login(Option<Identity>),
-    /// Whether the person may stay.
-    Validation(bool),
+    /// What is new about the person; `None` if they may not stay.
+    Validation(Option<Update>),
     /// The script does not define the class that the question is for.
     MissingClass,
+}
+
+/// What a `UserValidationProvider` says of a person who may stay; what it does not mention stays as it was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "named as in `Identity`")]
+pub struct Update {
+    pub role: Option<String>,
+    pub scopes: Option<Vec<String>>,
+    pub profile: Option<Map<String, serde_json::Value>>,
 }
 
 /// Why an answer could not be read.
@@ -40,12 +50,17 @@ impl From<rquickjs::Error> for Unread {
     }
 }
 
-/// Reads the getters that the question needs. Nothing but `true` is a yes: a promise or a text would be one by mistake.
+/// Reads the getters that the question needs. Nothing but `true` is a yes: a promise or a text would be one by mistake. A
+/// no that ends sessions must be said as well.
 pub(super) fn read(driver: &Object<'_>, question: &Question, run: &Run) -> Result<Answer, Unread> {
     let provider: Object<'_> = driver.get("provider")?;
     let yes = |name: &str| provider.get::<_, Value<'_>>(name).map(|value| value.as_bool() == Some(true));
     match question {
-        Question::Validation(_) => Ok(Answer::Validation(yes("isValid")?)),
+        Question::Validation(_) => match provider.get::<_, Value<'_>>("isValid")?.as_bool() {
+            Some(true) => Ok(Answer::Validation(Some(update(driver, &provider)?))),
+            Some(false) => Ok(Answer::Validation(None)),
+            None => Err(Unread::Unusable("isValid is neither true nor false".to_owned())),
+        },
         Question::Login(_) if !yes("canLogin")? => Ok(Answer::Login(None)),
         Question::Login(credentials) => Ok(Answer::Login(Some(Identity {
             subject: checked_subject(run.subject_or(&credentials.username))?,
@@ -53,8 +68,19 @@ pub(super) fn read(driver: &Object<'_>, question: &Question, run: &Run) -> Resul
             role: role(&provider)?,
             scopes: scopes(&provider)?,
             profile: profile(driver, &provider)?,
+            listed: None,
         }))),
     }
+}
+
+/// What is new about a person who may stay: the members that the class has.
+fn update<'js>(driver: &Object<'js>, provider: &Object<'js>) -> Result<Update, Unread> {
+    let has = |name: &str| provider.contains_key(name);
+    Ok(Update {
+        role: if has("role")? { Some(role(provider)?) } else { None },
+        scopes: if has("scopes")? { Some(scopes(provider)?) } else { None },
+        profile: if has("userProfile")? { Some(profile(driver, provider)?) } else { None },
+    })
 }
 
 fn checked_subject(subject: String) -> Result<String, Unread> {

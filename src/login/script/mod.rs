@@ -1,7 +1,8 @@
 //! A tenant's login provider, written in JavaScript: one run per question, in a fresh engine, under limits.
 //!
 //! A script is a classic one that defines `UserLoginProvider` (may this person log in, and who are they?) and possibly
-//! `UserValidationProvider` (may they stay?). Every failure in it means "cannot log in", and never a hang.
+//! `UserValidationProvider` (may they stay?). Every failure of the first means "cannot log in", of the second "nobody can
+//! say", and never a hang.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ mod redactor;
 mod run;
 mod worker;
 
+pub use answer::Update;
 pub use check::{Classes, check};
 pub use error::ScriptError;
 pub use fetch::FetchLimits;

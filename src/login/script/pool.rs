@@ -14,14 +14,14 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tracing::Dispatch;
 
-use super::answer::Answer;
+use super::answer::{Answer, Update};
 use super::desk::{Desk, Turn};
 use super::error::ScriptError;
 use super::fetch::{self, Exchange};
 use super::places::Places;
 use super::question::Question;
 use super::redactor::Redactor;
-use super::{LOGIN_CLASS, Script, ScriptLimits, worker};
+use super::{LOGIN_CLASS, Script, ScriptLimits, VALIDATION_CLASS, worker};
 use crate::login::Credentials;
 use crate::session::Identity;
 
@@ -66,14 +66,15 @@ impl ScriptPool {
         }
     }
 
-    /// Asks the script's `UserValidationProvider` whether the person may stay; `None` if there is no such class.
+    /// Asks the script's `UserValidationProvider` whether the person may stay: what is new about them, or `None` if they
+    /// may not.
     ///
     /// # Errors
-    /// Why there is no answer; the person may not stay then.
-    pub async fn is_valid(&self, script: &Script<'_>, username: &str) -> Result<Option<bool>, ScriptError> {
+    /// Why there is no answer, which is not a no; [`ScriptError::MissingClass`] if there is no such class.
+    pub async fn validate(&self, script: &Script<'_>, username: &str) -> Result<Option<Update>, ScriptError> {
         match self.ask(script, Question::Validation(username.to_owned())).await? {
-            Answer::Validation(valid) => Ok(Some(valid)),
-            _ => Ok(None),
+            Answer::Validation(update) => Ok(update),
+            _ => Err(ScriptError::MissingClass(VALIDATION_CLASS)),
         }
     }
 

@@ -11,9 +11,9 @@ use uitsmijter::clock::Clock;
 use uitsmijter::endpoint;
 use uitsmijter::key::replicas::heartbeat::Heartbeat;
 use uitsmijter::random::SystemRandom;
-use uitsmijter::registry::Registry;
 use uitsmijter::registry::document::{Document, Kind};
 use uitsmijter::registry::snapshot::Snapshot;
+use uitsmijter::registry::{Problem, Registry};
 use uitsmijter::settings::Settings;
 use uitsmijter::store::Store;
 use uitsmijter::store::memory::Memory;
@@ -101,6 +101,12 @@ impl TestServer {
         self.app.services.keys.meet_replicas().await.expect("a look at the replicas");
     }
 
+    /// Replaces all tenants and clients, as a reload does.
+    pub(crate) fn declare(&self, documents: &str) {
+        let (snapshot, problems) = built(documents);
+        self.app.registry.replace(snapshot, problems);
+    }
+
     /// Sends a request as it is; without a `Host` header it goes to the tenant `acme`.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         if !request.headers().contains_key(header::HOST) {
@@ -142,12 +148,17 @@ pub(crate) fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
 
 /// Tenants and clients from YAML; an error ends the test.
 pub(crate) fn registry(documents: &str) -> Registry {
+    let (snapshot, problems) = built(documents);
+    Registry::new(snapshot, problems)
+}
+
+fn built(documents: &str) -> (Snapshot, Vec<Problem>) {
     let (snapshot, problems) = Snapshot::build(&read(documents), None, &|script| {
         uitsmijter::login::script::check(script).map(drop).map_err(|error| error.to_string())
     });
     let broken = problems.iter().any(|problem| problem.severity == uitsmijter::registry::Severity::Error);
     assert!(!broken, "{problems:#?}");
-    Registry::new(snapshot, problems)
+    (snapshot, problems)
 }
 
 fn read(documents: &str) -> Vec<Document> {

@@ -43,6 +43,7 @@ async fn the_example_of_the_handbook_logs_in() {
             role: "user".to_owned(),
             scopes: Vec::new(),
             profile: json!({"name": "Ada", "password_length": PASSWORD.len()}).as_object().cloned().unwrap(),
+            listed: None,
         }
     );
 }
@@ -59,14 +60,37 @@ async fn the_example_of_the_handbook_refuses_a_wrong_password() {
 async fn the_validation_class_decides_who_may_stay() {
     let pool = ScriptPool::new(patient());
     let source = handbook("http://127.0.0.1:1");
-    assert_eq!(pool.is_valid(&script(&source), "ada").await, Ok(Some(true)));
-    assert_eq!(pool.is_valid(&script(&source), "bob").await, Ok(Some(false)));
-    assert_eq!(pool.is_valid(&script(&provider("commit(true)")), "ada").await, Ok(None));
+    assert_eq!(pool.validate(&script(&source), "ada").await, Ok(Some(Update::default())));
+    assert_eq!(pool.validate(&script(&source), "bob").await, Ok(None));
+    let missing = ScriptError::MissingClass("UserValidationProvider");
+    assert_eq!(pool.validate(&script(&provider("commit(true)")), "ada").await, Err(missing));
     let throws = "class UserValidationProvider { constructor() { throw new Error('down') } }";
     assert_eq!(
-        pool.is_valid(&script(throws), "ada").await,
+        pool.validate(&script(throws), "ada").await,
         Err(ScriptError::Exception("Error: down (line 1)".to_owned()))
     );
+}
+
+#[tokio::test]
+async fn the_validation_class_says_what_is_new_about_a_person_and_a_no_must_be_said() {
+    let pool = ScriptPool::new(patient());
+    let asked = async |members: &str| {
+        let source = format!("class UserValidationProvider {{ constructor() {{ commit(true) }} {members} }}");
+        pool.validate(&script(&source), "ada").await
+    };
+    let told =
+        asked("isValid = true; get role() { return 'user' } scopes = ['staff']; userProfile = { name: 'Ada' }").await;
+    let profile = json!({"name": "Ada"}).as_object().cloned();
+    assert_eq!(
+        told,
+        Ok(Some(Update { role: Some("user".to_owned()), scopes: Some(vec!["staff".to_owned()]), profile }))
+    );
+    let emptied = Update { role: Some("default".to_owned()), scopes: Some(Vec::new()), profile: None };
+    assert_eq!(asked("isValid = true; role = null; scopes = null").await, Ok(Some(emptied)));
+    for unsaid in ["", "isValid = 'false';", "isValid = 0;", "isValid = Promise.resolve(false);"] {
+        let answer = asked(unsaid).await;
+        assert_eq!(answer, Err(ScriptError::BadAnswer("isValid is neither true nor false".to_owned())), "{unsaid}");
+    }
 }
 
 #[tokio::test]

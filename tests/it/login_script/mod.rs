@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uitsmijter::login::Credentials;
-use uitsmijter::login::script::{FetchLimits, Script, ScriptError, ScriptLimits, ScriptPool, check};
+use uitsmijter::login::script::{FetchLimits, Script, ScriptError, ScriptLimits, ScriptPool, Update, check};
 use uitsmijter::session::Identity;
 use zeroize::Zeroizing;
 

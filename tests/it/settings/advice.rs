@@ -87,10 +87,8 @@ fn a_login_script_that_lets_nobody_stay_is_warned_of_where_that_is_forbidden() {
     let told = warnings(login, "false");
     assert_eq!(
         told,
-        [
-            "warning: settings: tenant t: its login script has no UserValidationProvider, so no token is refreshed and nobody \
-          stays signed in (ALLOW_MISSING_PROVIDERS is false)"
-        ]
+        ["warning: settings: tenant t: its login script has no UserValidationProvider, so no token is refreshed, and \
+          whoever is removed stays signed in until the session expires (ALLOW_MISSING_PROVIDERS is false)"]
     );
     assert!(warnings(login, "true").is_empty());
     assert!(warnings(&format!("{login}', 'class UserValidationProvider {{}}"), "false").is_empty());

@@ -45,6 +45,8 @@ const EFFECTS: &[Effect] = &[
     ("SCRIPT_TIMEOUT", "5", |s| s.script_timeout == Duration::from_secs(5)),
     ("TEMPLATES_REFRESH", "5m", |s| s.templates_refresh == Duration::from_secs(300)),
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
+    ("MAY_STAY_EVERY_MINUTES", "1", |s| s.may_stay.every == Duration::from_secs(60)),
+    ("MAY_STAY_STALE_MINUTES", "0", |s| s.may_stay.stale == Duration::ZERO),
     ("DISPLAY_VERSION", "0", |s| !s.display_version),
     ("OPENAPI", "false", |s| !s.openapi),
     ("LOG_LEVEL", "CRITICAL", |s| s.log.level == LogLevel::Critical && s.log.level.tracing() == tracing::Level::ERROR),

@@ -1,5 +1,8 @@
 //! Single sign-on, as in `src/sso`.
 
 mod backchannel_logout;
+mod leavers;
 mod revoked_key;
+mod taken_from_client;
+mod taken_off_the_list;
 mod throttle;
