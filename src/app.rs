@@ -26,6 +26,7 @@ use crate::registry::tenant::Tenant;
 use crate::registry::{Registry, Snapshot};
 use crate::sealing::{Configured, Sealing};
 use crate::secret::Secret;
+use crate::session::crowd::Crowds;
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
@@ -110,6 +111,8 @@ impl App {
             clock,
             random,
             lifetimes: settings.lifetimes,
+            confirm_native: settings.confirm_native,
+            crowds: Arc::new(Crowds::of_at_most(settings.sessions_per_person)),
             documents_max_age: settings.signing.policy.jwks_max_age,
             throttle: settings.login_protection,
         };

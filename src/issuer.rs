@@ -19,6 +19,7 @@ use crate::registry::Snapshot;
 use crate::registry::client::Client;
 use crate::registry::tenant::Tenant;
 use crate::sealing::Sealing;
+use crate::session::crowd::Crowds;
 use crate::store::Store;
 
 /// A family of refresh tokens in constant use without a cap: ten years.
@@ -76,6 +77,10 @@ pub struct Services {
     pub random: Arc<dyn Random>,
     /// Default lifetimes.
     pub lifetimes: Lifetimes,
+    /// Whether a page is shown before a silent answer to a native client (RFC 8252 §8.6).
+    pub confirm_native: bool,
+    /// How many sessions a person may have.
+    pub crowds: Arc<Crowds>,
     /// How long published keys and metadata may be cached.
     pub documents_max_age: Duration,
     /// The throttling of password guesses.

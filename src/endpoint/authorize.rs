@@ -9,6 +9,7 @@ use crate::grant::authorize::{Known, Next, Permitted, decide, login};
 use crate::protocol::authorization::AuthorizationRequest;
 use crate::protocol::error::{OAuthError, Result};
 use crate::protocol::parameters::Parameters;
+use crate::protocol::redirect_uri::is_native;
 use crate::session::consent::Consent;
 use crate::session::interaction::{PendingAuthorization, Resume};
 use crate::sso::stay;
@@ -81,7 +82,8 @@ async fn decide_next(
         }
         _ => false,
     };
-    let known = Known { signed_in, wanted_subject, proofs, has_agreed };
+    let is_confirmed = issuer.services.confirm_native && is_native(&callback.redirect_uri);
+    let known = Known { signed_in, wanted_subject, proofs, is_confirmed, has_agreed };
     let next = match decide(&issuer.tenant, client, request, known, issuer.now())? {
         // Somebody who signed in some time ago may have been removed since.
         Next::Code(signed_in) => match stay::confirmed(issuer, *signed_in).await? {

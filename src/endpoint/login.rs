@@ -160,8 +160,22 @@ fn destination(issuer: &Issuer, parameters: &Parameters) -> Result<Resume> {
     })
 }
 
+/// Whether scheme and port are the tenant's. Cookies ignore both, and whoever else listens on one of its hosts would get
+/// the browser, with its cookies. A server without https has no scheme to protect, and often other ports.
+fn is_declared(issuer: &Issuer, url: &url::Url) -> bool {
+    let tenant = &issuer.tenant;
+    let login = tenant.interceptor.domain.as_deref().and_then(|domain| domain.rsplit_once(':')?.1.parse().ok());
+    let port_of_issuer = || url::Url::parse(&issuer.url).ok().and_then(|issuer| issuer.port());
+    match url.scheme() {
+        "https" => url
+            .port()
+            .is_none_or(|port| tenant.ports.contains(&port) || login == Some(port) || port_of_issuer() == Some(port)),
+        "http" => issuer.url.starts_with("http://"),
+        _ => false,
+    }
+}
+
 fn is_own_page(issuer: &Issuer, url: &url::Url) -> bool {
     let plain = url.username().is_empty() && url.password().is_none();
-    let web = matches!(url.scheme(), "http" | "https");
-    plain && web && url.host_str().is_some_and(|host| issuer.serves_host(host))
+    plain && is_declared(issuer, url) && url.host_str().is_some_and(|host| issuer.serves_host(host))
 }

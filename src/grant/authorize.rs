@@ -90,6 +90,9 @@ pub struct Known {
     pub wanted_subject: Option<String>,
     /// What the person has proved on our pages for this very request.
     pub proofs: Proofs,
+    /// Whether a silent answer would go to a program that nobody can identify, and the operator wants a page before it (RFC
+    /// 8252 §8.6).
+    pub is_confirmed: bool,
     /// Whether the person agreed to all of it earlier. Looked up only where it can matter, and `false` otherwise.
     pub has_agreed: bool,
 }
@@ -114,7 +117,7 @@ pub fn decide(
     known: Known,
     now: Timestamp,
 ) -> Result<Next> {
-    let Known { signed_in, wanted_subject, proofs, has_agreed } = known;
+    let Known { signed_in, wanted_subject, proofs, is_confirmed, has_agreed } = known;
     // §3.1.2.3: somebody must be signed in, recently enough for the client and the tenant.
     let is_enough =
         |session: &Session| proofs.has_signed_in(session) || !needs_credentials(tenant, request, session, now);
@@ -128,7 +131,8 @@ pub fn decide(
     }
     // §3.1.2.4: the person must have agreed, earlier or to this very request.
     let is_demanded = request.prompts(Prompt::Consent);
-    let needs_consent = is_demanded || (client.consent_required && !has_agreed);
+    let is_silent = is_confirmed && !proofs.has_signed_in(&signed_in.session);
+    let needs_consent = is_demanded || is_silent || (client.consent_required && !has_agreed);
     if needs_consent && !proofs.has_consented(&signed_in.session) {
         return consent(request);
     }

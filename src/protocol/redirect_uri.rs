@@ -219,6 +219,19 @@ fn has_bare_dot(authority: &str) -> bool {
     })
 }
 
+/// Whether the response goes to a program on the person's own machine: by loopback or by a scheme of its own (RFC 8252
+/// §7.1 and §7.3), where any other program may listen.
+pub fn is_native(redirect_uri: &str) -> bool {
+    let Ok(url) = url::Url::parse(redirect_uri) else { return false };
+    match (url.scheme(), url.host()) {
+        ("https", _) => false,
+        ("http", Some(url::Host::Ipv4(address))) => address.is_loopback(),
+        ("http", Some(url::Host::Ipv6(address))) => address.is_loopback(),
+        ("http", Some(url::Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,8 @@ pub struct Tenant {
     pub namespace: Option<String>,
     /// The hosts that lead to it, without ports.
     pub hosts: Vec<HostPattern>,
+    /// The ports with which some of the hosts are written: a sign-in may lead to them, besides the usual one.
+    pub ports: Vec<u16>,
     /// Fixes `iss` for all hosts.
     pub issuer: Option<Url>,
     /// The login script: all providers, joined by newlines.

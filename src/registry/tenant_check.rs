@@ -41,10 +41,12 @@ impl TenantSpec {
         let interceptor = self.interceptor.unwrap_or_default().read();
         let informations = self.informations.unwrap_or_default();
         let signing = self.signing.unwrap_or_default();
+        let (hosts, ports) = checked_hosts(self.hosts.texts(), findings);
         Tenant {
             name: title.full.into(),
             namespace: title.namespace,
-            hosts: checked_hosts(self.hosts.texts(), findings),
+            hosts,
+            ports,
             issuer: self.issuer.and_then(|Text(issuer)| checked_issuer(&issuer, findings)),
             script: script.map(Into::into),
             fetch_hosts: self.fetch_hosts.map(List::texts),

@@ -16,18 +16,22 @@ pub(super) fn is_tenant_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b))
 }
 
-pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> Vec<HostPattern> {
+/// The hosts, which are matched on every port, and the ports that are written with them.
+pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> (Vec<HostPattern>, Vec<u16>) {
     if written.is_empty() {
         findings.error("hosts is missing; write this tenant's hosts, like [login.example.com]");
     }
     let mut hosts: Vec<HostPattern> = Vec::new();
+    let mut ports = Vec::new();
     for host in written {
         // `host:port`, but not an IPv6 address
         let port = host.rsplit_once(':').filter(|(front, port)| {
             port.bytes().all(|b| b.is_ascii_digit()) && (!front.contains(':') || front.ends_with(']'))
         });
-        if let Some((bare, _)) = port {
-            findings.warn(format!("hosts: {host:?} is matched without its port; write {bare:?}"));
+        match port.map(|(_, port)| port.parse::<u16>()) {
+            Some(Ok(port)) => ports.push(port),
+            Some(Err(_)) => findings.error(format!("hosts: {host:?} has no usable port; leave it out")),
+            None => {}
         }
         match HostPattern::parse(port.map_or(&host, |(bare, _)| bare)) {
             Ok(pattern) if hosts.contains(&pattern) => {}
@@ -35,7 +39,7 @@ pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> Ve
             Err(error) => findings.error(error),
         }
     }
-    hosts
+    (hosts, ports)
 }
 
 pub(super) fn checked_issuer(issuer: &str, findings: &mut Findings) -> Option<Url> {

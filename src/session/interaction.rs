@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Session;
 use crate::protocol::authorization::{AuthorizationRequest, ResponseMode};
+use crate::protocol::redirect_uri::is_native;
 use crate::store::Record;
 
 /// A stored step of a person. Only the browser that began it may go on with it.
@@ -76,10 +77,14 @@ pub enum Resume {
 
 impl Resume {
     /// Whether it can matter later what a person proves on our pages for it; otherwise their session and their remembered
-    /// consent say all. `silent_login`: the tenant asks for no password where somebody is signed in.
-    pub fn counts_proofs(&self, silent_login: bool) -> bool {
+    /// consent say all. `silent_login`: the tenant asks for no password where somebody is signed in; `confirm_native`:
+    /// native clients are confirmed.
+    pub fn counts_proofs(&self, silent_login: bool, confirm_native: bool) -> bool {
         match self {
-            Self::Authorize(pending) => !silent_login || pending.request.counts_proofs(),
+            Self::Authorize(pending) => {
+                let is_confirmed = confirm_native && is_native(&pending.redirect_uri);
+                !silent_login || is_confirmed || pending.request.counts_proofs()
+            }
             Self::Activate { .. } => !silent_login,
             Self::Home | Self::Location(_) | Self::Logout { .. } => false,
         }

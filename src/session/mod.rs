@@ -2,6 +2,7 @@
 
 pub mod authentication;
 pub mod consent;
+pub mod crowd;
 pub mod delivery;
 pub mod identity;
 pub mod interaction;

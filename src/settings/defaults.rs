@@ -22,6 +22,8 @@ impl Default for Written {
             public_domain: None,
             secure: None,
             lifetimes: WrittenLifetimes::default(),
+            sessions_per_person: 100,
+            confirm_native: false,
             cookie_domains: BTreeMap::new(),
             directory: ".".into(),
             kubernetes: Kubernetes::default(),

@@ -38,6 +38,8 @@ const VARIABLES: &[(&str, Set)] = &[
     }),
     ("TOKEN_REFRESH_EXPIRATION_IN_HOURS", |w, v| number(v).map(|hours| w.lifetimes.refresh_token_hours = hours)),
     ("COOKIE_EXPIRATION_IN_DAYS", |w, v| number(v).map(|days| w.lifetimes.session_days = days)),
+    ("CONFIRM_NATIVE", |w, v| flag(v).map(|on| w.confirm_native = on)),
+    ("SESSIONS_PER_PERSON", |w, v| parsed(v, "a number like 100").map(|most| w.sessions_per_person = most)),
     ("COOKIE_DOMAINS", |w, v| {
         let domains: BTreeMap<String, String> = serde_json::from_str(v).map_err(|_| {
             "a JSON object of hosts and cookie domains, like {\"login.example.com\": \".example.com\"}".to_owned()

@@ -89,6 +89,8 @@ impl Written {
                 None => format!("localhost:{}", listen.port()),
             },
             lifetimes,
+            sessions_per_person: self.sessions_per_person.max(1),
+            confirm_native: self.confirm_native,
             cookie_domains: self
                 .cookie_domains
                 .into_iter()

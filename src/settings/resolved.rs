@@ -32,6 +32,10 @@ pub struct Settings {
     pub secure: bool,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How many sessions one person may have; at least one.
+    pub sessions_per_person: usize,
+    /// Whether a page is shown before a silent answer to a native client (RFC 8252 §8.6).
+    pub confirm_native: bool,
     /// Cookie domains by host; see [`Settings::cookie_domain`].
     pub cookie_domains: BTreeMap<String, String>,
     /// Base of `Resources/Configurations`, `Resources/Views` and `Resources/Translations`.

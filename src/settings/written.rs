@@ -23,6 +23,8 @@ pub struct Written {
     pub secure: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     pub lifetimes: WrittenLifetimes,
+    pub sessions_per_person: usize,
+    pub confirm_native: bool,
     #[serde(deserialize_with = "or_default")]
     pub cookie_domains: BTreeMap<String, String>,
     pub directory: PathBuf,

@@ -1,6 +1,6 @@
 //! How a session begins: under a fresh cookie at every sign-in (session fixation), replacing the one before.
 
-use super::sign_out;
+use super::{crowd, sign_out};
 use crate::issuer::Issuer;
 use crate::protocol::error::Result;
 use crate::session::{Authentication, Identity, Session, SignedIn};
@@ -59,5 +59,9 @@ pub async fn begin(
         hosts,
     };
     let cookie = issuer.services.random.token();
-    Ok(session.begin(&cookie, batch)?.commit().await?.then_some(SignedIn { cookie, session }))
+    if !session.begin(&cookie, batch)?.commit().await? {
+        return Ok(None);
+    }
+    crowd::thin_out(issuer, &session).await;
+    Ok(Some(SignedIn { cookie, session }))
 }

@@ -224,6 +224,6 @@ impl Step {
     }
 
     fn counts_proofs(&self, issuer: &Issuer) -> bool {
-        self.resume.counts_proofs(issuer.tenant.silent_login)
+        self.resume.counts_proofs(issuer.tenant.silent_login, issuer.services.confirm_native)
     }
 }

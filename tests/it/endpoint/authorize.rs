@@ -399,3 +399,30 @@ async fn the_query_of_a_redirect_uri_stays_as_it_was_registered() {
         browser.get(&query.authorize_path(&[("redirect_uri", other)])).await.expect_page(400);
     }
 }
+
+#[tokio::test]
+async fn a_native_client_gets_no_code_silently_where_the_operator_wants_a_page() {
+    let native = [("redirect_uri", "http://127.0.0.1:4711/native")];
+    let silent = [native[0], ("prompt", "none")];
+    for (environment, asks) in [(&[][..], false), (&[("CONFIRM_NATIVE", "true")], true)] {
+        let server = TestServer::start_with(&fixtures::documents(), environment).await;
+        let spa = RelyingParty::new(&server, "spa");
+        let mut browser = Browser::new(&server);
+        // Whoever types a password for it has seen a page.
+        let page = browser.visit(&spa.authorize_path(&native)).await.expect_page(200);
+        assert!(browser.sign_in(&page).await.query().contains_key("code"));
+        spa.code_of(&browser.get(&spa.authorize_path(&[])).await);
+        if !asks {
+            assert!(browser.get(&spa.authorize_path(&silent)).await.query().contains_key("code"));
+            continue;
+        }
+        browser.get(&spa.authorize_path(&silent)).await.expect_error_redirect("consent_required");
+        let question = browser.visit(&spa.authorize_path(&native)).await.expect_page(200);
+        let allow = [("interaction", &*question.hidden("interaction")), ("decision", "allow")];
+        let sent = browser.post("/consent", &allow).await;
+        let answer = browser.follow(sent).await;
+        assert!(answer.location().starts_with("http://127.0.0.1:4711/native?code="), "{answer:#?}");
+        // The next time, too: it may be another program.
+        browser.visit(&spa.authorize_path(&native)).await.expect_page(200);
+    }
+}

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, header};
 
-use crate::harness::fixtures::PASSWORD;
+use crate::harness::fixtures::{self, PASSWORD};
 use crate::harness::{Browser, RelyingParty, TestServer};
 
 #[tokio::test]
@@ -63,7 +63,9 @@ async fn a_form_without_its_browser_starts_over() {
 
 #[tokio::test]
 async fn a_sign_in_without_an_application_leads_home_or_to_a_page_of_the_tenant() {
-    let server = TestServer::start().await;
+    let host = r#"hosts: ["login.acme.example"]"#;
+    let with = r#"hosts: ["login.acme.example", "login.acme.example:9443"]"#;
+    let server = TestServer::start_with(&fixtures::documents().replace(host, with), &[]).await;
     for (target, leads_to) in [
         ("https://login.acme.example/somewhere?x=1", "https://login.acme.example/somewhere?x=1"),
         ("https://evil.example/", "/"),
@@ -79,8 +81,14 @@ async fn a_sign_in_without_an_application_leads_home_or_to_a_page_of_the_tenant(
         ("https:/evil.example", "/"),
         ("https://ada@login.acme.example/", "/"),
         ("https://ada:secret@login.acme.example/", "/"),
-        // Cookies ignore ports: what listens there is the tenant's as well.
-        ("https://login.acme.example:8443/x", "https://login.acme.example:8443/x"),
+        // Cookies ignore schemes and ports, so these must be declared.
+        ("https://login.acme.example:8443/x", "/"),
+        ("https://login.acme.example:1337/", "/"),
+        ("http://login.acme.example/", "/"),
+        ("http://login.acme.example:1337/", "/"),
+        ("ftp://login.acme.example/", "/"),
+        ("https://login.acme.example:443/x", "https://login.acme.example/x"),
+        ("https://login.acme.example:9443/x", "https://login.acme.example:9443/x"),
         ("https://LOGIN.acme.example/x", "https://login.acme.example/x"),
     ] {
         let mut browser = Browser::new(&server);

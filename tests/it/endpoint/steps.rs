@@ -8,6 +8,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 
 use crate::harness::fixtures::{self, PASSWORD};
+use crate::harness::redis::RedisServer;
 use crate::harness::relying_party::challenge;
 use crate::harness::response::decoded;
 use crate::harness::server::form;
@@ -290,4 +291,23 @@ async fn a_form_that_is_sent_twice_signs_in_twice_and_harms_nothing() {
     request.headers_mut().insert("cookie", cookies.join("; ").parse().expect("a header"));
     server.send(request).await.expect(303);
     spa.code_of(&browser.sign_in(&page).await);
+}
+
+#[tokio::test]
+async fn a_flood_leaves_room_for_others_in_a_small_redis_that_may_not_evict() {
+    let redis = RedisServer::start_with(&["--maxmemory", "16mb", "--maxmemory-policy", "noeviction"]).await;
+    let port = redis.port.to_string();
+    let environment = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", &*port)];
+    let server = TestServer::start_with(&fixtures::documents(), &environment).await;
+    let spa = RelyingParty::new(&server, "spa");
+    let tokens = spa.redeem(&spa.obtain_code(&[]).await).await.expect(200);
+    let path = spa.authorize_path(&[("nonce", &long())]);
+    for number in 0..1100 {
+        begin(&server, address(number), &path).await.expect(303);
+    }
+    let tokens = spa.refresh(&tokens.member("refresh_token")).await.expect(200);
+    spa.refresh(&tokens.member("refresh_token")).await.expect(200);
+    spa.obtain_code(&[]).await;
+    let rows: usize = redis.cli(&["dbsize"]).parse().expect("a number");
+    assert!(rows < 2 * 256 + 100, "{rows}");
 }

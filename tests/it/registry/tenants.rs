@@ -95,7 +95,6 @@ config:
         warnings(&problems),
         [
             "warning: Tenants/t.yaml:1: tenant t: config.colour is not known and has no effect",
-            "warning: Tenants/t.yaml:1: tenant t: hosts: \"localhost:8080\" is matched without its port; write \"localhost\"",
             "warning: Tenants/t.yaml:1: tenant t: templates: host is plain http, so anyone on the network path can \
              change the login page; use https",
         ]
@@ -103,6 +102,7 @@ config:
     let tenant = snapshot.tenant("t").unwrap();
     let hosts: Vec<&str> = tenant.hosts.iter().map(|HostPattern(host)| host.as_str()).collect();
     assert_eq!(hosts, ["login.example.com", "localhost", "[::1]", "xn--bcher-kva.example"]);
+    assert_eq!(tenant.ports, [8080]);
     assert!(snapshot.tenant_by_host("[::1]:8080").is_some());
     assert_eq!(tenant.issuer.as_ref().unwrap().as_str(), "https://login.example.com/");
     assert_eq!(tenant.signing.grace, Some(Duration::from_secs(3600)));

@@ -28,6 +28,8 @@ const EFFECTS: &[Effect] = &[
     }),
     ("TOKEN_REFRESH_EXPIRATION_IN_HOURS", "24", |s| s.lifetimes.refresh_token == Duration::from_secs(86_400)),
     ("COOKIE_EXPIRATION_IN_DAYS", "1", |s| s.lifetimes.session == Duration::from_secs(86_400)),
+    ("SESSIONS_PER_PERSON", "0", |s| s.sessions_per_person == 1),
+    ("CONFIRM_NATIVE", "yes", |s| s.confirm_native),
     ("COOKIE_DOMAINS", r#"{"Login.example.com":"*.example.com"}"#, |s| {
         s.cookie_domain("login.example.com:443") == Some(".example.com") && s.cookie_domain("x").is_none()
     }),

@@ -1,6 +1,7 @@
 //! Single sign-on, as in `src/sso`.
 
 mod backchannel_logout;
+mod crowd;
 mod leavers;
 mod revoked_key;
 mod taken_from_client;
