@@ -84,6 +84,17 @@ impl App {
     ) -> Result<Self> {
         let backend = store::open(&settings.store_settings(), clock.clone()).await?;
         let store = Store::new(backend, clock.clone());
+        Self::over_store(settings, registry, store, clock, random).await
+    }
+
+    /// The same over a store that is open: several servers of one process share it, as replicas do.
+    pub async fn over_store(
+        settings: Settings,
+        registry: Registry,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self> {
         let metrics = Metrics::default();
         let extras = Extras { metrics: metrics.clone(), host: host() };
         let signing = settings.signing.clone();

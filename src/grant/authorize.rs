@@ -1,7 +1,7 @@
 //! How an authorization request is decided: OIDC Core §3.1.2.2 to §3.1.2.4. Knows the request and who is signed in, and
 //! neither browsers nor the store.
 
-use super::permission::{check_grant, check_targets, is_listed, permitted_scope};
+use super::permission::{check_grant, check_targets, permitted_scope};
 use crate::clock::Timestamp;
 use crate::protocol::authorization::{AuthorizationRequest, ClaimsRequest, Prompt};
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
@@ -40,7 +40,7 @@ impl Permitted {
             scope: permitted_scope(client, &request.scope)?,
             acr,
             // §5.5: a claim that belongs to a scope is only for clients that may ask for the scope.
-            claims: claims::narrowed(&request.claims, |scope| is_listed(client, scope)),
+            claims: claims::narrowed(&request.claims, |scope| client.lists_scope(scope)),
             audience: request.resource.clone(),
         })
     }

@@ -1,7 +1,7 @@
 //! What a client may have: its grants (RFC 6749 §5.2), scopes (§3.3) and resources (RFC 8707).
 
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
-use crate::protocol::scope::Scope;
+use crate::protocol::scope::{Scope, is_personal};
 use crate::protocol::token::GrantType;
 use crate::registry::client::Client;
 use crate::session::Identity;
@@ -21,7 +21,7 @@ pub fn check_grant(client: &Client, grant: GrantType) -> Result<()> {
 /// `openid` needs no listing: it asks only for the fact of the sign-in, and without it there is no OpenID Connect.
 /// Errors: `invalid_scope` if a scope was requested and nothing of it is left.
 pub fn permitted_scope(client: &Client, asked: &Scope) -> Result<Scope> {
-    let granted = asked.narrowed(|token| token == "openid" || is_listed(client, token));
+    let granted = asked.narrowed(|token| token == "openid" || client.lists_scope(token));
     if granted.is_empty() && !asked.is_empty() {
         return Err(OAuthError::invalid_scope("nothing of the scope may be granted to this client"));
     }
@@ -39,31 +39,16 @@ pub(super) fn impersonal(scope: Scope) -> Result<Scope> {
     Ok(left)
 }
 
-/// Whether a scope asks for an ID token or for its renewal.
-pub(super) fn is_personal(token: &str) -> bool {
-    matches!(token, "openid" | "offline_access")
-}
-
-/// Whether the client lists a scope.
-pub(super) fn is_listed(client: &Client, token: &str) -> bool {
-    client.scopes.iter().any(|pattern| pattern.matches(token))
-}
-
 /// RFC 8707 §2, RFC 8693 §2.2.2: whether the client may have tokens for these resources. Each becomes `aud`, which
 /// resource servers trust, so it must be registered for the client; a client may always name itself.
 ///
 /// Errors: `invalid_target`.
 pub fn check_targets(client: &Client, targets: &[String]) -> Result<()> {
-    if targets.iter().all(|target| is_target(client, target)) {
+    if targets.iter().all(|target| client.may_target(target)) {
         Ok(())
     } else {
         Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not have tokens for this resource"))
     }
-}
-
-/// Whether the client may have tokens for a resource.
-pub(super) fn is_target(client: &Client, target: &str) -> bool {
-    *target == *client.ident || client.resources.iter().any(|pattern| pattern.matches(target))
 }
 
 /// RFC 8707 §2.2: narrows the granted resources to those requested for this token.
@@ -83,7 +68,7 @@ pub(super) fn narrowed_audience(client: &Client, granted: &[String], asked: &[St
 
 /// What is left now of the scope of a grant: what the client may still ask for, and what the tenant gives `person` now.
 pub fn current_scope(client: &Client, grant: &Grant, person: &Identity) -> Scope {
-    let asked = |token: &str| !grant.provided.contains(token) && (token == "openid" || is_listed(client, token));
+    let asked = |token: &str| !grant.provided.contains(token) && (token == "openid" || client.lists_scope(token));
     with_provider_scopes(client, grant.scope.narrowed(asked), &person.scopes)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::permission::{current_scope, is_target, narrowed_audience};
+use super::permission::{current_scope, narrowed_audience};
 use crate::issuer::Issuer;
 use crate::login::people::Verdict;
 use crate::protocol::error::{OAuthError, Result};
@@ -53,7 +53,7 @@ fn check_origin(client: &Client, grant: &Grant) -> Result<()> {
 
 /// The resources that the client may still have tokens for. Where some were named, none left is not the same as any.
 fn left_of_audience(client: &Client, granted: &[String]) -> Result<Vec<String>> {
-    let left: Vec<String> = granted.iter().filter(|target| is_target(client, target)).cloned().collect();
+    let left: Vec<String> = granted.iter().filter(|target| client.may_target(target)).cloned().collect();
     if left.is_empty() && !granted.is_empty() {
         return Err(OAuthError::invalid_grant("nothing of the granted resources is left to this client"));
     }

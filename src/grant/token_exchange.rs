@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::permission::{check_targets, impersonal, is_listed, is_personal, permitted_scope};
+use super::permission::{check_targets, impersonal, permitted_scope};
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
-use crate::protocol::scope::Scope;
+use crate::protocol::scope::{Scope, is_personal};
 use crate::protocol::token_exchange::{TokenExchange, TokenKind};
 use crate::registry::client::Client;
 use crate::session::Session;
@@ -117,7 +117,7 @@ async fn actor(issuer: &Issuer, client: &Client, token: &str) -> Result<ActiveAc
 /// The requested scope within that of the subject token; without those that ask for an ID token or a refresh token.
 fn narrowed(client: &Client, asked: Option<Scope>, of: &Scope) -> Result<Scope> {
     match asked {
-        None => Ok(of.narrowed(|token| is_listed(client, token) && !is_personal(token))),
+        None => Ok(of.narrowed(|token| client.lists_scope(token) && !is_personal(token))),
         Some(asked) if asked.is_within(of) => impersonal(permitted_scope(client, &asked)?),
         Some(_) => Err(OAuthError::invalid_scope("the scope exceeds that of the subject_token")),
     }

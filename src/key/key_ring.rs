@@ -30,6 +30,7 @@ pub struct KeyRing {
     noted: std::sync::Mutex<Option<Algorithm>>,
     snapshot: ArcSwapOption<Snapshot>,
     looked_again: AtomicI64,
+    covered: AtomicI64,
     read_at: AtomicI64,
     unconfirmed: AtomicI64,
 }
@@ -55,6 +56,7 @@ impl KeyRing {
             noted: std::sync::Mutex::default(),
             snapshot: ArcSwapOption::empty(),
             looked_again: AtomicI64::new(i64::MIN),
+            covered: AtomicI64::new(i64::MIN),
             read_at: AtomicI64::new(i64::MIN),
             unconfirmed: AtomicI64::default(),
         }
@@ -115,10 +117,20 @@ impl KeyRing {
 
     /// Whether an unknown `kid` may make this replica read the set again: not more than once per second.
     pub fn may_look_again(&self, now: Timestamp) -> bool {
-        let last = self.looked_again.load(Ordering::Relaxed);
-        // Inequality, so that a clock that jumped back does not forbid it for an hour.
-        last != now.0 && self.looked_again.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        is_first_in_second(&self.looked_again, now)
     }
+
+    /// Whether a token of HS256 may make this replica write the record: not more than once per second, so that requests
+    /// do not queue for a store that is away.
+    pub fn may_cover_again(&self, now: Timestamp) -> bool {
+        is_first_in_second(&self.covered, now)
+    }
+}
+
+fn is_first_in_second(last: &AtomicI64, now: Timestamp) -> bool {
+    let before = last.load(Ordering::Relaxed);
+    // Inequality, so that a clock that jumped back does not forbid it for an hour.
+    before != now.0 && last.compare_exchange(before, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 impl Turn<'_> {

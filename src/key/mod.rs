@@ -58,4 +58,4 @@ pub use signer::TenantSigner;
 pub use signer_manager::SignerManager;
 pub use snapshot::PublishedKeys;
 pub use token_type::TokenType;
-pub use verify::{Expired, VerifyError};
+pub use verify::{Expired, SignedWith, VerifyError};

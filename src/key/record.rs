@@ -1,5 +1,6 @@
 //! The stored record of a tenant's keys, and the arithmetic that says what each key is at a moment.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,10 @@ pub struct KeySet {
     /// The algorithm of access tokens: a tenant that changes it stays with this one until a key of the new one may sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Algorithm>,
+    /// By tenant, because tenants may share the set: nothing that it signed with HS256 expires later. A tenant on HS256
+    /// without an entry was on it under a version that kept none. See [`crate::key::hs256`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hs256_until: BTreeMap<String, Timestamp>,
     /// Sessions and grants that began until then are over: an operator ended them along with a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_ended_at: Option<Timestamp>,

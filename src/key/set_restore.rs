@@ -27,6 +27,7 @@ impl KeySet {
         back.iter().for_each(|kid| self.give_way(kid, memory, now));
         self.sessions_ended_at = self.sessions_ended_at.max(memory.sessions_ended_at);
         self.access = self.access.or(memory.access);
+        self.raise_all_hs256(&memory.hs256_until);
         if *self == before && self.version >= memory.version {
             return false;
         }

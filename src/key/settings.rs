@@ -14,7 +14,7 @@ pub struct SigningSettings {
     pub algorithm: Algorithm,
     /// The calendar of keys.
     pub policy: RotationPolicy,
-    /// The secret of HS256; tokens signed with it are accepted from every tenant.
+    /// The secret of HS256; tokens signed with it are believed of tenants that are on HS256, or were, until they expire.
     pub hs256_secret: Option<Secret>,
     /// The secrets that seal private keys in the store: the first seals, all open.
     pub seal_secrets: Vec<Secret>,

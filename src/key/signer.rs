@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::clock::Timestamp;
 use crate::key::key_ring::KeyRing;
@@ -21,6 +21,7 @@ use crate::protocol::jwk::Algorithm;
 /// The signer of one tenant. Take it from [`crate::key::signer_manager::SignerManager::tenant`] for each request,
 /// because it follows the tenant's settings.
 pub struct TenantSigner {
+    pub(super) tenant: Arc<str>,
     pub(super) keychain: Arc<Keychain>,
     pub(super) ring: Arc<KeyRing>,
     pub(super) wanted: Algorithm,
@@ -98,6 +99,26 @@ impl TenantSigner {
             // Cannot happen: a signer is handed out once its ring is loaded.
             None => Arc::new(PublishedKeys { body: r#"{"keys":[]}"#.into(), etag: "\"none\"".into() }),
         }
+    }
+
+    /// To be called before an access token is signed that lives until `expires_at`: with HS256, the record has to say
+    /// first until when it is believed of this tenant. Costs nothing with other algorithms, and a write per hour with this
+    /// one. Without the store, signing goes on; a tenant that moves to another algorithm during an outage loses tokens.
+    pub async fn cover(&self, expires_at: Timestamp) {
+        let is_covered = || self.ring.snapshot().is_none_or(|set| set.covers_hs256(&self.tenant, expires_at));
+        if self.algorithm() != Algorithm::HS256 || is_covered() {
+            return;
+        }
+        if let Err(error) = self.keychain.cover_hs256(&self.ring, &self.tenant, expires_at).await {
+            let (tenant, cause) = (&*self.tenant, format!("{error:#}"));
+            warn!(tenant, cause, "how long tokens of HS256 live is written down later");
+        }
+    }
+
+    /// Whether HS256 is believed of this tenant in a token that lives until `expires_at`: the tenant is on it, or was, and
+    /// its longest token lives as long.
+    pub(super) fn believes_hs256(&self, snapshot: &Snapshot, expires_at: Timestamp) -> bool {
+        self.algorithm() == Algorithm::HS256 || snapshot.covers_hs256(&self.tenant, expires_at)
     }
 
     /// Signs `claims`, whose `exp` is `expires_at`, with the algorithm that this type of token has at this tenant.

@@ -121,7 +121,7 @@ impl SignerManager {
             Counter::default()
         };
         let overrides = tenant.overrides.cloned();
-        Ok(TenantSigner { keychain: keychain.clone(), ring, wanted, overrides, hs256_signed })
+        Ok(TenantSigner { tenant: name.into(), keychain: keychain.clone(), ring, wanted, overrides, hs256_signed })
     }
 
     /// Whether `tenant` has keys already, in memory or in the store.

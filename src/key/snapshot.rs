@@ -1,5 +1,6 @@
 //! A set of keys, parsed: signatures, verifications and the JWKS are made from it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tracing::error;
 
 use crate::clock::Timestamp;
 use crate::key::custody::private_key::PrivateKey;
+use crate::key::hs256;
 use crate::key::key_store::KeyStore;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::token_type::Headers;
@@ -27,6 +29,8 @@ pub struct Snapshot {
     set: KeySet,
     keys: Vec<Arc<LiveKey>>,
     grace: Duration,
+    /// What this replica knows of [`KeySet::hs256_until`]: an older version that changes the set forgets it.
+    hs256_until: BTreeMap<String, Timestamp>,
     published: ArcSwapOption<Published>,
 }
 
@@ -75,7 +79,11 @@ impl Snapshot {
             }
         };
         let keys = set.keys.iter().map(live).collect();
-        Self { set, keys, grace, published: ArcSwapOption::empty() }
+        let mut hs256_until = set.hs256_until.clone();
+        if let Some(old) = old {
+            hs256::raise_all(&mut hs256_until, &old.hs256_until);
+        }
+        Self { set, keys, grace, hs256_until, published: ArcSwapOption::empty() }
     }
 
     /// The set.
@@ -108,6 +116,19 @@ impl Snapshot {
             (latest.0 > 0 && key.last_expiry.is_none_or(|last| last < latest)).then(|| (key.public.kid.clone(), latest))
         });
         latest.collect()
+    }
+
+    /// Whether `tenant` signed tokens with HS256 that live until `expires_at`, or longer.
+    pub fn covers_hs256(&self, tenant: &str, expires_at: Timestamp) -> bool {
+        self.hs256_until.get(tenant).is_some_and(|until| expires_at <= *until)
+    }
+
+    /// What this replica knows of HS256 and the record does not.
+    pub fn unwritten_hs256(&self) -> Option<&BTreeMap<String, Timestamp>> {
+        let is_written = |(tenant, until): (&String, &Timestamp)| {
+            self.set.hs256_until.get(tenant).is_some_and(|known| until <= known)
+        };
+        (!self.hs256_until.iter().all(is_written)).then_some(&self.hs256_until)
     }
 
     /// Whether this replica can open every key that waits to be scheduled.

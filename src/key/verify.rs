@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::key::hs256::Hs256;
 use crate::key::signer::TenantSigner;
 use crate::key::snapshot::Snapshot;
 use crate::key::token_type::TokenType;
@@ -30,6 +29,8 @@ pub enum VerifyError {
     Malformed,
     /// It names no key, or HS256 is not accepted here.
     NoKey,
+    /// It is of HS256, and this tenant is not on it, nor was until the token expires.
+    NotOnHs256,
     /// It names a key that is unknown, withdrawn or long gone.
     UnknownKey(String),
     /// Its header names another algorithm than its key has.
@@ -44,6 +45,15 @@ pub enum VerifyError {
     WrongClaims(String),
 }
 
+/// What a token was signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedWith {
+    /// A key of this tenant, which nobody else has.
+    OwnKey,
+    /// The secret of HS256, which every resource server has that checks such tokens, of whatever tenant.
+    SharedSecret,
+}
+
 impl TenantSigner {
     /// The claims of `token`, if this tenant signed it as a token of this type and it has not expired (no leeway: it is
     /// our own clock's). For an unknown `kid`, the set is read again, at most once per second. The caller checks `iss`,
@@ -54,54 +64,71 @@ impl TenantSigner {
         token_type: TokenType,
         expired: Expired,
     ) -> Result<C, VerifyError> {
-        let hs256 = self.keychain.hs256.as_ref();
-        let now = self.keychain.keys.clock.now();
-        let check = |snapshot: &Snapshot| check(snapshot, hs256, token, token_type, expired, now);
-        let snapshot = self.ring.snapshot().ok_or(VerifyError::NoKey)?;
-        match check(&snapshot) {
-            Err(VerifyError::UnknownKey(kid)) => {
-                let known = snapshot.set().key(&kid).is_some();
-                if known || !self.ring.may_look_again(now) || self.keychain.reload(&self.ring).await.is_err() {
-                    return Err(VerifyError::UnknownKey(kid));
-                }
-                check(&*self.ring.snapshot().ok_or(VerifyError::NoKey)?)
-            }
-            decided => decided,
-        }
+        self.verify_signature(token, token_type, expired).await.map(|(claims, _)| claims)
     }
-}
 
-fn check<C: DeserializeOwned>(
-    snapshot: &Snapshot,
-    hs256: Option<&Hs256>,
-    token: &str,
-    token_type: TokenType,
-    expired: Expired,
-    now: Timestamp,
-) -> Result<C, VerifyError> {
-    let header = decode_header(token).map_err(|_| VerifyError::Malformed)?;
-    if header.crit.is_some() {
-        return Err(VerifyError::Malformed);
-    }
-    let claims = match (&header.kid, hs256) {
-        (Some(kid), _) => {
-            let key = snapshot.verifying(kid, now).ok_or_else(|| VerifyError::UnknownKey(kid.clone()))?;
-            let public = key.public.as_ref().ok_or_else(|| VerifyError::UnknownKey(kid.clone()))?;
-            signed_by(token, key.algorithm, public)?
+    /// Like [`Self::verify`], with what signed the token. The claims of a [`SignedWith::SharedSecret`] are those of
+    /// whoever made it: the caller bounds them.
+    pub async fn verify_signature<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        token_type: TokenType,
+        expired: Expired,
+    ) -> Result<(C, SignedWith), VerifyError> {
+        let now = self.keychain.keys.clock.now();
+        let check = |snapshot: &Snapshot| self.check(snapshot, token, token_type, expired, now);
+        let snapshot = self.ring.snapshot().ok_or(VerifyError::NoKey)?;
+        let is_known = match check(&snapshot) {
+            Err(VerifyError::UnknownKey(kid)) => snapshot.set().key(&kid).is_some(),
+            // Another replica may be ahead, and have put the tenant on HS256.
+            Err(VerifyError::NotOnHs256) => false,
+            decided => return decided,
+        };
+        let may_look_again = !is_known && self.ring.may_look_again(now);
+        if may_look_again && self.keychain.reload(&self.ring).await.is_ok() {
+            return check(&*self.ring.snapshot().ok_or(VerifyError::NoKey)?);
         }
-        // Resource servers that share the secret may make access tokens; other tokens are never signed with it.
-        (None, Some(hs256)) if token_type == TokenType::Access => signed_by(token, Algorithm::HS256, &hs256.verifying)?,
-        (None, _) => return Err(VerifyError::NoKey),
-    };
-    if !header.typ.is_some_and(|typ| is_type(&typ, token_type)) {
-        return Err(VerifyError::WrongType);
+        check(&snapshot)
     }
-    let expires_at = claims.get("exp").and_then(Value::as_i64);
-    let expires_at = expires_at.ok_or_else(|| VerifyError::WrongClaims("no whole number in exp".into()))?;
-    if expired == Expired::Refuse && expires_at <= now.0 {
-        return Err(VerifyError::Expired);
+
+    fn check<C: DeserializeOwned>(
+        &self,
+        snapshot: &Snapshot,
+        token: &str,
+        token_type: TokenType,
+        expired: Expired,
+        now: Timestamp,
+    ) -> Result<(C, SignedWith), VerifyError> {
+        let header = decode_header(token).map_err(|_| VerifyError::Malformed)?;
+        if header.crit.is_some() {
+            return Err(VerifyError::Malformed);
+        }
+        let (claims, signed_with) = match (&header.kid, &self.keychain.hs256) {
+            (Some(kid), _) => {
+                let key = snapshot.verifying(kid, now).ok_or_else(|| VerifyError::UnknownKey(kid.clone()))?;
+                let public = key.public.as_ref().ok_or_else(|| VerifyError::UnknownKey(kid.clone()))?;
+                (signed_by(token, key.algorithm, public)?, SignedWith::OwnKey)
+            }
+            // Only access tokens are ever signed with the secret.
+            (None, Some(hs256)) if token_type == TokenType::Access => {
+                (signed_by(token, Algorithm::HS256, &hs256.verifying)?, SignedWith::SharedSecret)
+            }
+            (None, _) => return Err(VerifyError::NoKey),
+        };
+        if !header.typ.is_some_and(|typ| is_type(&typ, token_type)) {
+            return Err(VerifyError::WrongType);
+        }
+        let expires_at = claims.get("exp").and_then(Value::as_i64).map(Timestamp);
+        let expires_at = expires_at.ok_or_else(|| VerifyError::WrongClaims("no whole number in exp".into()))?;
+        if expired == Expired::Refuse && expires_at <= now {
+            return Err(VerifyError::Expired);
+        }
+        if signed_with == SignedWith::SharedSecret && !self.believes_hs256(snapshot, expires_at) {
+            return Err(VerifyError::NotOnHs256);
+        }
+        let claims = serde_json::from_value(claims).map_err(|error| VerifyError::WrongClaims(error.to_string()))?;
+        Ok((claims, signed_with))
     }
-    serde_json::from_value(claims).map_err(|error| VerifyError::WrongClaims(error.to_string()))
 }
 
 /// The claims of `token`, if `key` signed it with `algorithm` and no other.
@@ -129,6 +156,7 @@ impl fmt::Display for VerifyError {
         match self {
             Self::Malformed => f.write_str("not a token of this server"),
             Self::NoKey => f.write_str("names no key"),
+            Self::NotOnHs256 => f.write_str("signed with HS256, which this tenant does not use"),
             // The sender of the token chose the kid, so no more of it is logged than one of ours would have.
             Self::UnknownKey(kid) => {
                 write!(f, "signed with {:?}, which is not published", kid.chars().take(64).collect::<String>())

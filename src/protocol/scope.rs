@@ -69,6 +69,11 @@ impl Scope {
     }
 }
 
+/// Whether a scope asks for an ID token or for its renewal, and so needs somebody who signs in.
+pub fn is_personal(token: &str) -> bool {
+    matches!(token, "openid" | "offline_access")
+}
+
 impl From<String> for Scope {
     fn from(text: String) -> Self {
         let mut scope = Self::default();

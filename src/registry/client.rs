@@ -83,6 +83,16 @@ impl Client {
         self.grant_types.contains(&grant)
     }
 
+    /// Whether it lists a scope.
+    pub fn lists_scope(&self, token: &str) -> bool {
+        self.scopes.iter().any(|pattern| pattern.matches(token))
+    }
+
+    /// Whether it may have tokens for this resource (RFC 8707 §2): itself, and what it lists.
+    pub fn may_target(&self, target: &str) -> bool {
+        target == &*self.ident || self.resources.iter().any(|pattern| pattern.matches(target))
+    }
+
     /// Whether it cannot prove who it is (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None

@@ -8,10 +8,13 @@ use super::grant_record::Grant;
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::key::{Expired, TenantSigner, TokenType};
+use crate::key::{Expired, SignedWith, TenantSigner, TokenType};
 use crate::protocol::audience::Audience;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
-use crate::protocol::scope::Scope;
+use crate::protocol::scope::{self, Scope};
+use crate::protocol::token::GrantType;
+use crate::registry::client::Client;
+use crate::session::Person;
 use crate::store::Record;
 
 /// RFC 9068 §2.2.
@@ -104,7 +107,7 @@ pub struct ActiveAccessToken {
 ///
 /// Errors: `invalid_token` (RFC 6750 §3.1) for everything that is not an active access token of this tenant.
 pub async fn verify(issuer: &Issuer, token: &str) -> Result<ActiveAccessToken> {
-    let claims = verify_signature(issuer, token).await?;
+    let (claims, signed_with) = verify_signature(issuer, token).await?;
     if issuer.store.get::<RevokedToken>(&claims.jti).await?.is_some() {
         return Err(OAuthError::invalid_token("the access token was revoked"));
     }
@@ -122,28 +125,83 @@ pub async fn verify(issuer: &Issuer, token: &str) -> Result<ActiveAccessToken> {
     if grant.as_ref().is_some_and(|grant| grant.is_off_the_list(issuer)) {
         return Err(OAuthError::invalid_token("the person of the access token may not sign in any more"));
     }
+    if signed_with == SignedWith::SharedSecret && !is_bounded(issuer, &claims, grant.as_ref()).await? {
+        let reason = anyhow::anyhow!("a token of HS256 that says more than was granted");
+        return Err(OAuthError::invalid_token("the access token is not valid").because(reason));
+    }
     Ok(ActiveAccessToken { claims, grant })
 }
 
+/// Whether claims that every resource server could have written, because it has the secret of HS256, say no more than was
+/// granted: by the person, in the living grant that they name; without a grant, no more than the client may have for
+/// itself now.
+async fn is_bounded(issuer: &Issuer, claims: &AccessTokenClaims, grant: Option<&Grant>) -> Result<bool> {
+    let client = issuer.client(&claims.client_id).await?;
+    let client = client.as_deref();
+    Ok(match grant {
+        Some(grant) => is_of_person(claims, &grant.person) && is_within(claims, grant, client),
+        None => client.is_some_and(|client| is_of_client(claims, client)),
+    })
+}
+
+fn is_of_person(claims: &AccessTokenClaims, person: &Person) -> bool {
+    let identity = &person.identity;
+    let is_own = |(name, value): (&String, &Value)| identity.profile.get(name) == Some(value);
+    claims.sub == identity.subject
+        && claims.user.as_ref().is_none_or(|user| *user == identity.username)
+        && claims.role.as_ref().is_none_or(|role| *role == identity.role)
+        && claims.auth_time.is_none_or(|time| time == person.authentication.time)
+        && claims.profile.iter().flatten().all(is_own)
+}
+
+/// RFC 8693: a client that may exchange tokens has those of other clients' grants, for every resource that it may name.
+fn is_within(claims: &AccessTokenClaims, grant: &Grant, client: Option<&Client>) -> bool {
+    let exchanges = client.is_some_and(|client| client.may_use(GrantType::TokenExchange));
+    let is_direct = claims.client_id == grant.client_id && claims.act.is_none();
+    let is_granted = |target: &String| match grant.audience.as_slice() {
+        [] => *target == claims.client_id || client.is_some_and(|client| client.may_target(target)),
+        granted => granted.contains(target),
+    };
+    let is_permitted = |target: &String| client.is_some_and(|client| client.may_target(target));
+    // A refresh takes what the tenant gives the person by now.
+    let is_provided = |token: &str| {
+        let given = grant.person.identity.scopes.iter().any(|scope| scope == token);
+        given && client.is_some_and(|client| client.provider_scopes.iter().any(|pattern| pattern.matches(token)))
+    };
+    claims.scope.iter().all(|token| grant.scope.contains(token) || is_provided(token))
+        && (is_direct || exchanges)
+        && claims.aud.as_slice().iter().all(|target| is_granted(target) || (exchanges && is_permitted(target)))
+}
+
+fn is_of_client(claims: &AccessTokenClaims, client: &Client) -> bool {
+    let AccessTokenClaims { role, user, profile, auth_time, act, .. } = claims;
+    client.may_use(GrantType::ClientCredentials)
+        && !client.is_public()
+        && claims.sub == claims.client_id
+        && (role.is_none() && user.is_none() && profile.is_none() && auth_time.is_none() && act.is_none())
+        && claims.scope.iter().all(|token| client.lists_scope(token) && !scope::is_personal(token))
+        && claims.aud.as_slice().iter().all(|target| client.may_target(target))
+}
+
 /// Verifies what does not need the store.
-async fn verify_signature(issuer: &Issuer, token: &str) -> Result<AccessTokenClaims> {
+async fn verify_signature(issuer: &Issuer, token: &str) -> Result<(AccessTokenClaims, SignedWith)> {
     let refused = || OAuthError::invalid_token("the access token is not valid");
     let signer = issuer.signer().await?;
-    let verified = signer.verify(token, TokenType::Access, Expired::Refuse).await;
-    let claims: AccessTokenClaims = verified.map_err(|reason| refused().because(reason))?;
+    let verified = signer.verify_signature(token, TokenType::Access, Expired::Refuse).await;
+    let (claims, signed_with): (AccessTokenClaims, _) = verified.map_err(|reason| refused().because(reason))?;
     // Keys may be shared by all tenants, so the signature alone does not identify the tenant.
     if claims.tenant != *issuer.tenant.name || !issuer.is_own(&claims.iss) {
         return Err(refused());
     }
-    Ok(claims)
+    Ok((claims, signed_with))
 }
 
 /// RFC 7009 §2.1: revokes this token alone. Invalid tokens are ignored.
 ///
 /// Errors: `invalid_grant` for one of another client.
 pub async fn revoke(issuer: &Issuer, client_id: &str, token: &str) -> Result<()> {
-    match verify_signature(issuer, token).await {
-        Ok(claims) if claims.client_id == client_id => {
+    match verify(issuer, token).await {
+        Ok(ActiveAccessToken { claims, .. }) if claims.client_id == client_id => {
             issuer.store.put(&claims.jti, &RevokedToken {}, &[], claims.exp).await?;
             audit::token_revoked(&issuer.tenant.name, client_id, &claims.sub, "client");
             Ok(())

@@ -15,6 +15,7 @@ pub async fn issue(issuer: &Issuer, authorization: Authorization) -> Result<Toke
     let now = issuer.now();
     let lifetime = authorization.access_token_lifetime(issuer, now);
     let claims = access_token::AccessTokenClaims::new(issuer, &authorization, now, now + lifetime);
+    signer.cover(claims.exp).await;
     let access_token = access_token::sign(&signer, &claims)?;
     let id_token = match (&authorization.person, &authorization.holder) {
         (Some(person), Holder::Client(client)) if authorization.scope.contains("openid") => {

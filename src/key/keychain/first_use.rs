@@ -72,8 +72,10 @@ impl Keychain {
             info!(tenant = %ring.name, keys = set.keys.len(), "adopted the signing keys of the older layout");
             return Ok((set, "adopted"));
         }
-        let access = (!self.settings.shared).then_some(plan.access);
-        let mut set = KeySet { access, ..KeySet::default() };
+        let (mut set, now) = (KeySet::default(), self.keys.clock.now());
+        if !self.settings.shared {
+            set.move_to(plan.access, &ring.name, now, now);
+        }
         for algorithm in &plan.algorithms {
             set.keys.push(self.keys.make_first(&ring.name, *algorithm, grace).await?);
         }

@@ -59,6 +59,7 @@ impl Keychain {
             self.reload(ring).await?;
         }
         self.write_expiries(ring).await?;
+        self.keep_hs256(ring).await?;
         self.seal_again(ring).await?;
         self.note_access(ring).await?;
         let replicas = Replicas::of(heartbeats, &ring.name);

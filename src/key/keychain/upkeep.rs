@@ -1,17 +1,14 @@
 //! What a replica records between rotations: how long its tokens live, the algorithm of access tokens, and newer seals.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use tracing::info;
 
+use crate::clock::Timestamp;
+use crate::key::hs256::AHEAD;
 use crate::key::key_ring::KeyRing;
 use crate::key::keychain::Keychain;
 use crate::key::record::KeySet;
 use crate::key::snapshot::Snapshot;
-
-/// How far ahead the last expiry is recorded, so that a busy tenant writes once per hour and not at each tick.
-const AHEAD: Duration = Duration::from_secs(60 * 60);
 
 impl Keychain {
     /// Records how long the tokens live that this replica signed. No token's safety depends on it (see the first page of
@@ -42,9 +39,37 @@ impl Keychain {
             return Ok(());
         }
         if snapshot.set().access != Some(access) {
-            self.change(ring, |set| set.access.replace(access) != Some(access)).await?;
+            let longest = now + ring.plan.load().policy.grace;
+            self.change(ring, |set| set.move_to(access, &ring.name, now, longest)).await?;
         }
         ring.set_noted(access);
+        Ok(())
+    }
+
+    /// Puts back what an older version forgot of [`KeySet::hs256_until`] when it changed the set.
+    pub(super) async fn keep_hs256(&self, ring: &KeyRing) -> Result<()> {
+        if let Some(snapshot) = ring.snapshot()
+            && let Some(known) = snapshot.unwritten_hs256()
+        {
+            self.change(ring, |set| set.raise_all_hs256(known)).await?;
+        }
+        Ok(())
+    }
+
+    /// Records that HS256 is believed of `tenant` until `expires_at`, before a token exists that lives as long.
+    pub(in crate::key) async fn cover_hs256(&self, ring: &KeyRing, tenant: &str, expires_at: Timestamp) -> Result<()> {
+        let turn = ring.turn().await;
+        let now = self.keys.clock.now();
+        let is_covered = ring.snapshot().is_none_or(|set| set.covers_hs256(tenant, expires_at));
+        // One of those that wait tries it, and again in the next second.
+        if is_covered || !ring.may_cover_again(now) {
+            return Ok(());
+        }
+        let longest = now + ring.plan.load().policy.grace;
+        let raise = |set: &mut KeySet| Ok(set.raise_hs256(tenant, expires_at + AHEAD, longest));
+        if let Some((loaded, _)) = self.keys.update(&ring.name, raise).await? {
+            turn.install(loaded, &self.keys);
+        }
         Ok(())
     }
 

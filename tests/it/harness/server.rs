@@ -86,6 +86,22 @@ impl TestServer {
         (Self { router: endpoint::router(app.clone()), app, clock, _redis }, watched)
     }
 
+    /// Other documents take the place of those that it serves.
+    pub(crate) fn declare(&self, documents: &str) {
+        self.app.registry.replace(Snapshot::clone(&registry(documents).current()), Vec::new());
+    }
+
+    /// Another process on the same store and clock, with other documents and settings: the next one after this one, or a
+    /// replica beside it.
+    pub(crate) async fn restarted(&self, documents: &str, environment: &[(&str, &str)]) -> Self {
+        let (clock, settings) = (self.clock.clone(), fixtures::settings(environment));
+        let store = self.app.store.clone();
+        let app =
+            App::over_store(settings, registry(documents), store, Arc::new(clock.clone()), Arc::new(SystemRandom));
+        let app = app.await.expect("an app");
+        Self { router: endpoint::router(app.clone()), app, clock, _redis: None }
+    }
+
     /// A replica of the version before appears beside this server, and lives for two minutes of the clock. From here on
     /// this server writes the old forms, as in a rolling upgrade.
     pub(crate) async fn meet_an_older_replica(&self) {

@@ -208,6 +208,7 @@ async fn a_tenant_on_hs256_shares_its_secret_and_has_rs256_keys_ready() {
     let hs256 = manager.tenant(&tenant("shop")).await.unwrap();
     assert_eq!((hs256.algorithm(), hs256.id_token_algorithm()), (Algorithm::HS256, Algorithm::RS256));
     assert_eq!(hs256.supported_algorithms(), [Algorithm::RS256, Algorithm::HS256]);
+    hs256.cover(world.claims().exp).await;
     let shared = world.sign(&hs256);
     assert_eq!(header(&shared), json!({"typ": "at+jwt", "alg": "HS256"}), "no kid");
     let id_token = hs256.sign(TokenType::Id, &world.claims(), world.claims().exp).unwrap();
