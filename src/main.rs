@@ -62,7 +62,7 @@ enum Word {
         #[arg(long)]
         ready: bool,
     },
-    /// List, rotate, revoke, import or export signing keys, while servers run on the same store.
+    /// List, rotate, revoke, seal, import or export signing keys, while servers run on the same store.
     #[command(subcommand, after_help = KEY_EXAMPLES)]
     Keys(command::KeyWord),
     /// Print the custom resource definitions: uitsmijter crds | kubectl apply -f -

@@ -48,6 +48,9 @@ fn age(seconds: u64) -> String {
 
 fn note(key: &ListedKey) -> String {
     let mut notes = Vec::new();
+    if let Some(reason) = key.foreign {
+        notes.push(format!("not believed: {}", reason.as_str()));
+    }
     if key.sealed == Some(false) {
         notes.push("not sealed".to_owned());
     }

@@ -109,6 +109,19 @@ pub(super) async fn revoke(
     Ok(())
 }
 
+pub(super) async fn seal(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
+    for_each(tenants, async |tenant| {
+        let kids = commands.seal(&TenantSigning::of(tenant)).await?;
+        match (json, kids.is_empty()) {
+            (true, _) => print_json(&json!({ "tenant": tenant.name.as_ref(), "sealed": kids }))?,
+            (false, true) => println!("{}: nothing to seal", tenant.name),
+            (false, false) => println!("{}: sealed {}", tenant.name, kids.join(", ")),
+        }
+        Ok(())
+    })
+    .await
+}
+
 pub(super) async fn import(
     commands: &KeyCommands,
     tenants: &[Arc<Tenant>],

@@ -14,7 +14,7 @@ use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::settings::Settings;
 use uitsmijter::store::{self, Store};
 
-use super::key_words::{Leaked, delete, export, import, list, revoke, rotate};
+use super::key_words::{Leaked, delete, export, import, list, revoke, rotate, seal};
 use super::whose::Whose;
 
 /// What to do with the keys.
@@ -42,6 +42,12 @@ pub(crate) enum KeyWord {
         /// sign in within the next minute sign in twice.
         #[arg(long)]
         sessions: bool,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Seal keys that lie unsealed in the store, and take them over, once SIGNING_KEY_SECRET is set for the first time:
+    /// without a seal, nothing proves that they are yours.
+    Seal {
         #[command(flatten)]
         whose: Whose,
     },
@@ -97,6 +103,7 @@ async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> R
         KeyWord::Revoke { kid, sessions, whose } => {
             revoke(&commands, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
         }
+        KeyWord::Seal { whose } => seal(&commands, &meant(&whose)?, whose.json).await,
         KeyWord::Import { whose, delete_source } => {
             let all = tenants(settings, declared, None)?;
             import(&commands, &meant(&whose)?, &all, whose.json).await?;

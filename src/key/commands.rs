@@ -16,10 +16,9 @@ use crate::key::replicas::heartbeat::Heartbeat;
 use crate::key::replicas::news;
 use crate::key::replicas::progress::Replicas;
 use crate::key::settings::{SigningSettings, TenantSigning};
-use crate::metrics::Metrics;
 use crate::protocol::jwk::{Algorithm, Jwk, JwkSet};
 use crate::random::Random;
-use crate::store::Store;
+use crate::store::{Loaded, Store};
 
 /// The commands of an operator.
 pub struct KeyCommands {
@@ -60,7 +59,8 @@ impl KeyCommands {
     ) -> Result<Self> {
         settings.check()?;
         let custody = Custody::new(&settings, random)?;
-        let keys = KeyStore { store, custody, clock, metrics: Metrics::default() };
+        let (metrics, understood) = Default::default();
+        let keys = KeyStore { store, custody, clock, metrics, understood };
         Ok(Self { keys, settings, shared: None })
     }
 
@@ -75,11 +75,12 @@ impl KeyCommands {
     /// The keys of `tenant`: the signing ones, the announced, the retired, the others. Empty before its first use.
     pub async fn list(&self, tenant: &TenantSigning<'_>) -> Result<Vec<ListedKey>> {
         let (name, policy, now) = (self.set_name(tenant), self.policy(tenant)?, self.keys.clock.now());
-        let Some(loaded) = self.keys.load(name).await? else { return Ok(Vec::new()) };
-        let replicas = Replicas::of(&Heartbeat::all(&self.keys.store).await?, name);
+        let replicas = Replicas::of(&self.meet().await?, name);
+        let Some(loaded) = self.keys.load_strange(name).await? else { return Ok(Vec::new()) };
         let (set, sealer) = (&loaded.record, &self.keys.custody.sealer);
-        let mut keys: Vec<ListedKey> =
-            set.keys.iter().map(|key| ListedKey::of(name, set, key, &policy, &replicas, sealer, now)).collect();
+        let listed = |key| ListedKey::of(name, set, key, &policy, &replicas, sealer, now);
+        let mut keys: Vec<ListedKey> = set.keys.iter().map(listed).collect();
+        keys.extend(set.foreign.iter().map(|(key, reason)| listed(key).because(*reason)));
         keys.sort_by(|a, b| a.state.cmp(&b.state).then(b.created_at.cmp(&a.created_at)).then(a.kid.cmp(&b.kid)));
         Ok(keys)
     }
@@ -109,7 +110,10 @@ impl KeyCommands {
     /// takes its place at once; answers which.
     pub async fn revoke(&self, tenant: &TenantSigning<'_>, kid: &str) -> Result<Option<String>> {
         let (name, now) = (self.set_name(tenant), self.keys.clock.now());
-        let set = self.keys.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?.record;
+        if self.remove_foreign(name, kid).await? {
+            return Ok(None);
+        }
+        let set = self.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?.record;
         let key = set.key(kid).with_context(|| format!("tenant {name} has no key {kid}"))?;
         let algorithm = key.algorithm();
         let signs = |set: &KeySet| set.signing(algorithm, now).is_some_and(|key| key.kid() == kid);
@@ -146,7 +150,7 @@ impl KeyCommands {
     /// The public keys of `tenant`, as the JWKS shows them.
     pub async fn export(&self, tenant: &TenantSigning<'_>) -> Result<JwkSet> {
         let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
-        let loaded = self.keys.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?;
+        let loaded = self.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?;
         let published: Vec<Jwk> = loaded
             .record
             .published(policy.grace, self.keys.clock.now())
@@ -159,7 +163,7 @@ impl KeyCommands {
     /// Refuses to go on when `tenant` has keys that this process could not open: see [`Custody::ensure_trusted`].
     pub async fn ensure_trusted(&self, tenant: &TenantSigning<'_>) -> Result<()> {
         let name = self.set_name(tenant);
-        self.keys.load(name).await?.map_or(Ok(()), |loaded| self.keys.custody.ensure_trusted(name, &loaded.record))
+        self.load(name).await?.map_or(Ok(()), |loaded| self.keys.custody.ensure_trusted(name, &loaded.record))
     }
 
     /// Whether `tenant` has keys; it has none before its first use.
@@ -169,8 +173,21 @@ impl KeyCommands {
 
     /// Whether `tenant` has this key.
     pub async fn has_key(&self, tenant: &TenantSigning<'_>, kid: &str) -> Result<bool> {
-        let loaded = self.keys.load(self.set_name(tenant)).await?;
-        Ok(loaded.is_some_and(|loaded| loaded.record.key(kid).is_some()))
+        let loaded = self.keys.load_strange(self.set_name(tenant)).await?;
+        let is_foreign = |set: &KeySet| set.foreign.iter().any(|(key, _)| key.kid() == kid);
+        Ok(loaded.is_some_and(|loaded| loaded.record.key(kid).is_some() || is_foreign(&loaded.record)))
+    }
+
+    /// The set of `name`, read and written in the form that all living replicas understand.
+    pub(super) async fn load(&self, name: &str) -> Result<Option<Loaded<KeySet>>> {
+        self.meet().await?;
+        self.keys.load(name).await
+    }
+
+    pub(super) async fn meet(&self) -> Result<Vec<Heartbeat>> {
+        let living = Heartbeat::all(&self.keys.store).await?;
+        self.keys.understood.learn(&living);
+        Ok(living)
     }
 
     /// A new key for [`next_key`], unless one is announced already.
@@ -181,7 +198,7 @@ impl KeyCommands {
         now: Timestamp,
     ) -> Result<Option<StoredKey>> {
         let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
-        let loaded = self.keys.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?;
+        let loaded = self.load(name).await?.with_context(|| format!("tenant {name} has no keys yet"))?;
         if loaded.record.coming(algorithm, now).is_some() {
             return Ok(None);
         }
@@ -190,6 +207,7 @@ impl KeyCommands {
     }
 
     async fn change(&self, name: &str, change: impl FnMut(&mut KeySet) -> Result<bool>) -> Result<()> {
+        self.meet().await?;
         match self.keys.update(name, change).await? {
             // Also if nothing changed: an earlier try may have stored the change and failed to tell the others.
             Some(_) => news::tell(&self.keys.store, name).await.map(drop),

@@ -59,12 +59,21 @@ impl Collector for KeyMetrics {
             "Replicas that hold the next signing key back because they do not publish it yet",
             rings.iter().map(|(_, ring)| (of_tenant(ring), ring.unconfirmed())).collect(),
         )?;
+        gauge(
+            "uitsmijter_signing_keys_foreign",
+            "Keys that lie among those of the tenant in the store and are not ours; they are not believed",
+            rings.iter().map(|(set, ring)| (of_tenant(ring), count(set.set().foreign.len()))).collect(),
+        )?;
         let sealed = keys().all(|(_, _, key)| key.private.as_ref().is_none_or(|half| half.is_sealed()));
         let sealed = i64::from(sealed && keychain.keys.custody.sealer.is_sealing());
         let help = "Whether private keys are sealed in the store";
         let metric = encoder.encode_descriptor("uitsmijter_keys_sealed", help, None, MetricType::Gauge)?;
         ConstGauge::new(sealed).encode(metric)
     }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn of_tenant(ring: &KeyRing) -> Vec<(&'static str, String)> {

@@ -8,11 +8,12 @@ use std::sync::{Arc, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::error;
 
 use crate::clock::Timestamp;
 use crate::key::key_store::KeyStore;
 use crate::key::plan::Plan;
-use crate::key::record::KeySet;
+use crate::key::record::{KeySet, StoredKey};
 use crate::key::snapshot::Snapshot;
 use crate::metrics::SignedWith;
 use crate::protocol::jwk::Algorithm;
@@ -152,6 +153,11 @@ impl Turn<'_> {
         for live in old.iter().flat_map(|old| old.live_keys()).filter(|live| snapshot.live(&live.kid).is_none()) {
             let (tenant, kid, alg) = (ring.name.to_string(), live.kid.clone(), live.algorithm.as_str());
             keys.metrics.tokens_signed.remove(&SignedWith { tenant, kid, alg });
+        }
+        let was_known = |key: &StoredKey| old.iter().any(|old| old.set().foreign.iter().any(|(known, _)| known == key));
+        for (key, reason) in snapshot.set().foreign.iter().filter(|(key, _)| !was_known(key)) {
+            let (tenant, kid, why) = (&*ring.name, key.kid(), reason.as_str());
+            error!(tenant, kid, why, "a key in the store is not ours; it is neither published nor believed");
         }
         ring.snapshot.store(Some(Arc::new(snapshot)));
     }

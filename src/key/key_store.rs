@@ -6,7 +6,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::clock::Clock;
 use crate::key::custody::Custody;
+use crate::key::custody::mac::Foreign;
 use crate::key::record::{KeySet, StoredKey};
+use crate::key::replicas::capability::{Capability, Understood};
 use crate::metrics::Metrics;
 use crate::protocol::jwk::Algorithm;
 use crate::store::{Loaded, Store};
@@ -30,13 +32,24 @@ pub struct KeyStore {
     pub clock: Arc<dyn Clock>,
     /// Where signatures and rotations are counted.
     pub metrics: Metrics,
+    /// Whether all living replicas make MACs.
+    pub understood: Arc<Understood>,
 }
 
 impl KeyStore {
-    /// The set of `tenant` as it is now.
+    /// The set of `tenant` as it is now: its keys are ours, as far as that can be proved.
+    ///
+    /// Errors: there are keys, and none of them is ours.
     pub async fn load(&self, tenant: &str) -> Result<Option<Loaded<KeySet>>> {
+        let loaded = self.load_strange(tenant).await?;
+        loaded.as_ref().map_or(Ok(()), |loaded| ensure_ours(tenant, &loaded.record))?;
+        Ok(loaded)
+    }
+
+    /// The same, also where none of them is ours.
+    pub async fn load_strange(&self, tenant: &str) -> Result<Option<Loaded<KeySet>>> {
         let whose = || format!("the signing keys of tenant {tenant}");
-        let loaded = self.store.within(tenant).load::<KeySet>(ID).await.with_context(whose)?;
+        let mut loaded = self.store.within(tenant).load::<KeySet>(ID).await.with_context(whose)?;
         if let Some(stranger) = loaded.as_ref().map(|loaded| &loaded.record.tenant).filter(|name| *name != tenant) {
             bail!("{} are those of tenant {stranger:?} in the store; the row was moved", whose());
         }
@@ -44,13 +57,22 @@ impl KeyStore {
         if let Some(count) = counts.into_iter().flatten().find(|count| *count > LAST_VERSION) {
             bail!("{} are damaged in the store: they say that they were changed {count} times", whose());
         }
+        if let Some(loaded) = &mut loaded {
+            self.custody.sort_out(tenant, &mut loaded.record, self.makes_macs());
+        }
         Ok(loaded)
+    }
+
+    /// Whether every living replica reads MACs, so that rows carry them from now on.
+    pub fn makes_macs(&self) -> bool {
+        self.understood.everywhere(Capability::KeyMac)
     }
 
     /// Replaces `expected` by `new`, one version further; answers whether `expected` was still there.
     pub async fn replace(&self, tenant: &str, expected: Option<&Loaded<KeySet>>, mut new: KeySet) -> Result<bool> {
         new.version = expected.map_or(0, |loaded| loaded.record.version).max(new.version) + 1;
         new.tenant = tenant.into();
+        self.custody.certify(tenant, &mut new, self.makes_macs());
         let store = self.store.within(tenant);
         store
             .replace(ID, expected, &new, &[], None)
@@ -92,5 +114,18 @@ impl KeyStore {
         let mut key = self.make(tenant, algorithm, grace).await?;
         (key.signs_from, key.at_once) = (Some(key.created_at), true);
         Ok(key)
+    }
+}
+
+/// Refuses a set in which nothing is ours: to make new keys beside it would end all tokens of those that made these, if it
+/// is only the secret that is wrong.
+pub fn ensure_ours(tenant: &str, set: &KeySet) -> Result<()> {
+    let Some((key, reason)) = set.foreign.first().filter(|_| set.keys.is_empty()) else { return Ok(()) };
+    let whose = format!("signing key {} of tenant {tenant} is not believed", key.kid());
+    match (reason, key.private.as_ref().is_some_and(|half| !half.is_sealed())) {
+        (Foreign::NoMac, true) => bail!(
+            "{whose}: it is not sealed, and SIGNING_KEY_SECRET is set; if it is yours, `uitsmijter keys seal` takes it over"
+        ),
+        _ => bail!("{whose}: {}; `uitsmijter keys list` shows it, `keys revoke` removes it", reason.as_str()),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::key::custody::mac::Foreign;
 use crate::key::custody::seal::Sealer;
 use crate::key::policy::RotationPolicy;
 use crate::key::record::{KeySet, State, StoredKey};
@@ -42,6 +43,8 @@ pub struct ListedKey {
     pub opens: Option<bool>,
     /// The replicas that hold it back, because they do not publish it yet or cannot open it.
     pub waits_for: Vec<String>,
+    /// Why it is neither published nor believed, although it lies among the tenant's keys; empty if it is ours.
+    pub foreign: Option<Foreign>,
 }
 
 impl ListedKey {
@@ -75,6 +78,12 @@ impl ListedKey {
             sealed: key.private.as_ref().map(|half| half.is_sealed()),
             opens: key.private.as_ref().map(|half| sealer.knows(half)),
             waits_for: waits_for.into_iter().map(Into::into).collect(),
+            foreign: None,
         }
+    }
+
+    /// The same key, which is not ours for this `reason`.
+    pub fn because(self, reason: Foreign) -> Self {
+        Self { state: State::Foreign, next_rotation: None, waits_for: Vec::new(), foreign: Some(reason), ..self }
     }
 }

@@ -28,6 +28,7 @@
 
 pub mod commands;
 pub mod custody;
+pub mod foreign_keys;
 pub mod hs256;
 pub mod key_metrics;
 pub mod key_ring;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::key::custody::mac::{Foreign, Mac, Provenance};
 use crate::key::custody::seal::PrivateHalf;
 use crate::protocol::jwk::{Algorithm, Jwk};
 use crate::store::Record;
@@ -53,6 +54,12 @@ pub struct StoredKey {
     /// For how many seconds it stays published after it retired, at least. Never shrinks.
     #[serde(default)]
     pub grace: u64,
+    /// Proves that it is ours; see [`crate::key::custody::provenance`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// Whether that was checked; never stored.
+    #[serde(skip)]
+    pub provenance: Provenance,
 }
 
 /// All keys of one tenant.
@@ -80,6 +87,12 @@ pub struct KeySet {
     /// The keys that were removed last, so that a replica can tell a removed key from one that the store has lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
+    /// Proves `access` and `hs256_until`, and that every key has a MAC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// Keys that lie among ours in the store and are not: neither published nor believed.
+    #[serde(skip)]
+    pub foreign: Vec<(StoredKey, Foreign)>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -104,6 +117,8 @@ pub enum State {
     Gone,
     /// An operator withdrew it.
     Revoked,
+    /// It is not ours, although it lies among our keys.
+    Foreign,
 }
 
 impl StoredKey {
@@ -120,6 +135,8 @@ impl StoredKey {
             revoked_at: None,
             announced_revision: None,
             grace,
+            mac: None,
+            provenance: Provenance::Proved,
         }
     }
 
@@ -243,6 +260,7 @@ impl State {
             Self::Retired => "retired",
             Self::Gone => "gone",
             Self::Revoked => "revoked",
+            Self::Foreign => "foreign",
         }
     }
 }

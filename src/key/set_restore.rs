@@ -16,7 +16,7 @@ impl KeySet {
         for known in &memory.keys {
             if let Some(key) = self.key_mut(known.kid()) {
                 key.remember(known, now);
-            } else if !self.has_removed(known.kid()) {
+            } else if self.lacks(known) {
                 self.keys.push(known.clone());
             }
         }
@@ -43,7 +43,13 @@ impl KeySet {
         self.restored != memory.restored
             || self.version < memory.version
             || (self.version == memory.version && self != memory)
-            || memory.keys.iter().any(|key| self.key(key.kid()).is_none() && !self.has_removed(key.kid()))
+            || memory.keys.iter().any(|key| self.lacks(key))
+    }
+
+    /// Whether `known` is missing and was not removed. One that somebody changed is missing, if we can prove ours.
+    fn lacks(&self, known: &StoredKey) -> bool {
+        let is_foreign = self.foreign.iter().any(|(key, _)| key.kid() == known.kid());
+        self.key(known.kid()).is_none() && !self.has_removed(known.kid()) && (!is_foreign || known.mac.is_some())
     }
 
     fn has_removed(&self, kid: &str) -> bool {

@@ -14,7 +14,7 @@ use crate::key::key_ring::KeyRing;
 use crate::key::key_store::KeyStore;
 use crate::key::keychain::Keychain;
 use crate::key::plan::Plan;
-use crate::key::replicas::capability::Capability;
+use crate::key::replicas::capability::{Capability, Understood};
 use crate::key::replicas::presence::Presence;
 use crate::key::settings::{SHARED, SigningSettings, TenantSigning};
 use crate::key::signer::TenantSigner;
@@ -70,8 +70,9 @@ impl SignerManager {
         let name = format!("{}-{suffix}", host.as_deref().unwrap_or("replica"));
         info!("this replica is called {name}");
         let custody = Custody::new(&settings, random)?;
-        let presence = Presence::new(name, clock.now(), custody.sealer.names());
-        let keys = KeyStore { store, custody, clock, metrics };
+        let understood = Arc::new(Understood::default());
+        let presence = Presence::new(name, clock.now(), custody.sealer.names(), understood.clone());
+        let keys = KeyStore { store, custody, clock, metrics, understood };
         let keychain = Arc::new(Keychain::new(keys, settings, presence));
         keychain.keys.metrics.register_collector(Box::new(KeyMetrics(Arc::downgrade(&keychain))));
         Ok(Self { keychain, signers: Arc::default() })

@@ -70,7 +70,9 @@ struct Published {
 impl Snapshot {
     /// Parses `set` of `tenant`, as far as `old` has not parsed it already.
     pub fn take(tenant: &str, set: KeySet, grace: Duration, old: Option<&Self>, keys: &KeyStore) -> Self {
-        let live = |key: &StoredKey| match old.and_then(|old| old.live(key.kid())) {
+        let is_same =
+            |old: &&Self, key: &StoredKey| old.set.key(key.kid()).is_some_and(|known| known.public == key.public);
+        let live = |key: &StoredKey| match old.filter(|old| is_same(old, key)).and_then(|old| old.live(key.kid())) {
             // Parsed keys stay; a private half that could not be opened is tried again.
             Some(live) if live.private.is_some() == key.private.is_some() => live.clone(),
             known => {

@@ -7,7 +7,9 @@
 //! [`PrivateKey`] in memory stays free of that, and of the store, of locks and of parsing.
 
 pub mod generate;
+pub mod mac;
 pub mod private_key;
+pub mod provenance;
 pub mod seal;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Private keys at rest: AES-256-GCM (NIST SP 800-38D) under keys derived by HKDF-SHA256 (RFC 5869).
+//! Private keys at rest: AES-256-GCM (NIST SP 800-38D) under keys derived by HKDF-SHA256 (RFC 5869); and the MACs of rows.
 //!
 //! Tenant and `kid` are the associated data, so that a row that was moved to another tenant or key does not open.
 
@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::key::custody::mac::Mac;
 use crate::random::Random;
 use crate::secret::Secret;
 
@@ -34,11 +36,13 @@ pub struct Sealer {
 struct Derived {
     name: String,
     key: LessSafeKey,
+    mac: hmac::Key,
 }
 
 /// Different uses of one secret get different keys; the suffix leaves room for a second way.
 const SALT: &[u8] = b"uitsmijter signing keys at rest";
 const ENCRYPTION: &[&[u8]] = &[b"aes-256-gcm 1"];
+const MAC: &[&[u8]] = &[b"hmac-sha256 1"];
 const NAME: &[&[u8]] = &[b"name 1"];
 
 impl Sealer {
@@ -48,9 +52,10 @@ impl Sealer {
         let derive = |secret: &Secret| -> Result<Derived> {
             let prk: Prk = Salt::new(HKDF_SHA256, SALT).extract(secret.expose().as_bytes());
             let key = UnboundKey::from(prk.expand(ENCRYPTION, &AES_256_GCM).map_err(failed)?);
+            let mac = hmac::Key::from(prk.expand(MAC, hmac::HMAC_SHA256).map_err(failed)?);
             let mut name = [0; 32];
             prk.expand(NAME, HKDF_SHA256).and_then(|okm| okm.fill(&mut name)).map_err(failed)?;
-            Ok(Derived { name: URL_SAFE_NO_PAD.encode(&name[..6]), key: LessSafeKey::new(key) })
+            Ok(Derived { name: URL_SAFE_NO_PAD.encode(&name[..6]), key: LessSafeKey::new(key), mac })
         };
         Ok(Self { secrets: secrets.iter().map(derive).collect::<Result<_>>()? })
     }
@@ -63,6 +68,25 @@ impl Sealer {
     /// The names of the secrets, which reveal nothing about them.
     pub fn names(&self) -> BTreeSet<String> {
         self.secrets.iter().map(|secret| secret.name.clone()).collect()
+    }
+
+    /// The MAC of `message` with the first of the secrets; `None` if there is none.
+    pub fn mac(&self, message: &[u8]) -> Option<Mac> {
+        let first = self.secrets.first()?;
+        let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&first.mac, message));
+        Some(Mac { by: first.name.clone(), tag })
+    }
+
+    /// Whether `mac` is that of `message`, made with one of the secrets. Compared in constant time.
+    pub fn fits(&self, mac: &Mac, message: &[u8]) -> bool {
+        let secret = self.secrets.iter().find(|secret| secret.name == mac.by);
+        let tag = URL_SAFE_NO_PAD.decode(&mac.tag).ok();
+        secret.zip(tag).is_some_and(|(secret, tag)| hmac::verify(&secret.mac, message, &tag).is_ok())
+    }
+
+    /// Whether the secret of this name is the first.
+    pub fn is_first(&self, name: &str) -> bool {
+        self.secrets.first().is_some_and(|secret| secret.name == name)
     }
 
     /// Seals a PKCS#8 document as the private half of the key `kid` of `tenant`.

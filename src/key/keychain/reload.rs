@@ -5,6 +5,7 @@ use tracing::warn;
 
 use crate::audit;
 use crate::key::key_ring::{KeyRing, Turn};
+use crate::key::key_store::ensure_ours;
 use crate::key::keychain::Keychain;
 use crate::key::record::{KeySet, StoredKey};
 use crate::key::replicas::heartbeat::Heartbeat;
@@ -23,7 +24,7 @@ impl Keychain {
         let ring = turn.ring;
         for _ in 0..ATTEMPTS {
             let Some(memory) = ring.snapshot() else { return Ok(()) };
-            let loaded = self.keys.load(&ring.name).await?;
+            let loaded = self.keys.load_strange(&ring.name).await?;
             if let Some(loaded) = loaded.as_ref().filter(|loaded| !loaded.record.keys.is_empty())
                 && ring.has_slept(self.keys.clock.now())
             {
@@ -34,6 +35,7 @@ impl Keychain {
             let mut set = loaded.as_ref().map_or_else(KeySet::default, |loaded| loaded.record.clone());
             if !set.restore(memory.set(), self.keys.clock.now()) {
                 if let Some(loaded) = loaded {
+                    ensure_ours(&ring.name, &loaded.record)?;
                     turn.install(loaded, &self.keys);
                     self.log_signing(ring);
                     self.report_orders(ring, memory.set()).await;

@@ -73,18 +73,23 @@ impl Keychain {
         Ok(())
     }
 
-    /// Seals with the first secret the private halves that are sealed with another one, or not at all.
+    /// Seals with the first secret the private halves that are sealed with another one, or not at all, and gives the set
+    /// its MACs once every living replica reads them.
     pub(super) async fn seal_again(&self, ring: &KeyRing) -> Result<()> {
-        let custody = &self.keys.custody;
-        if !ring.snapshot().is_some_and(|set| custody.should_seal_again(set.set())) {
+        let (custody, everywhere) = (&self.keys.custody, self.keys.makes_macs());
+        let is_due = |set: &KeySet| custody.should_seal_again(set) || custody.should_certify(set, everywhere);
+        if !ring.snapshot().is_some_and(|set| is_due(set.set())) {
             return Ok(());
         }
         let turn = ring.turn().await;
-        let sealed = self.keys.update(&ring.name, |set| custody.seal_again(&ring.name, set)).await?;
+        // Whether a key is ours may be known only since every replica makes MACs: it is read again first.
+        let seal =
+            |set: &mut KeySet| Ok(custody.seal_again(&ring.name, set)? || custody.should_certify(set, everywhere));
+        let sealed = self.keys.update(&ring.name, seal).await?;
         if let Some((loaded, changed)) = sealed {
             turn.install(loaded, &self.keys);
             if changed {
-                info!(tenant = %ring.name, "signing keys are sealed with the first of the secrets now");
+                info!(tenant = %ring.name, "signing keys are sealed and certified with the first of the secrets now");
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ impl KeyCommands {
     /// Adopts the older layout for `tenant`; answers the names of the adopted keys, or nothing where it has keys already.
     pub async fn import(&self, tenant: &TenantSigning<'_>) -> Result<Option<Vec<String>>> {
         let (name, policy) = (self.set_name(tenant), self.policy(tenant)?);
-        let loaded = self.keys.load(name).await?;
+        let loaded = self.load(name).await?;
         if loaded.as_ref().is_some_and(|loaded| !loaded.record.keys.is_empty()) {
             return Ok(None);
         }

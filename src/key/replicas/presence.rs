@@ -21,7 +21,7 @@ pub struct Presence {
     /// Its name.
     pub name: String,
     /// Which newer forms all living replicas understand.
-    pub understood: Understood,
+    pub understood: Arc<Understood>,
     heartbeat: Mutex<Heartbeat>,
     /// Names of the secrets that it has.
     opens: BTreeSet<String>,
@@ -41,7 +41,7 @@ const MEET_AFTER: i64 = 5;
 
 impl Presence {
     /// A replica that has not announced itself yet. `opens` names the secrets that it has.
-    pub fn new(name: String, started_at: Timestamp, opens: BTreeSet<String>) -> Self {
+    pub fn new(name: String, started_at: Timestamp, opens: BTreeSet<String>, understood: Arc<Understood>) -> Self {
         let never = || AtomicI64::new(i64::MIN);
         let heartbeat = Heartbeat {
             replica: name.clone(),
@@ -54,7 +54,7 @@ impl Presence {
         };
         Self {
             name,
-            understood: Understood::default(),
+            understood,
             heartbeat: Mutex::new(heartbeat),
             opens,
             opened_everywhere: ArcSwap::default(),

@@ -12,6 +12,7 @@ mod moving;
 mod older;
 mod policy;
 mod property;
+mod provenance;
 mod shared_secret;
 mod signing;
 mod sleepers;
