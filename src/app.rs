@@ -14,7 +14,7 @@ use crate::key::custody::seal::Sealer;
 use crate::key::settings::SigningSettings;
 use crate::key::signer_manager::{Extras, SignerManager};
 use crate::login::people::LoginProvider;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OfTenant};
 use crate::origin::{Origin, canonical, covers};
 use crate::outgoing::Outgoing;
 use crate::outgoing::client::Policy;
@@ -27,6 +27,7 @@ use crate::registry::{Registry, Snapshot};
 use crate::sealing::{Configured, Sealing};
 use crate::secret::Secret;
 use crate::session::crowd::Crowds;
+use crate::session::record::all_sessions;
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
@@ -195,6 +196,16 @@ impl App {
             snapshot,
             services: self.services.clone(),
             caller: None,
+        }
+    }
+
+    /// Counts the living sessions of each tenant, for the metrics; no request waits for it.
+    pub async fn count_sessions(&self) {
+        for tenant in self.registry.current().tenants() {
+            // Outages are reported by the requests that they affect, and the figure stays what it was.
+            let Ok(count) = self.store.within(tenant.name.clone()).count(&all_sessions()).await else { return };
+            let gauge = self.services.metrics.sessions.get_or_create_owned(&OfTenant::named(&tenant.name));
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

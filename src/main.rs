@@ -1,4 +1,4 @@
-//! The program: `serve` (the default), `check`, `crds`, `keys`, `provider test`, `healthcheck`, `hash`.
+//! The program: `serve` (the default), `check`, `crds`, `keys`, `sessions`, `provider test`, `healthcheck`, `hash`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use uitsmijter::settings::{Flags, Settings};
 
 mod command;
+
+use command::Order;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
@@ -42,6 +44,16 @@ Examples (with the servers' settings, at least REDIS_HOST or STORE_PATH, and DIR
 
 Exit codes: 0 success, 1 failure, 2 invalid command line.";
 
+const SESSION_EXAMPLES: &str = "\
+Examples (with the servers' settings, at least REDIS_HOST or STORE_PATH, and DIRECTORY):
+  uitsmijter sessions list --tenant acme             who is signed in
+  uitsmijter sessions list --username ada --json     for scripts
+  uitsmijter sessions end --tenant acme --subject 42 a person who leaves
+  uitsmijter sessions end --client old-app           all that was granted to a client
+  uitsmijter sessions end --tenant acme --all        everybody
+
+Exit codes: 0 success, also if there was nothing to end, 1 failure, 2 invalid command line.";
+
 #[derive(Subcommand)]
 enum Word {
     /// Serve until SIGTERM or Ctrl-C.
@@ -65,6 +77,9 @@ enum Word {
     /// List, rotate, revoke, seal, import or export signing keys, while servers run on the same store.
     #[command(subcommand, after_help = KEY_EXAMPLES)]
     Keys(command::KeyWord),
+    /// List or end sessions, while servers run on the same store.
+    #[command(subcommand, after_help = SESSION_EXAMPLES)]
+    Sessions(command::SessionWord),
     /// Print the custom resource definitions: uitsmijter crds | kubectl apply -f -
     Crds,
     /// Read a password from standard input and print its argon2id hash for `password_hash` or `secret_hash`.
@@ -138,7 +153,12 @@ fn main() -> ExitCode {
         Some(Word::Healthcheck { ready }) => {
             options.settings().and_then(|settings| command::healthcheck(&settings, ready))
         }
-        Some(Word::Keys(word)) => options.settings().and_then(|settings| command::keys(&settings, word)),
+        Some(Word::Keys(word)) => {
+            options.settings().and_then(|settings| command::administer(&settings, Order::Keys(word)))
+        }
+        Some(Word::Sessions(word)) => {
+            options.settings().and_then(|settings| command::administer(&settings, Order::Sessions(word)))
+        }
         Some(Word::Crds) => command::crds(),
         Some(Word::Hash) => command::hash(),
         Some(Word::Provider(ProviderWord::Test { tenant, username, grant_type })) => {

@@ -74,6 +74,7 @@ counters! {
     revoke_failure: PerTenant => "uitsmijter_revoke_failure", "Revocations that were refused";
     token_stored: PerTenant => "uitsmijter_token_stored", "Refresh tokens that were stored";
     template_failures: PerTenant => "uitsmijter_template_failures", "Templates that could not be used";
+    sessions: Family<OfTenant, Gauge> => "uitsmijter_sessions", "Living sessions, of all replicas together";
     tenants: Gauge => "uitsmijter_tenants_count", "Tenants that are served";
     clients: Gauge => "uitsmijter_clients_count", "Clients that are served";
     registry_problems: Family<OfKind, Gauge>

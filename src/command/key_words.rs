@@ -1,10 +1,8 @@
 //! What each word of `keys` does and prints. A tenant that fails does not hold up the others.
 
-use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
-use serde::Serialize;
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 use uitsmijter::key::TenantSigning;
 use uitsmijter::key::commands::{KeyCommands, Rotated, Start};
@@ -12,6 +10,7 @@ use uitsmijter::protocol::error::Unavailable;
 use uitsmijter::registry::tenant::Tenant;
 
 use super::key_table;
+use super::output::Output;
 use super::whose::Whose;
 
 /// A key to revoke.
@@ -22,24 +21,30 @@ pub(super) struct Leaked {
     pub(super) sessions: bool,
 }
 
-pub(super) async fn list(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
+pub(super) async fn list(commands: &KeyCommands, said: &mut Output, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
     let mut keys = Vec::new();
-    let listed = for_each(tenants, async |tenant| {
+    let listed = for_each(tenants, said, async |tenant, _| {
         keys.extend(commands.list(&TenantSigning::of(tenant)).await?);
         Ok(())
     });
     let outcome = listed.await;
     // Keys that could be read are shown, even if others could not.
     if json {
-        print_json(&keys)?;
+        said.json(&keys)?;
     } else if !keys.is_empty() || outcome.is_ok() {
-        write!(std::io::stdout(), "{}", key_table::table(&keys)).context("standard output was closed")?;
+        said.text(&key_table::table(&keys));
     }
     outcome
 }
 
-pub(super) async fn rotate(commands: &KeyCommands, tenants: &[Arc<Tenant>], start: Start, whose: &Whose) -> Result<()> {
-    for_each(tenants, async |tenant| {
+pub(super) async fn rotate(
+    commands: &KeyCommands,
+    said: &mut Output,
+    tenants: &[Arc<Tenant>],
+    start: Start,
+    whose: &Whose,
+) -> Result<()> {
+    for_each(tenants, said, async |tenant, said| {
         // A tenant that was never used has nothing to rotate; it is a mistake only where it was named.
         let rotated = if whose.tenant.is_some() || commands.has_keys(&TenantSigning::of(tenant)).await? {
             commands.rotate(&TenantSigning::of(tenant), start).await?
@@ -47,13 +52,13 @@ pub(super) async fn rotate(commands: &KeyCommands, tenants: &[Arc<Tenant>], star
             Vec::new()
         };
         if whose.json {
-            return print_json(&json!({ "tenant": tenant.name.as_ref(), "rotated": rotated }));
+            return said.json(&json!({ "tenant": tenant.name.as_ref(), "rotated": rotated }));
         }
         if rotated.is_empty() {
-            println!("{}: no keys yet", tenant.name);
+            said.line(format!("{}: no keys yet", tenant.name));
         }
         for key in rotated {
-            println!("{}: {} key {} {}", tenant.name, key.algorithm, key.kid, what_follows(start, &key));
+            said.line(format!("{}: {} key {} {}", tenant.name, key.algorithm, key.kid, what_follows(start, &key)));
         }
         Ok(())
     })
@@ -76,6 +81,7 @@ fn what_follows(start: Start, key: &Rotated) -> &'static str {
 /// Revokes a key at every tenant that has it: all that adopted the older layout have the same keys.
 pub(super) async fn revoke(
     commands: &KeyCommands,
+    said: &mut Output,
     tenants: &[Arc<Tenant>],
     leaked: &Leaked,
     whose: &Whose,
@@ -84,9 +90,9 @@ pub(super) async fn revoke(
     // First, so that tenants that adopt the layout from now on do so without this key.
     let mut found = whose.tenant.is_none() && commands.withdraw(kid).await?;
     if found && !whose.json {
-        println!("{kid} belongs to the older layout; no tenant will adopt it");
+        said.line(format!("{kid} belongs to the older layout; no tenant will adopt it"));
     }
-    let revoked = for_each(tenants, async |tenant| {
+    let revoked = for_each(tenants, said, async |tenant, said| {
         if !commands.has_key(&TenantSigning::of(tenant), kid).await? {
             return Ok(());
         }
@@ -97,10 +103,10 @@ pub(super) async fn revoke(
         }
         match (whose.json, successor) {
             (true, next) => {
-                print_json(&json!({ "tenant": tenant.name.as_ref(), "revoked": kid, "signs_now": next }))?;
+                said.json(&json!({ "tenant": tenant.name.as_ref(), "revoked": kid, "signs_now": next }))?;
             }
-            (false, Some(next)) => println!("{}: {kid} is revoked; {next} signs from now on", tenant.name),
-            (false, None) => println!("{}: {kid} is revoked", tenant.name),
+            (false, Some(next)) => said.line(format!("{}: {kid} is revoked; {next} signs from now on", tenant.name)),
+            (false, None) => said.line(format!("{}: {kid} is revoked", tenant.name)),
         }
         Ok(())
     });
@@ -109,13 +115,13 @@ pub(super) async fn revoke(
     Ok(())
 }
 
-pub(super) async fn seal(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
-    for_each(tenants, async |tenant| {
+pub(super) async fn seal(commands: &KeyCommands, said: &mut Output, tenants: &[Arc<Tenant>], json: bool) -> Result<()> {
+    for_each(tenants, said, async |tenant, said| {
         let kids = commands.seal(&TenantSigning::of(tenant)).await?;
         match (json, kids.is_empty()) {
-            (true, _) => print_json(&json!({ "tenant": tenant.name.as_ref(), "sealed": kids }))?,
-            (false, true) => println!("{}: nothing to seal", tenant.name),
-            (false, false) => println!("{}: sealed {}", tenant.name, kids.join(", ")),
+            (true, _) => said.json(&json!({ "tenant": tenant.name.as_ref(), "sealed": kids }))?,
+            (false, true) => said.line(format!("{}: nothing to seal", tenant.name)),
+            (false, false) => said.line(format!("{}: sealed {}", tenant.name, kids.join(", "))),
         }
         Ok(())
     })
@@ -124,18 +130,19 @@ pub(super) async fn seal(commands: &KeyCommands, tenants: &[Arc<Tenant>], json: 
 
 pub(super) async fn import(
     commands: &KeyCommands,
+    said: &mut Output,
     tenants: &[Arc<Tenant>],
     all: &[Arc<Tenant>],
     json: bool,
 ) -> Result<()> {
     // The keys of the other tenants tell which secret the servers have.
-    for_each(all, async |tenant| commands.ensure_trusted(&TenantSigning::of(tenant)).await).await?;
-    for_each(tenants, async |tenant| {
+    for_each(all, said, async |tenant, _| commands.ensure_trusted(&TenantSigning::of(tenant)).await).await?;
+    for_each(tenants, said, async |tenant, said| {
         let kids = commands.import(&TenantSigning::of(tenant)).await?;
         match (json, kids) {
-            (true, kids) => print_json(&json!({ "tenant": tenant.name.as_ref(), "imported": kids }))?,
-            (false, Some(kids)) => println!("{}: imported {}", tenant.name, kids.join(", ")),
-            (false, None) => println!("{}: has keys already", tenant.name),
+            (true, kids) => said.json(&json!({ "tenant": tenant.name.as_ref(), "imported": kids }))?,
+            (false, Some(kids)) => said.line(format!("{}: imported {}", tenant.name, kids.join(", "))),
+            (false, None) => said.line(format!("{}: has keys already", tenant.name)),
         }
         Ok(())
     })
@@ -158,20 +165,24 @@ pub(super) async fn delete(commands: &KeyCommands, all: &[Arc<Tenant>]) -> Resul
     commands.remove_older().await
 }
 
-pub(super) async fn export(commands: &KeyCommands, tenants: &[Arc<Tenant>]) -> Result<()> {
+pub(super) async fn export(commands: &KeyCommands, said: &mut Output, tenants: &[Arc<Tenant>]) -> Result<()> {
     ensure!(tenants.len() == 1, "a key set belongs to one tenant: name it with --tenant");
-    print_json(&commands.export(&TenantSigning::of(&tenants[0])).await?)
+    said.json(&commands.export(&TenantSigning::of(&tenants[0])).await?)
 }
 
 /// Does `work` for each tenant. A failure at one is printed, and the others get their turn, unless the store is away.
-async fn for_each(tenants: &[Arc<Tenant>], mut work: impl AsyncFnMut(&Tenant) -> Result<()>) -> Result<()> {
+pub(super) async fn for_each(
+    tenants: &[Arc<Tenant>],
+    said: &mut Output,
+    mut work: impl AsyncFnMut(&Tenant, &mut Output) -> Result<()>,
+) -> Result<()> {
     let mut failed = Vec::new();
     for tenant in tenants {
-        match work(tenant).await {
+        match work(tenant, said).await {
             Ok(()) => {}
             Err(error) if tenants.len() == 1 || error.is::<Unavailable>() => return Err(error),
             Err(error) => {
-                eprintln!("{}: {error:#}", tenant.name);
+                said.error(format!("{}: {error:#}", tenant.name));
                 failed.push(tenant.name.to_string());
             }
         }
@@ -180,9 +191,4 @@ async fn for_each(tenants: &[Arc<Tenant>], mut work: impl AsyncFnMut(&Tenant) ->
         bail!("{} of {} tenants failed: {}", failed.len(), tenants.len(), failed.join(", "));
     }
     Ok(())
-}
-
-fn print_json(value: &impl Serialize) -> Result<()> {
-    // A reader that has closed the pipe, such as `head`, is an error to report and not a panic.
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?).context("standard output was closed")
 }

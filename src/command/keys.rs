@@ -1,10 +1,10 @@
 //! `keys`: what operators do with signing keys, on the same store and while servers run.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Subcommand;
+use serde::{Deserialize, Serialize};
 use uitsmijter::clock::SystemClock;
 use uitsmijter::key::TenantSigning;
 use uitsmijter::key::commands::{KeyCommands, Start};
@@ -12,13 +12,14 @@ use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
 use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::settings::Settings;
-use uitsmijter::store::{self, Store};
+use uitsmijter::store::Store;
 
 use super::key_words::{Leaked, delete, export, import, list, revoke, rotate, seal};
+use super::output::Output;
 use super::whose::Whose;
 
 /// What to do with the keys.
-#[derive(Subcommand)]
+#[derive(Subcommand, Serialize, Deserialize)]
 pub(crate) enum KeyWord {
     /// Show every key: its state, its age, when the next one takes over and when it is safe to drop.
     List {
@@ -69,62 +70,40 @@ pub(crate) enum KeyWord {
     },
 }
 
-/// Carries it out.
-pub(crate) fn keys(settings: &Settings, word: KeyWord) -> Result<ExitCode> {
-    super::log::begin_quiet(&settings.log)?;
-    super::install_cryptography();
-    let declared = super::declared(settings)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(carry_out(settings, &declared, word))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn carry_out(settings: &Settings, declared: &Registry, word: KeyWord) -> Result<()> {
-    let store_settings = settings.store_settings();
-    ensure!(
-        store_settings.redis.is_some() || store_settings.path.is_some(),
-        "keys are in the servers' store: set REDIS_HOST or STORE_PATH as for the servers"
-    );
-    if let (None, Some(path)) = (&store_settings.redis, &store_settings.path) {
-        // Opening the file would create it, and there would be no keys in it.
-        ensure!(path.exists(), "there is no store at {}", path.display());
-    }
-    let clock = Arc::new(SystemClock);
-    let store = Store::new(store::open(&store_settings, clock.clone()).await?, clock.clone());
-    let commands = KeyCommands::new(store, settings.signing.clone(), clock, Arc::new(SystemRandom))?
+/// Carries `word` out on `store`.
+pub(super) async fn carry_out_keys(
+    settings: &Settings,
+    declared: &Registry,
+    store: Store,
+    word: KeyWord,
+    said: &mut Output,
+) -> Result<()> {
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let commands = KeyCommands::new(store, settings.signing.clone(), clock, random)?
         .knowing(declared.current().tenants().map(|tenant| TenantSigning::of(tenant)))?;
     let meant = |whose: &Whose| tenants(settings, declared, whose.tenant.as_deref());
     match word {
-        KeyWord::List { whose } => list(&commands, &meant(&whose)?, whose.json).await,
+        KeyWord::List { whose } => list(&commands, said, &meant(&whose)?, whose.json).await,
         KeyWord::Rotate { whose, now } => {
             let start = if now { Start::Now } else { Start::Announced };
-            rotate(&commands, &meant(&whose)?, start, &whose).await
+            rotate(&commands, said, &meant(&whose)?, start, &whose).await
         }
         KeyWord::Revoke { kid, sessions, whose } => {
-            revoke(&commands, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
+            revoke(&commands, said, &meant(&whose)?, &Leaked { kid, sessions }, &whose).await
         }
-        KeyWord::Seal { whose } => seal(&commands, &meant(&whose)?, whose.json).await,
+        KeyWord::Seal { whose } => seal(&commands, said, &meant(&whose)?, whose.json).await,
         KeyWord::Import { whose, delete_source } => {
             let all = tenants(settings, declared, None)?;
-            import(&commands, &meant(&whose)?, &all, whose.json).await?;
+            import(&commands, said, &meant(&whose)?, &all, whose.json).await?;
             if delete_source { delete(&commands, &all).await } else { Ok(()) }
         }
-        KeyWord::Export { whose, .. } => export(&commands, &meant(&whose)?).await,
+        KeyWord::Export { whose, .. } => export(&commands, said, &meant(&whose)?).await,
     }
 }
 
 /// The selected tenants; if all share one key set, one stands for all.
 fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
-    let mut tenants: Vec<Arc<Tenant>> = match whose {
-        Some(name) => vec![super::tenant(declared, name)?],
-        None => declared.current().tenants().cloned().collect(),
-    };
-    ensure!(
-        !tenants.is_empty(),
-        "there is no tenant below {}; set DIRECTORY as for the servers",
-        settings.directory.display()
-    );
-    tenants.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut tenants = super::administer::tenants(settings, declared, whose)?;
     if settings.signing.shared {
         tenants.truncate(1);
     }

@@ -18,19 +18,24 @@ use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
 use zeroize::Zeroizing;
 
+mod administer;
 mod healthcheck;
 mod key_table;
 mod key_words;
 mod keys;
 mod log;
+mod output;
 mod provider;
 mod serve;
+mod sessions;
 mod whose;
 
+pub(crate) use administer::{Order, administer};
 pub(crate) use healthcheck::healthcheck;
-pub(crate) use keys::{KeyWord, keys};
+pub(crate) use keys::KeyWord;
 pub(crate) use provider::{GrantType, ProviderTest, test as provider_test};
 pub(crate) use serve::serve;
+pub(crate) use sessions::SessionWord;
 
 /// Prints what would be served. The exit code tells scripts whether there is an error.
 pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {

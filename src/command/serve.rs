@@ -67,7 +67,8 @@ async fn run(settings: Settings, hangup: Hangup) -> Result<()> {
         app.demo_password.get_or_init(|| password.into());
     }
     let told = app.clone();
-    server::serve(app, Sources { loader, cluster }, hangup, move |address| welcome(&told, address)).await
+    let orders = super::administer::in_server(app.clone());
+    server::serve(app, Sources { loader, cluster }, hangup, orders, move |address| welcome(&told, address)).await
 }
 
 /// What a person at a terminal wants to know.

@@ -1,7 +1,7 @@
-//! Which tenants a word of `keys` is about, and who reads its answer.
+//! Which tenants a word of `keys` or `sessions` is about, and who reads its answer.
 
 /// For which tenants, and for whom to read.
-#[derive(clap::Args)]
+#[derive(clap::Args, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Whose {
     /// Only this tenant [default: all].
     #[arg(long)]

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::key::commands::KeyCommands;
+use crate::key::custody::mac::Foreign;
 use crate::key::replicas::news;
 use crate::key::settings::TenantSigning;
 
@@ -24,12 +25,14 @@ impl KeyCommands {
         Ok(kids)
     }
 
-    /// Removes `kid` from the store, if it is not ours; answers whether it was there.
+    /// Removes `kid` from the store, if it is not ours; answers whether it was there. Where nothing is ours, keys of another
+    /// secret stay: then it is the secret that is wrong.
     pub(super) async fn remove_foreign(&self, name: &str, kid: &str) -> Result<bool> {
         self.meet().await?;
         let Some(loaded) = self.keys.load_strange(name).await? else { return Ok(false) };
         let mut set = loaded.record.clone();
-        set.foreign.retain(|(key, _)| key.kid() != kid);
+        let is_knowing = !set.keys.is_empty();
+        set.foreign.retain(|(key, reason)| key.kid() != kid || (*reason == Foreign::UnknownSecret && !is_knowing));
         if set.foreign.len() == loaded.record.foreign.len() {
             return Ok(false);
         }

@@ -45,6 +45,9 @@ impl<'a> TenantSigning<'a> {
     }
 }
 
+/// As much chance as the keys have that are derived from it.
+pub const SEAL_SECRET_BYTES: usize = 32;
+
 /// RFC 7518 §3.2: a key of at least the size of the hash output.
 const HS256_SECRET_BYTES: usize = 32;
 
@@ -92,6 +95,11 @@ impl SigningSettings {
     /// The name of the set that `tenant` signs with.
     pub fn set_name<'a>(&self, tenant: &'a str) -> &'a str {
         if self.shared { SHARED } else { tenant }
+    }
+
+    /// The size in bytes of the secret that seals, if somebody who has the store could guess it.
+    pub fn weak_seal(&self) -> Option<usize> {
+        self.seal_secrets.first().map(|secret| secret.expose().len()).filter(|length| *length < SEAL_SECRET_BYTES)
     }
 
     /// The secrets that seal and open keys. The one of HS256 is the last of them: it seals where there is no other, and

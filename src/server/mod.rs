@@ -1,6 +1,7 @@
 //! The whole server: router, listener, background tasks, and a shutdown that loses no request.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+pub mod admin;
 pub mod certificate;
 pub mod hangup;
 pub mod resource_status;
 
+use self::admin::CarryOut;
 use self::certificate::Certificate;
 use self::hangup::Hangup;
 use self::resource_status::ResourceStatus;
@@ -44,6 +47,8 @@ const NEWS: Duration = Duration::from_secs(1);
 const VIEWS: Duration = Duration::from_secs(5);
 /// Interval for adopting a stopped replica's logout deliveries.
 const DELIVERIES: Duration = Duration::from_secs(30);
+/// Interval for counting the sessions of all tenants.
+const COUNT: Duration = Duration::from_secs(60);
 /// Interval for dropping expired records if the store does not do so by itself.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a load balancer gets to notice that the server is not ready, before the listener closes.
@@ -64,7 +69,13 @@ pub struct Sources {
 }
 
 /// Serves until the process is told to stop. `ready` is called once the address is bound.
-pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnce(SocketAddr)) -> Result<()> {
+pub async fn serve(
+    app: App,
+    sources: Sources,
+    hangup: Hangup,
+    orders: CarryOut,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<()> {
     let judge =
         Judge { loader: sources.loader.clone(), registry: app.registry.clone(), settings: app.settings.clone() };
     let loader = sources.loader.clone();
@@ -85,6 +96,9 @@ pub async fn serve(app: App, sources: Sources, hangup: Hangup, ready: impl FnOnc
         let routes = endpoint::operators_router(app.clone());
         // Until the process ends: probes are answered while the server drains.
         tasks.spawn(async move { drop(axum::serve(listener, routes).await) });
+    }
+    if let (None, Some(store)) = (&app.settings.store.redis, &app.settings.store.path) {
+        take_orders(&admin::beside(store), orders, &mut tasks);
     }
     let handle = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
@@ -146,6 +160,17 @@ async fn judge_resources(hook: &Webhook, judge: Judge, tasks: &mut JoinSet<()>) 
     Ok(())
 }
 
+/// Only this process can open its store, so commands come to it.
+fn take_orders(path: &Path, orders: CarryOut, tasks: &mut JoinSet<()>) {
+    match admin::bind(path) {
+        Ok(listener) => drop(tasks.spawn(admin::serve(listener, path.to_owned(), orders))),
+        Err(error) => {
+            let cause = format!("{error:#}");
+            tracing::warn!(cause, "`keys` and `sessions` need the store to themselves: stop the server to use them");
+        }
+    }
+}
+
 /// A certificate that is read again when its files change.
 async fn follow_certificate(files: &Tls, tasks: &mut JoinSet<()>) -> Result<Certificate> {
     let certificate = Certificate::open(files).await?;
@@ -188,6 +213,8 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
         // Outages are reported by the requests that they affect; pending deliveries wait for the end of it.
         drop(sign_out::resume(&app.store, app.services.clock.now(), issuer_of).await);
     }));
+    let counting = app.clone();
+    tasks.spawn(every(COUNT, async move || counting.count_sessions().await));
     let store = app.store.clone();
     tasks.spawn(every(SWEEP, async move || {
         if let Err(error) = store.sweep().await {

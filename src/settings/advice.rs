@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use url::{Host, Url};
 
 use super::resolved::Settings;
+use crate::key::settings::SEAL_SECRET_BYTES;
 use crate::login::script::VALIDATION_CLASS;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
@@ -34,6 +35,9 @@ impl Settings {
                     .to_owned(),
             ),
             _ => {}
+        }
+        if let Some(length) = self.signing.weak_seal().filter(|_| self.production) {
+            wrong.push(weak_seal(length));
         }
         if !matches!(self.signing.rsa_bits, 2048 | 3072 | 4096) {
             wrong.push(format!("signing.rsa_bits is {}; write 2048, 3072 or 4096", self.signing.rsa_bits));
@@ -122,8 +126,13 @@ impl Settings {
             );
         }
         if self.signing.seal_secrets.is_empty() && self.signing.hs256_secret.is_none() {
-            notices.push("SIGNING_KEY_SECRET is not set: private keys are unencrypted in the store".into());
+            notices.push(
+                "SIGNING_KEY_SECRET is not set: private keys are unencrypted in the store, and nothing proves that they are \
+                 yours, so whoever can write to the store can sign"
+                    .into(),
+            );
         }
+        notices.extend(self.signing.weak_seal().map(weak_seal));
         if self.store.path.is_none() && self.store.redis.is_none() {
             notices.push(
                 "neither STORE_PATH nor Redis is set: sessions, tokens and keys are lost when the process ends".into(),
@@ -146,6 +155,15 @@ impl Settings {
         }
         notices
     }
+}
+
+/// What is wrong with a sealing secret of so few bytes. It may open what it sealed, behind one that is long enough.
+fn weak_seal(length: usize) -> String {
+    format!(
+        "SIGNING_KEY_SECRET has {length} bytes, and the first must have at least {SEAL_SECRET_BYTES}, or it can be guessed: \
+         make one with `openssl rand -base64 48`; if keys are encrypted with the present one, write both, the new one \
+         first: SIGNING_KEY_SECRET=new,present"
+    )
 }
 
 /// Whether only programs of the same machine can be meant.

@@ -106,8 +106,9 @@ def secrets_are_made_once_and_kept(chart):
 
     written_down = render(chart, there, "--set", f"jwtSecret={made['JWT_SECRET']}")
     assert algorithm(written_down) == "RS256", "writing a secret down must not change the algorithm"
-    given = render(chart, there, "--set", "signingKeySecret=new\\,old")
-    assert value(given, "signing-key-secret", "SIGNING_KEY_SECRET") == "new,old"
+    new = "a new secret of at least thirty-two bytes"
+    given = render(chart, there, "--set", f"signingKeySecret={new}\\,old")
+    assert value(given, "signing-key-secret", "SIGNING_KEY_SECRET") == f"{new},old"
     return there
 
 
@@ -123,7 +124,7 @@ def a_shared_secret_stays_on_hs256(chart):
 
 def what_changes_restarts_whom_it_concerns(chart, there):
     before = render(chart, there)
-    for change in ("jwtSecret=another secret that is long enough", "signingKeySecret=new", "redisPassword=new"):
+    for change in ("jwtSecret=another secret that is long enough", "signingKeySecret=another new one of at least thirty-two bytes", "redisPassword=new"):
         changed = render(chart, there, "--set", change)
         assert server_of(changed)["template"] != server_of(before)["template"], f"{change}: the server is not restarted"
         assert redis_of(changed) == redis_of(before), f"{change} restarts Redis"

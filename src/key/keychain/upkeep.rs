@@ -89,7 +89,7 @@ impl Keychain {
         if let Some((loaded, changed)) = sealed {
             turn.install(loaded, &self.keys);
             if changed {
-                info!(tenant = %ring.name, "signing keys are sealed and certified with the first of the secrets now");
+                info!(tenant = %ring.name, "signing keys are sealed with the first of the secrets now");
             }
         }
         Ok(())

@@ -4,8 +4,8 @@
 //! every change then answers that the store is unavailable, and so does `ping`. A restart verifies the file and goes on
 //! from the last commit.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -39,6 +39,22 @@ use writer::{Failed, Pending, Verb, Work, Writer, transact};
 /// redb's page cache; its default of 1 GiB is more than a small container has.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// Keys and sessions are nobody else's business.
+const OWNER_ONLY: u32 = 0o600;
+
+/// Takes from a file that was there before what others may do with it.
+fn close_to_others(opened: &File, path: &Path) -> Result<()> {
+    let (file, mode) = (path.display(), opened.metadata()?.permissions().mode() & 0o777);
+    if mode & !OWNER_ONLY == 0 {
+        return Ok(());
+    }
+    opened.set_permissions(Permissions::from_mode(OWNER_ONLY)).with_context(|| {
+        format!("others may use the store {file} (mode {mode:o}), and this process cannot change that; `chmod 600` it")
+    })?;
+    tracing::warn!("others could use the store {file} (mode {mode:o}); from now on only its owner can");
+    Ok(())
+}
+
 /// The backend that keeps everything in one file.
 pub struct Embedded {
     clock: Arc<dyn Clock>,
@@ -56,12 +72,13 @@ impl Embedded {
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let file = path.display();
         // Creates it with its mode; redb takes an empty file for a new database.
-        OpenOptions::new()
+        let opened = OpenOptions::new()
             .append(true)
             .create(true)
-            .mode(0o600)
+            .mode(OWNER_ONLY)
             .open(path)
             .with_context(|| format!("the store {file} cannot be opened"))?;
+        close_to_others(&opened, path)?;
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .set_check_integrity_on_open(true)

@@ -37,6 +37,25 @@ fn a_shared_secret_goes_on_as_before_and_tells_the_way_out() {
 }
 
 #[test]
+fn a_secret_that_can_be_guessed_seals_nothing_in_production_and_may_still_open() {
+    let production = |secret: &str| {
+        environment(&[("ENVIRONMENT", "production"), ("REDIS_HOST", "redis"), ("SIGNING_KEY_SECRET", secret)])
+    };
+    let long = "x".repeat(32);
+    for weak in ["a", &"x".repeat(31), &format!("short,{long}")] {
+        let error = production(weak).unwrap_err().to_string();
+        assert!(error.contains("SIGNING_KEY_SECRET has") && error.contains("openssl rand -base64 48"), "{error}");
+        assert!(error.contains("SIGNING_KEY_SECRET=new,present") && !error.contains("short"), "{error}");
+        let development = environment(&[("SIGNING_KEY_SECRET", weak)]).unwrap();
+        assert!(development.notices().iter().any(|notice| notice.contains("at least 32")), "{weak}");
+    }
+    for fine in [long.clone(), format!("{long},short")] {
+        let settings = production(&fine).unwrap();
+        assert!(!settings.notices().iter().any(|notice| notice.contains("SIGNING_KEY_SECRET")), "{fine}");
+    }
+}
+
+#[test]
 fn keys_that_end_before_sessions_do_are_mentioned() {
     let mentioned = |days: &str| {
         let settings = environment(&[("COOKIE_EXPIRATION_IN_DAYS", days)]).unwrap();

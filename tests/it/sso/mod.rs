@@ -1,5 +1,6 @@
 //! Single sign-on, as in `src/sso`.
 
+mod administration;
 mod backchannel_logout;
 mod crowd;
 mod leavers;

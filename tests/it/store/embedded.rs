@@ -84,6 +84,23 @@ async fn the_file_is_for_its_owner_only() {
 }
 
 #[tokio::test]
+async fn a_file_that_others_could_use_is_closed_to_them_and_keeps_what_is_in_it() {
+    for mode in [0o644, 0o660, 0o666, 0o640, 0o777] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let clock = ManualClock::default();
+        let store = open_at(&path, &clock).await.unwrap();
+        store.put("{t}a", b"one", &[], Duration::from_secs(60)).await.unwrap();
+        store.close().await.unwrap();
+        drop(store);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let store = open_at(&path, &clock).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{mode:o}");
+        assert_eq!(store.get("{t}a").await.unwrap().unwrap(), b"one");
+    }
+}
+
+#[tokio::test]
 async fn a_second_opening_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
