@@ -10,7 +10,6 @@ use uitsmijter::app::App;
 use uitsmijter::clock::SystemClock;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::Registry;
-use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::server::admin::{self, CarryOut};
 use uitsmijter::settings::Settings;
 use uitsmijter::store::{self, Store};
@@ -83,19 +82,4 @@ pub(super) fn in_server(app: App) -> CarryOut {
         });
         said.answer(outcome)
     })
-}
-
-/// The tenant of this name, or all of them, by name.
-pub(super) fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
-    let mut tenants: Vec<Arc<Tenant>> = match whose {
-        Some(name) => vec![super::tenant(declared, name)?],
-        None => declared.current().tenants().cloned().collect(),
-    };
-    ensure!(
-        !tenants.is_empty(),
-        "there is no tenant below {}; set DIRECTORY as for the servers",
-        settings.directory.display()
-    );
-    tenants.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(tenants)
 }

@@ -103,7 +103,7 @@ pub(super) async fn carry_out_keys(
 
 /// The selected tenants; if all share one key set, one stands for all.
 fn tenants(settings: &Settings, declared: &Registry, whose: Option<&str>) -> Result<Vec<Arc<Tenant>>> {
-    let mut tenants = super::administer::tenants(settings, declared, whose)?;
+    let mut tenants = super::whose::tenants(settings, declared, whose)?;
     if settings.signing.shared {
         tenants.truncate(1);
     }

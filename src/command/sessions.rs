@@ -11,12 +11,12 @@ use uitsmijter::issuer::Issuer;
 use uitsmijter::protocol::error::OAuthError;
 use uitsmijter::registry::tenant::{HostPattern, Tenant};
 use uitsmijter::session::delivery::Delivery;
+use uitsmijter::session::participant::Participant;
 use uitsmijter::sso::administration::{self, ListedSession, Meant};
 
-use super::administer::tenants;
 use super::key_words::for_each;
 use super::output::Output;
-use super::whose::Whose;
+use super::whose::{Whose, tenants};
 
 /// What to do with the sessions.
 #[derive(Subcommand, Serialize, Deserialize)]
@@ -97,6 +97,7 @@ async fn list(app: &App, whose: &Whose, meant: &Meant, said: &mut Output) -> Res
 }
 
 async fn end(app: &App, whose: &Whose, meant: &Meant, said: &mut Output) -> Result<()> {
+    let before = untold(app, &[]).await?;
     let outcome =
         for_each(&tenants(&app.settings, &app.registry, whose.tenant.as_deref())?, said, async |tenant, said| {
             let ended = administration::end(&issuer(app, tenant)?, meant).await.map_err(in_full)?;
@@ -107,18 +108,24 @@ async fn end(app: &App, whose: &Whose, meant: &Meant, said: &mut Output) -> Resu
             Ok(())
         })
         .await;
-    let untold = wait_for_clients(app).await?;
-    if untold > 0 {
-        said.error(format!("{untold} clients have not been reached yet; running servers go on trying"));
+    let left = wait_for_clients(app, &before).await?;
+    if left > 0 {
+        said.error(format!("{left} clients have not been reached yet; running servers go on trying"));
     }
     outcome
 }
 
+/// The clients that have not been told yet that a session ended, but for those that are `known`.
+async fn untold(app: &App, known: &[Participant]) -> Result<Vec<Participant>> {
+    let pending = Delivery::pending(&app.store).await?.into_iter().map(|delivery| delivery.participant);
+    Ok(pending.filter(|participant| !known.contains(participant)).collect())
+}
+
 /// Waits until the clients have been told; answers how many have not.
-async fn wait_for_clients(app: &App) -> Result<usize> {
+async fn wait_for_clients(app: &App, before: &[Participant]) -> Result<usize> {
     let mut waited = Duration::ZERO;
     loop {
-        let pending = Delivery::pending(&app.store).await?.len();
+        let pending = untold(app, before).await?.len();
         if pending == 0 || waited >= TELLING {
             return Ok(pending);
         }

@@ -86,11 +86,6 @@ impl TestServer {
         (Self { router: endpoint::router(app.clone()), app, clock, _redis }, watched)
     }
 
-    /// Other documents take the place of those that it serves.
-    pub(crate) fn declare(&self, documents: &str) {
-        self.app.registry.replace(Snapshot::clone(&registry(documents).current()), Vec::new());
-    }
-
     /// Another process on the same store and clock, with other documents and settings: the next one after this one, or a
     /// replica beside it.
     pub(crate) async fn restarted(&self, documents: &str, environment: &[(&str, &str)]) -> Self {
