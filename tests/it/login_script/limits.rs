@@ -105,7 +105,7 @@ async fn one_big_text_in_many_places_is_refused_before_it_is_copied() {
         "new URL('https://users.example/' + big + big)".to_owned(),
     ] {
         let source = provider(&format!("const big = 'x'.repeat(1 << 20); {what}; commit(true);"));
-        let error = stops(&source).await;
+        let error = error_of(&source).await;
         assert!(error.to_string().contains("more than a login script may"), "{what}: {error}");
     }
 }
