@@ -22,8 +22,9 @@ use crate::login::script::worker::WORKER;
 const IDLE: Duration = Duration::from_secs(60);
 /// So much later than the engine itself a turn is ended from outside.
 const GRACE: Duration = Duration::from_millis(250);
-/// The priority of what must not get in the way: the lowest.
-const LOWEST: i32 = 19;
+/// The priority of what must not get in the way. Not the lowest: on a machine that is busy with other things, that would
+/// be none at all.
+const LOW: i32 = 15;
 
 /// Starts `program` as the process of `desk`, attended to by a task.
 pub(super) fn start(program: &Path, floor: &Arc<Floor>, desk: u64, patience: Duration) -> std::io::Result<Process> {
@@ -176,13 +177,13 @@ impl Attendant {
         turn.heard.send(Event::Need(bytes, reply)).await.is_ok() && granted.await.unwrap_or(false)
     }
 
-    /// From here on the process has the lowest priority.
+    /// From here on the process has a low priority.
     fn slow(&mut self) {
         if self.is_slow {
             return;
         }
         self.is_slow = true;
-        if let Err(error) = setpriority_process(self.id, LOWEST) {
+        if let Err(error) = setpriority_process(self.id, LOW) {
             tracing::debug!(%error, "the priority of a login script cannot be lowered");
         }
         if let Some(floor) = self.floor.upgrade() {
