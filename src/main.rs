@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use uitsmijter::login::script;
 use uitsmijter::settings::{Flags, Settings};
 
 mod command;
@@ -87,6 +88,9 @@ enum Word {
     /// Login scripts.
     #[command(subcommand)]
     Provider(ProviderWord),
+    /// Run login scripts for the server that started this process.
+    #[command(name = script::WORKER, hide = true)]
+    ScriptWorker,
 }
 
 #[derive(Subcommand)]
@@ -165,6 +169,7 @@ fn main() -> ExitCode {
             let asked = command::ProviderTest { tenant, username, grant_type };
             options.settings().and_then(|settings| command::provider_test(&settings, asked))
         }
+        Some(Word::ScriptWorker) => script::serve().map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,

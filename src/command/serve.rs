@@ -22,7 +22,7 @@ pub(crate) fn serve(settings: Settings, read_settings: ReadSettings) -> Result<E
     super::install_cryptography();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?;
-    let telemetry = Telemetry::start(&settings.telemetry, client::builder(Policy::Operator), runtime.handle())?;
+    let telemetry = Telemetry::start(&settings.telemetry, client::builder(&Policy::Operator), runtime.handle())?;
     let volume = super::log::begin(&settings.log, telemetry.as_ref())?;
     let outcome = runtime.block_on(async {
         let hangup = Hangup::expect(read_settings, volume)?;

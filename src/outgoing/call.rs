@@ -73,7 +73,7 @@ impl Outgoing {
             let mut headers = HeaderMap::new();
             telemetry::pass_on(&mut headers);
             let mut response = request.headers(headers).send().await.map_err(failed)?;
-            let body = client::body_within(&mut response, MAX_BODY).await.map_err(failed)?;
+            let body = client::body_within(&mut response, MAX_BODY, |_| true).await.map_err(failed)?;
             let body = body.with_context(|| format!("the answer is bigger than {MAX_BODY} bytes"))?;
             Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
         };
@@ -85,7 +85,7 @@ impl Outgoing {
             return Ok(client);
         }
         let client =
-            client::builder(self.policy).timeout(TIMEOUT).build().context("outgoing calls are not possible")?;
+            client::builder(&self.policy).timeout(TIMEOUT).build().context("outgoing calls are not possible")?;
         Ok(self.client.get_or_init(|| client))
     }
 }

@@ -6,28 +6,32 @@ use anyhow::Chain;
 use reqwest::redirect;
 use reqwest::{Client, ClientBuilder, Response};
 
+use super::policy::Names;
 pub use super::policy::Policy;
-use super::policy::PublicNames;
 
 /// A client under `policy`; the caller adds its limits of time. It follows no redirects, which would lead past the check
 /// of the address or take credentials elsewhere, and uses no proxy.
-pub fn builder(policy: Policy) -> ClientBuilder {
+pub fn builder(policy: &Policy) -> ClientBuilder {
     let agent = concat!("uitsmijter/", env!("CARGO_PKG_VERSION"));
     let builder = Client::builder().user_agent(agent).no_proxy().redirect(redirect::Policy::none());
     match policy {
-        Policy::Stranger => builder.dns_resolver(Arc::new(PublicNames)),
         Policy::Operator => builder,
+        _ => builder.dns_resolver(Arc::new(Names(policy.clone()))),
     }
 }
 
-/// The body, or `None` if it is bigger than `most` bytes.
-pub async fn body_within(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
+/// The body, or `None` if it is bigger than `most` bytes, or `has_room` says so of the next ones.
+pub async fn body_within(
+    response: &mut Response,
+    most: usize,
+    mut has_room: impl FnMut(usize) -> bool,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
     if response.content_length().is_some_and(|length| length > most as u64) {
         return Ok(None);
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if bytes.len() + chunk.len() > most {
+        if bytes.len() + chunk.len() > most || !has_room(chunk.len()) {
             return Ok(None);
         }
         bytes.extend_from_slice(&chunk);

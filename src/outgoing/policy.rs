@@ -1,100 +1,90 @@
 //! Which addresses may be called, by who named them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use super::address::{is_forbidden, is_public};
+use super::reach::Reach;
+
 /// Who named an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// A stranger, such as a client: only https, and not into the operator's own network.
     Stranger,
-    /// An operator: private addresses and plain http are fine too.
+    /// Who writes tenants: plain http is fine too, and private addresses as far as the operator says.
+    Tenant(Arc<Reach>),
+    /// The operator of the process: whatever they say.
     Operator,
 }
+
+const FORBIDDEN: &str = "the address is link-local, or that of a cloud's metadata, which nobody may call";
+const PRIVATE_STRANGER: &str = "the address is a private one; set ALLOW_PRIVATE_ADDRESSES=true to allow it";
+const PRIVATE_TENANT: &str = "the address is a private one, which the operator has not listed in OUTGOING_PRIVATE";
 
 impl Policy {
     /// The policy for strangers' addresses where a setting says whether they may be private.
     pub fn of_strangers(allow_private: bool) -> Self {
-        if allow_private { Self::Operator } else { Self::Stranger }
+        if allow_private { Self::Tenant(Arc::new(Reach::Anywhere)) } else { Self::Stranger }
     }
 
-    /// Checks scheme and address. Names are checked when they are resolved, by [`PublicNames`].
-    pub(super) fn admit(self, url: &Url) -> Result<()> {
-        let is_free = self == Self::Operator;
+    /// Checks scheme and address. Names are checked when they are resolved, by [`Names`].
+    pub fn admit(&self, url: &Url) -> Result<()> {
         match url.scheme() {
             "https" => {}
-            "http" if is_free => {}
+            "http" if *self != Self::Stranger => {}
             "http" => bail!("plain http is not allowed; set ALLOW_PRIVATE_ADDRESSES=true to allow it"),
             other => bail!("the scheme {other} is neither http nor https"),
         }
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) => None,
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.admit_address(None, address.into()),
+            Some(Host::Ipv6(address)) => self.admit_address(None, address.into()),
+            Some(Host::Domain(_)) => Ok(()),
             None => bail!("the URL names no host"),
-        };
-        ensure!(is_free || address.is_none_or(is_public), PRIVATE);
+        }
+    }
+
+    /// Checks an address, to which `name` leads if there is one.
+    fn admit_address(&self, name: Option<&str>, address: IpAddr) -> Result<()> {
+        if *self == Self::Operator {
+            return Ok(());
+        }
+        ensure!(!is_forbidden(address), FORBIDDEN);
+        match self {
+            _ if is_public(address) => {}
+            Self::Tenant(reach) => ensure!(reach.includes(name, address), PRIVATE_TENANT),
+            _ => bail!(PRIVATE_STRANGER),
+        }
         Ok(())
     }
 }
 
-const PRIVATE: &str = "the address is a private one; set ALLOW_PRIVATE_ADDRESSES=true to allow it";
+/// Resolves names to addresses that the policy admits. The check is here and not before the call, so that a name cannot
+/// change between check and connection.
+pub(super) struct Names(pub(super) Policy);
 
-/// Resolves names to public addresses only. The check is here and not before the call, so that a name cannot change
-/// between check and connection.
-pub(super) struct PublicNames;
-
-impl Resolve for PublicNames {
+impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
+        let policy = self.0.clone();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(PRIVATE.into());
+            let mut refused = None;
+            let admitted = |address: &SocketAddr| match policy.admit_address(Some(name.as_str()), address.ip()) {
+                Ok(()) => true,
+                Err(error) => {
+                    refused = Some(error);
+                    false
+                }
+            };
+            let admitted: Vec<SocketAddr> = found.filter(admitted).collect();
+            match refused {
+                Some(error) if admitted.is_empty() => Err(error.to_string().into()),
+                _ => Ok(Box::new(admitted.into_iter()) as Addrs),
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
         })
-    }
-}
-
-/// Whether an address is one of the open internet: RFC 6890 and its registries.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || address.is_multicast();
-    // "This network", shared by carriers, protocol assignments, benchmarks, reserved.
-    let reserved =
-        a == 0 || (a == 100 && b & 0xc0 == 64) || (a, b, c) == (192, 0, 0) || (a == 198 && b & 0xfe == 18) || a >= 240;
-    !special && !reserved
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let parts = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match parts {
-        // Addresses of IPv4 in disguise: mapped, NAT64 and 6to4.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
-        [0x2001, 0x0db8, ..] => false,
-        // Only 2000::/3 is given out; Teredo (2001::/32) hides another address.
-        [0x2001, 0, ..] => false,
-        [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
@@ -102,46 +92,53 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
+    fn admits(policy: &Policy, url: &str) -> bool {
+        policy.admit(&Url::parse(url).unwrap()).is_ok()
+    }
+
     #[test]
-    fn private_addresses_are_recognized_in_every_disguise() {
-        for private in [
-            "0.0.0.0",
-            "10.1.2.3",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.31.0.1",
-            "192.168.1.1",
-            "192.0.0.1",
-            "198.19.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "fc00::1",
-            "fe80::1",
-            "ff02::1",
-            "2001:db8::1",
-            "2001::1",
-            "::127.0.0.1",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
+    fn who_writes_tenants_may_name_private_addresses_and_plain_http_and_strangers_may_not() {
+        let tenant = Policy::Tenant(Arc::new(Reach::Anywhere));
+        for url in ["http://10.0.0.1/", "https://[::1]:8443/", "http://users.internal:8080/"] {
+            assert!(admits(&tenant, url) && !admits(&Policy::Stranger, url), "{url}");
         }
-        for public in ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
-        {
-            assert!(is_public(public.parse().unwrap()), "{public}");
+        assert!(!admits(&tenant, "file:///etc/passwd"));
+        for url in ["http://10.0.0.1/", "http://127.0.0.1/"] {
+            assert!(!admits(&Policy::Tenant(Arc::new(Reach::Public)), url), "{url}");
         }
     }
 
     #[test]
-    fn an_operator_may_name_private_addresses_and_plain_http() {
-        for url in ["http://10.0.0.1/", "https://[::1]:8443/", "http://users.internal:8080/"] {
-            let url = Url::parse(url).unwrap();
-            assert!(Policy::Operator.admit(&url).is_ok() && Policy::Stranger.admit(&url).is_err(), "{url}");
+    fn metadata_and_link_local_addresses_are_refused_in_every_spelling() {
+        for policy in [Policy::Tenant(Arc::new(Reach::Anywhere)), Policy::Stranger] {
+            for host in [
+                "169.254.169.254",
+                "169.254.169.254.",
+                "2852039166",
+                "0xa9fea9fe",
+                "0xa9.0xfe.0xa9.0xfe",
+                "0251.0376.0251.0376",
+                "169.254.43518",
+                "user:password@169.254.169.254",
+                "１６９.254.169.254",
+                "169%2e254%2e169%2e254",
+                "169.254.20.10",
+                "[fe80::1]",
+                "[febf::1]",
+                "[fd00:ec2::254]",
+                "[fd20:ce::254]",
+                "[::ffff:169.254.169.254]",
+                "[::ffff:a9fe:a9fe]",
+                "[::169.254.169.254]",
+                "[64:ff9b::169.254.169.254]",
+                "[64:ff9b:1::a9fe:a9fe]",
+                "[2002:a9fe:a9fe::1]",
+                "100.100.100.200",
+                "192.0.0.192",
+                "168.63.129.16",
+            ] {
+                assert!(!admits(&policy, &format!("https://{host}/latest/meta-data")), "{host}");
+            }
         }
-        assert!(Policy::Operator.admit(&Url::parse("file:///etc/passwd").unwrap()).is_err());
     }
 }

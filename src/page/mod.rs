@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod colour;
 pub mod content;
+mod language;
 pub mod locale;
 pub mod look;
 pub mod pages;

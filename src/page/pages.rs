@@ -1,7 +1,7 @@
 //! Pages: everything that a person sees, from templates and translations.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -13,12 +13,15 @@ use tracing::warn;
 
 use super::assets;
 use super::content::Page;
+use super::language;
 use super::locale::{Locale, Translations, Words, fill};
 use super::look::Look;
 use super::template_shape;
 
 /// The fuel of one page: a unit is an instruction or 64 bytes of text. Each of our pages needs less than 400.
 const FUEL: u64 = 50_000;
+/// The most bytes of a page. The biggest of ours has some 20,000.
+const LONGEST: usize = 1 << 20;
 /// How deep templates may include each other.
 const DEPTH: usize = 64;
 /// The page that carries an authorization code; a tenant's template must not see it.
@@ -165,19 +168,37 @@ impl Pages {
 }
 
 fn draw(environment: &Environment<'_>, name: &str, variables: &Value) -> Result<String, Error> {
-    environment.get_template(name)?.render(variables.clone())
+    let mut page = Bounded::default();
+    environment.get_template(name)?.render_captured_to(variables.clone(), &mut page)?;
+    String::from_utf8(page.bytes).map_err(|_| Error::new(ErrorKind::WriteFailure, "the page is no text"))
+}
+
+/// A page while it is written.
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + more.len() > LONGEST {
+            return Err(io::Error::other("the page is too long"));
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An environment with the default templates, which always escapes, always terminates, and reads nothing from outside.
 fn environment(translations: &Arc<ArcSwap<Translations>>) -> anyhow::Result<Environment<'static>> {
-    let mut environment = Environment::new();
+    let mut environment = Environment::empty();
+    language::equip(&mut environment);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(write_value);
-    environment.remove_filter("safe");
-    for name in template_shape::TOO_POWERFUL {
-        environment.remove_filter(name);
-        environment.remove_global(name);
-    }
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
     // Otherwise errors would contain the values of variables in debug builds.

@@ -2,18 +2,18 @@
 //! value, and a stack overflow would end the process, for every tenant.
 //!
 //! Fuel pays for instructions and text, but not for operations on a value: forty lines that each put a list twice into
-//! the next one make a value too large to print. So lists of a template hold constants, and nothing combines lists; see
-//! also [`TOO_POWERFUL`].
+//! the next one make a value too large to print. So lists of a template hold constants, and nothing combines lists: neither an operator,
+//! nor what [`language`] has.
 
 use minijinja::machinery::{Token, tokenize};
+
+use super::language;
 
 /// The most tokens between `{{` and `}}`, or `{%` and `%}`. Each may need one or two kilobytes of stack, of which a
 /// thread has two megabytes.
 const MOST_TOKENS: usize = 400;
 /// The most `elif` of one template: they nest in each other, whatever is between them.
 const MOST_BRANCHES: usize = 100;
-/// Functions and filters that put values into lists, or combine lists.
-pub(super) const TOO_POWERFUL: [&str; 8] = ["namespace", "dict", "batch", "slice", "map", "zip", "chain", "sum"];
 /// Words after which a bracket opens a new list.
 const BEFORE_VALUES: [&str; 6] = ["in", "not", "and", "or", "if", "else"];
 
@@ -39,6 +39,16 @@ struct Part {
     after_value: bool,
     is_set: bool,
     is_assigned: bool,
+    expects: Expected,
+}
+
+/// What the next word names.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Expected {
+    #[default]
+    Anything,
+    Filter,
+    Test,
 }
 
 /// Checks a template before it is parsed. Does not recurse, and takes no longer than reading it once.
@@ -65,6 +75,7 @@ pub(super) fn check(source: &str) -> Result<(), String> {
 impl Part {
     fn read(&mut self, token: &Token<'_>) -> Result<(), String> {
         let is_literal = self.open.contains(&Bracket::Literal);
+        self.expect(token)?;
         match token {
             Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => return Ok(()),
             Token::BracketOpen => self.open.push(if self.after_value { Bracket::Place } else { Bracket::Literal }),
@@ -98,6 +109,27 @@ impl Part {
         if self.tokens > MOST_TOKENS {
             return Err(format!("more than {MOST_TOKENS} words and marks in one expression"));
         }
+        Ok(())
+    }
+
+    /// Whether there is a filter or a test of this name, where one is named.
+    fn expect(&mut self, token: &Token<'_>) -> Result<(), String> {
+        let Token::Ident(word) = token else {
+            self.expects = if matches!(token, Token::Pipe) { Expected::Filter } else { Expected::Anything };
+            return Ok(());
+        };
+        self.expects = match (self.expects, *word) {
+            (Expected::Test, "not") => Expected::Test,
+            (Expected::Test, test) if !language::TESTS.contains(&test) => {
+                return Err(format!("there is no test {test:?}; there are {}", language::TESTS.join(", ")));
+            }
+            (Expected::Filter, filter) if !language::FILTERS.contains(&filter) => {
+                return Err(format!("there is no filter {filter:?}; there are {}", language::FILTERS.join(", ")));
+            }
+            (Expected::Anything, "is") if self.after_value => Expected::Test,
+            (Expected::Anything, "filter") if self.tokens == 0 => Expected::Filter,
+            _ => Expected::Anything,
+        };
         Ok(())
     }
 

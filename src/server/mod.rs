@@ -201,7 +201,8 @@ fn background(app: &App, Sources { loader, cluster }: Sources, status: &Arc<Reso
             tracing::warn!(cause = format!("{error:#}"), "the tenants' templates could not be read");
         }
     }));
-    tasks.spawn(follow_buckets::follow(app.views.clone(), app.registry.clone(), app.settings.templates_refresh));
+    let (refresh, backends) = (app.settings.templates_refresh, app.settings.backends.clone());
+    tasks.spawn(follow_buckets::follow(app.views.clone(), app.registry.clone(), refresh, backends));
     tasks.spawn(health::watch(app.clone()));
     let resuming = app.clone();
     tasks.spawn(every(DELIVERIES, async move || {

@@ -52,7 +52,7 @@ impl Default for WrittenLifetimes {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { timeout: Span(Duration::from_secs(30)) }
+        Self { timeout: Span(Duration::from_secs(30)), memory: None }
     }
 }
 

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use super::resolve::{endpoint, network};
+use super::resolve::{SCRIPT_MEMORY, endpoint, network};
 use super::written::{Environment, LogFormat, LogLevel, Written};
+use crate::outgoing::reach::Listed;
 use crate::protocol::duration::{self, Span};
 use crate::protocol::jwk::Algorithm;
 use crate::secret::Secret;
@@ -60,6 +61,11 @@ const VARIABLES: &[(&str, Set)] = &[
     ("SCRIPT_TIMEOUT", |w, v| {
         duration::parse(v).map(|span| w.script.timeout = Span(span)).map_err(|_| "seconds, like 30".into())
     }),
+    ("SCRIPT_MEMORY", |w, v| {
+        let megabytes = v.parse().ok().filter(|megabytes| SCRIPT_MEMORY.contains(megabytes));
+        w.script.memory = Some(megabytes.ok_or_else(|| format!("megabytes, at least {}", SCRIPT_MEMORY.start()))?);
+        Ok(())
+    }),
     ("TEMPLATES_REFRESH", |w, v| {
         duration::parse(v)
             .map(|span| w.templates.refresh = Span(span))
@@ -88,6 +94,14 @@ const VARIABLES: &[(&str, Set)] = &[
         Ok(())
     }),
     ("ALLOW_PRIVATE_ADDRESSES", |w, v| flag(v).map(|on| w.outgoing.allow_private_addresses = Some(on))),
+    ("OUTGOING_PRIVATE", |w, v| {
+        let listed = if v.eq_ignore_ascii_case("none") { Vec::new() } else { words(v) };
+        if listed.iter().any(|entry| Listed::parse(entry).is_err()) {
+            return Err("networks and hosts with commas between them, like 10.1.0.0/16,users.internal, or none".into());
+        }
+        w.outgoing.private = Some(listed);
+        Ok(())
+    }),
     ("STORE_PATH", |w, v| put(&mut w.store.path, v.into())),
     ("REDIS_URL", |w, v| {
         if !v.starts_with("redis://") && !v.starts_with("rediss://") {

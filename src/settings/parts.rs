@@ -33,7 +33,11 @@ impl Settings {
 
     /// What login scripts may cost.
     pub fn script_limits(&self) -> ScriptLimits {
-        ScriptLimits { timeout: self.script_timeout, ..ScriptLimits::default() }
+        let mut limits = ScriptLimits { timeout: self.script_timeout, ..ScriptLimits::default() };
+        limits.backends = self.backends.clone();
+        limits.memory = self.script_memory.unwrap_or(limits.memory);
+        limits.program = self.script_program.clone().unwrap_or(limits.program);
+        limits
     }
 }
 

@@ -1,6 +1,7 @@
 //! From written settings to resolved ones: unknown keys, defaults that depend on other settings, words that become values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,7 +17,10 @@ use super::written::{
 use crate::issuer::Lifetimes;
 use crate::key::{RotationPolicy, SigningSettings};
 use crate::login::people::StayPolicy;
+use crate::login::script::LEAST_MEMORY;
 use crate::login::throttle::ThrottlePolicy;
+use crate::outgoing::backends::Backends;
+use crate::outgoing::reach::Listed;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
 use crate::registry::spelling;
@@ -78,6 +82,7 @@ impl Written {
             },
             session: units("session_days", self.lifetimes.session_days, 86_400)?,
         };
+        let backends = backends(self.outgoing.private, own_namespace(&self.kubernetes).as_deref())?;
         Ok(Settings {
             listen,
             metrics_listen: self.metrics_listen,
@@ -100,6 +105,8 @@ impl Written {
             webhook: webhook(&self.kubernetes)?,
             kubernetes: self.kubernetes,
             script_timeout: self.script.timeout.0,
+            script_memory: script_memory(self.script.memory)?,
+            script_program: None,
             templates_refresh: self.templates.refresh.0,
             allow_missing_providers: self.allow_missing_providers.unwrap_or(!production),
             may_stay: self.may_stay.resolve(),
@@ -108,6 +115,7 @@ impl Written {
             log: self.log,
             telemetry: self.telemetry.resolve()?,
             allow_private_addresses: self.outgoing.allow_private_addresses.unwrap_or(!production),
+            backends,
             login_protection: self.login_protection.resolve(),
             trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
             store: self.store.resolve()?,
@@ -115,6 +123,36 @@ impl Written {
             signing: self.signing.resolve()?,
         })
     }
+}
+
+/// The operator's namespace, where tenants may be those of others: as it is set, or as the cluster says.
+fn own_namespace(kubernetes: &Kubernetes) -> Option<String> {
+    let told = || std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").ok();
+    let named = || kubernetes.namespace.clone().or_else(told).unwrap_or_else(|| "default".to_owned());
+    kubernetes.enabled.then(named)
+}
+
+/// What tenants may reach.
+fn backends(private: Option<Vec<String>>, own_namespace: Option<&str>) -> Result<Backends> {
+    let listed = private.map(|entries| entries.iter().map(|entry| Listed::parse(entry)).collect());
+    let listed: Option<Vec<Listed>> = listed
+        .transpose()
+        .map_err(|reason: String| anyhow::anyhow!("OUTGOING_PRIVATE (outgoing.private): {reason}"))?;
+    Ok(Backends::new(listed, own_namespace))
+}
+
+/// With less, no script could run; nobody means more. In MiB.
+pub(super) const SCRIPT_MEMORY: RangeInclusive<u64> = LEAST_MEMORY >> 20..=1 << 20;
+
+/// Mebibytes as bytes.
+fn script_memory(megabytes: Option<u64>) -> Result<Option<u64>> {
+    let Some(megabytes) = megabytes else { return Ok(None) };
+    ensure!(
+        SCRIPT_MEMORY.contains(&megabytes),
+        "SCRIPT_MEMORY (script.memory) is in megabytes, at least {}",
+        SCRIPT_MEMORY.start()
+    );
+    Ok(Some(megabytes << 20))
 }
 
 impl WrittenLoginProtection {

@@ -12,6 +12,7 @@ use crate::issuer::Lifetimes;
 use crate::key::SigningSettings;
 use crate::login::people::StayPolicy;
 use crate::login::throttle::ThrottlePolicy;
+use crate::outgoing::backends::Backends;
 use crate::registry::tenant::bare_host;
 use crate::telemetry::Collectors;
 
@@ -46,6 +47,10 @@ pub struct Settings {
     pub webhook: Option<Webhook>,
     /// How long a login script may take.
     pub script_timeout: Duration,
+    /// Bytes of memory for the login scripts of all tenants, where that is not left to the machine.
+    pub script_memory: Option<u64>,
+    /// The program that runs login scripts, where it is not this one. No setting: tests are another program.
+    pub script_program: Option<PathBuf>,
     /// How often tenants' buckets are read.
     pub templates_refresh: Duration,
     /// Whether a user whom no `UserValidationProvider` vouches for may stay.
@@ -62,6 +67,8 @@ pub struct Settings {
     pub telemetry: Collectors,
     /// Whether calls to addresses that clients name may reach private ones, and be plain http.
     pub allow_private_addresses: bool,
+    /// Which private addresses scripts and buckets of tenants may reach.
+    pub backends: Backends,
     /// How guessing passwords is slowed down.
     pub login_protection: ThrottlePolicy,
     /// Whose `X-Forwarded-*` headers are believed.

@@ -111,6 +111,7 @@ pub struct WrittenWebhook {
 #[serde(default)]
 pub struct Script {
     pub timeout: Span,
+    pub memory: Option<u64>,
 }
 
 /// Asking whether people who signed in before may stay.
@@ -195,11 +196,12 @@ pub enum LogFormat {
     Ndjson,
 }
 
-/// Calls to addresses that clients name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Calls to addresses that clients and tenants name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WrittenOutgoing {
     pub allow_private_addresses: Option<bool>,
+    pub private: Option<Vec<String>>,
 }
 
 /// Where state lives.

@@ -30,7 +30,7 @@ impl Traced {
         let collector = Collector::start(Mood::Takes).await;
         let place = |signal: &str| Some(Url::parse(&format!("{}/v1/{signal}", collector.url)).expect("a URL"));
         let collectors = Collectors { traces: place("traces"), logs: place("logs") };
-        let telemetry = Telemetry::start(&collectors, client::builder(Policy::Operator), &Handle::current());
+        let telemetry = Telemetry::start(&collectors, client::builder(&Policy::Operator), &Handle::current());
         let telemetry = telemetry.expect("telemetry").expect("a collector");
         lines::heed_every_thread();
         let (log, lines) = (Log { level, format: LogFormat::Ndjson }, Lines::default());
@@ -178,7 +178,7 @@ async fn a_fault_of_ours_is_an_error_of_the_span() {
 
 #[tokio::test]
 async fn without_a_collector_lines_carry_the_trace_of_the_caller_and_nothing_is_passed_on() {
-    let nobody = Telemetry::start(&Collectors::default(), client::builder(Policy::Operator), &Handle::current())
+    let nobody = Telemetry::start(&Collectors::default(), client::builder(&Policy::Operator), &Handle::current())
         .expect("telemetry");
     assert!(nobody.is_none());
     let lines = Lines::default();

@@ -85,7 +85,8 @@ fn updated(person: &Identity, update: Update) -> Identity {
 /// The tenant's login script with its limits, where it has one.
 pub fn script_of(tenant: &Tenant) -> Option<Script<'_>> {
     let fetch_hosts = tenant.fetch_hosts.as_ref().map(|hosts| Arc::from(hosts.as_slice()));
-    tenant.script.clone().map(|source| Script { tenant: &tenant.name, source, fetch_hosts })
+    let namespace = tenant.namespace.as_deref();
+    tenant.script.clone().map(|source| Script { tenant: &tenant.name, namespace, source, fetch_hosts })
 }
 
 fn unavailable(tenant: &Tenant, error: &ScriptError) -> anyhow::Error {

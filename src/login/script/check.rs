@@ -4,7 +4,8 @@ use rquickjs::{Context, Ctx, Object, Runtime, Value};
 
 use super::error::{ScriptError, caught, uncompiled};
 use super::redactor::Redactor;
-use super::{LOGIN_CLASS, ScriptLimits, VALIDATION_CLASS, engine};
+use super::worker::engine;
+use super::{LOGIN_CLASS, MEMORY, STACK, VALIDATION_CLASS};
 
 /// Which of the two classes a script declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,11 @@ pub struct Classes {
 /// # Errors
 /// [`ScriptError::Syntax`] with the line, or what kept the engine from reading it.
 pub fn check(source: &str) -> Result<Classes, ScriptError> {
-    let limits = ScriptLimits::default();
     let redactor = Redactor::none();
     let engine = |error: rquickjs::Error| ScriptError::Engine(error.to_string());
     let runtime = Runtime::new().map_err(engine)?;
-    runtime.set_memory_limit(limits.memory);
-    runtime.set_max_stack_size(limits.stack);
+    runtime.set_memory_limit(MEMORY);
+    runtime.set_max_stack_size(STACK);
     let context = Context::full(&runtime).map_err(engine)?;
     context.with(|ctx| {
         let stop = Object::new(ctx.clone()).map_err(|error| caught(&ctx, &error, &redactor))?;

@@ -3,6 +3,7 @@
 use aws_lc_rs::{digest, hmac};
 use md5::{Digest, Md5};
 
+use super::MAX_COMPUTATION;
 use crate::login::password;
 
 /// Highest bcrypt cost that is computed: some seconds on one core.
@@ -42,6 +43,16 @@ pub(super) fn bcrypt_verify(password: &str, hash: &str) -> Result<bool, String> 
         return Err(format!("bcryptVerify: cost {} is too much for a login", parts.get_cost()));
     }
     bcrypt::verify(password, hash).map_err(|error| format!("bcryptVerify: {error}"))
+}
+
+/// How many bytes of memory [`argon2_verify`] takes for `hash`.
+pub(super) fn argon2_bytes(hash: &str) -> Result<u64, String> {
+    let bytes = password::cost(hash).map_or(0, |(kibibytes, ..)| u64::from(kibibytes) * 1024);
+    if bytes > MAX_COMPUTATION {
+        let most = MAX_COMPUTATION >> 20;
+        return Err(format!("argon2Verify: {} MiB is too much for a login script; {most} are allowed", bytes >> 20));
+    }
+    Ok(bytes)
 }
 
 /// Whether `password` belongs to the argon2 hash `hash`, in PHC form.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rquickjs::{Ctx, Error, Value};
+use serde::{Deserialize, Serialize};
 
 use super::redactor::Redactor;
 
@@ -11,7 +12,7 @@ use super::redactor::Redactor;
 const MESSAGE: usize = 512;
 
 /// Why a script gave no answer. Messages of scripts are kept without the password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScriptError {
     /// The source is not JavaScript.
     Syntax {
@@ -32,13 +33,15 @@ pub enum ScriptError {
     /// The script wanted more memory than it may have.
     OutOfMemory,
     /// The source does not define this class.
-    MissingClass(&'static str),
+    MissingClass(String),
     /// The script ended, and nothing is left that could still call `commit`.
     NeverCommitted,
     /// The answer is of a shape that cannot be used; says which.
     BadAnswer(String),
-    /// Too many scripts run or are stuck.
+    /// Too many scripts run, or hold too much memory.
     PoolExhausted,
+    /// Scripts of this tenant had to be stopped, and none runs before this time has passed.
+    Paused(Duration),
     /// The engine itself failed.
     Engine(String),
 }
@@ -56,7 +59,10 @@ impl fmt::Display for ScriptError {
             Self::MissingClass(class) => write!(f, "the class {class} is missing"),
             Self::NeverCommitted => f.write_str("the script ended without calling commit"),
             Self::BadAnswer(what) => write!(f, "unusable answer: {what}"),
-            Self::PoolExhausted => f.write_str("too many login scripts are running or stuck"),
+            Self::PoolExhausted => f.write_str("too many login scripts are running, or hold too much memory"),
+            Self::Paused(left) => {
+                write!(f, "scripts of this tenant had to be stopped; the next one runs in {} s", left.as_secs() + 1)
+            }
             Self::Engine(message) => write!(f, "script engine: {message}"),
         }
     }
@@ -68,7 +74,13 @@ impl ScriptError {
     /// Whether nobody could say yes or no, for a reason that may pass. An exception is none: of a script that does not
     /// look after its `fetch`, the exception is the word for a wrong password.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::PoolExhausted | Self::Timeout(_) | Self::Busy(_) | Self::Unavailable(_))
+        matches!(self, Self::PoolExhausted | Self::Paused(_) | Self::Timeout(_) | Self::Busy(_) | Self::Unavailable(_))
+    }
+
+    /// Whether the attempt cost as much as a script may cost: whoever tries is held to account for it, as for a wrong
+    /// password.
+    pub fn is_costly(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Busy(_) | Self::OutOfMemory)
     }
 }
 

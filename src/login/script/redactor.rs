@@ -1,6 +1,6 @@
 //! Takes the password of a login out of everything that a script logs or reports.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -16,13 +16,13 @@ const SHORT: usize = 4;
 pub(super) struct Redactor {
     username: String,
     password: Zeroizing<String>,
-    shapes: OnceCell<Vec<Zeroizing<String>>>,
+    shapes: OnceLock<Vec<Zeroizing<String>>>,
 }
 
 impl Redactor {
     pub(super) fn new(username: &str, password: &str) -> Self {
         let password = Zeroizing::new(password.to_owned());
-        Self { username: username.to_owned(), password, shapes: OnceCell::new() }
+        Self { username: username.to_owned(), password, shapes: OnceLock::new() }
     }
 
     /// For a script that gets no password.

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::bucket::Contents;
 use super::s3::{Bucket, Http};
 use super::tenant_views::Views;
+use crate::outgoing::backends::Backends;
 use crate::registry::Registry;
 use crate::registry::tenant::Tenant;
 
@@ -31,11 +32,11 @@ struct Reader {
     period: Duration,
 }
 
-/// Follows the tenants of `registry` for as long as the future is polled, and reads each one's bucket every `period`.
-/// Tenants without a bucket cost nothing.
-pub async fn follow(views: Views, registry: Registry, period: Duration) {
+/// Follows the tenants of `registry` for as long as the future is polled, and reads each one's bucket every `period`,
+/// at addresses that `backends` allows. /// Tenants without a bucket cost nothing.
+pub async fn follow(views: Views, registry: Registry, period: Duration, backends: Backends) {
     let mut changes = registry.subscribe();
-    let reader = Reader { views, http: Http::default(), places: Arc::new(Semaphore::new(AT_ONCE)), period };
+    let reader = Reader { views, http: Http::new(backends), places: Arc::new(Semaphore::new(AT_ONCE)), period };
     let mut readings = JoinSet::new();
     let mut running: HashMap<Arc<str>, (Arc<Tenant>, AbortHandle)> = HashMap::new();
     loop {
@@ -100,7 +101,7 @@ impl Reader {
     async fn read(&self, tenant: &Arc<Tenant>, before: Option<&Contents>) -> Result<Option<Contents>> {
         let _place = self.places.acquire().await?;
         let place = tenant.templates.as_ref().context("the tenant has no bucket")?;
-        let bucket = Bucket::open(place, &self.http)?;
+        let bucket = Bucket::open(place, tenant.namespace.as_deref(), &self.http)?;
         let read = timeout(PATIENCE, Contents::read(&bucket, before)).await.context("it took too long")??;
         let Some(contents) = read else { return Ok(None) };
         let sources = contents.sources();

@@ -3,18 +3,25 @@
 use anyhow::{Result, bail};
 
 use super::listed::Listed;
+use crate::outgoing::backends::Backends;
 use crate::registry::tenant::Templates;
 
 /// Stands in for the HTTP client.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Http;
+
+impl Http {
+    pub(super) fn new(_: Backends) -> Self {
+        Self
+    }
+}
 
 /// Does not exist without the feature.
 pub(super) enum Bucket {}
 
 impl Bucket {
     /// Errors: always.
-    pub(super) fn open(_: &Templates, _: &Http) -> Result<Self> {
+    pub(super) fn open(_: &Templates, _: Option<&str>, _: &Http) -> Result<Self> {
         bail!("this program was built without buckets (feature `s3`)")
     }
 

@@ -18,8 +18,10 @@ use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
 use reqwest::Client;
+use url::Url;
 
 use super::listed::Listed;
+use crate::outgoing::backends::Backends;
 use crate::outgoing::client::{self, Policy};
 use crate::registry::tenant::{AMAZON, Templates};
 
@@ -30,13 +32,20 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of an answer; a thousand names of the greatest length fit.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// The client for all buckets, made for the first one.
-#[derive(Clone, Default)]
-pub(super) struct Http(Arc<OnceLock<LimitedClient>>);
+/// The clients for all buckets, each made for the first one.
+#[derive(Clone)]
+pub(super) struct Http {
+    backends: Backends,
+    /// For tenants of the operator, and for those of others.
+    clients: Arc<[OnceLock<LimitedClient>; 2]>,
+}
 
 /// A client that limits the size of answers.
 #[derive(Clone, Debug)]
-struct LimitedClient(Client);
+struct LimitedClient {
+    client: Client,
+    policy: Policy,
+}
 
 /// One tenant's place in a store.
 pub(super) struct Bucket {
@@ -46,17 +55,25 @@ pub(super) struct Bucket {
 }
 
 impl Http {
-    fn client(&self) -> Result<LimitedClient> {
-        if let Some(client) = self.0.get() {
+    /// No client yet; `backends` says which addresses they may reach.
+    pub(super) fn new(backends: Backends) -> Self {
+        Self { backends, clients: Arc::default() }
+    }
+
+    fn client(&self, namespace: Option<&str>) -> Result<LimitedClient> {
+        let whose = self.backends.whose(namespace);
+        let kept = &self.clients[whose as usize];
+        if let Some(client) = kept.get() {
             return Ok(client.clone());
         }
-        let client = client::builder(Policy::Operator)
+        let policy = self.backends.policy(whose).clone();
+        let client = client::builder(&policy)
             .connect_timeout(CONNECT)
             .timeout(TIMEOUT)
             .pool_max_idle_per_host(1)
             .build()
             .context("buckets cannot be reached")?;
-        Ok(self.0.get_or_init(|| LimitedClient(client)).clone())
+        Ok(kept.get_or_init(|| LimitedClient { client, policy }).clone())
     }
 }
 
@@ -64,7 +81,15 @@ impl Http {
 impl HttpService for LimitedClient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let is_listing = request.uri().query().is_some_and(|query| query.contains("list-type="));
-        let (parts, body) = HttpService::call(&self.0, request).await?.into_parts();
+        let url = Url::parse(&request.uri().to_string());
+        let refused = match url.map_err(anyhow::Error::new).and_then(|url| self.policy.admit(&url)) {
+            Ok(()) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(reason) = refused {
+            return Err(HttpError::new_boxed(HttpErrorKind::Connect, reason.into()));
+        }
+        let (parts, body) = HttpService::call(&self.client, request).await?.into_parts();
         // A page in place of the store would otherwise be read as an empty bucket.
         let media_type = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         if is_listing && parts.status.is_success() && media_type.starts_with(b"text/html") {
@@ -88,13 +113,13 @@ impl Bucket {
     /// A bucket as a tenant's settings name it. Nothing is asked yet.
     ///
     /// Without an access key requests are not signed: the process's own rights in a cloud are not the tenants'.
-    pub(super) fn open(place: &Templates, http: &Http) -> Result<Self> {
+    pub(super) fn open(place: &Templates, namespace: Option<&str>, http: &Http) -> Result<Self> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&place.bucket)
             .with_region(&place.region)
             // A later reading is the next attempt.
             .with_retry(RetryConfig { max_retries: 0, retry_timeout: TIMEOUT, ..RetryConfig::default() })
-            .with_http_connector(http.client()?);
+            .with_http_connector(http.client(namespace)?);
         // Amazon's own hosts follow from the region.
         if place.host != AMAZON {
             builder = builder.with_endpoint(&place.host).with_allow_http(place.host.starts_with("http://"));

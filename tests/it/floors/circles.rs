@@ -9,10 +9,7 @@ use super::imports::{Import, imports, without_comments};
 use super::{Source, assert_none, sources};
 
 /// The circles that stay: one thought in two files, each with the reason why it is not one file or two thoughts.
-const ACCEPTED: [(&[&str], &str); 1] = [(
-    &["src/login/script/pool.rs", "src/login/script/worker.rs"],
-    "the pool starts its workers, and a worker takes the jobs of its pool",
-)];
+const ACCEPTED: [(&[&str], &str); 0] = [];
 
 type Module = Vec<String>;
 

@@ -21,7 +21,9 @@ pub(crate) fn settings(environment: &[(&str, &str)]) -> Settings {
         let set = environment.iter().chain(&[("SECURE", "true")]).find(|(own, _)| *own == name);
         set.map(|(_, value)| (*value).to_owned())
     };
-    Settings::load(None, &find, &Flags::default()).expect("settings")
+    let mut settings = Settings::load(None, &find, &Flags::default()).expect("settings");
+    settings.script_program = Some(env!("CARGO_BIN_EXE_uitsmijter").into());
+    settings
 }
 
 /// All documents.

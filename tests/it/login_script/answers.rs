@@ -62,7 +62,7 @@ async fn the_validation_class_decides_who_may_stay() {
     let source = handbook("http://127.0.0.1:1");
     assert_eq!(pool.validate(&script(&source), "ada").await, Ok(Some(Update::default())));
     assert_eq!(pool.validate(&script(&source), "bob").await, Ok(None));
-    let missing = ScriptError::MissingClass("UserValidationProvider");
+    let missing = ScriptError::MissingClass("UserValidationProvider".to_owned());
     assert_eq!(pool.validate(&script(&provider("commit(true)")), "ada").await, Err(missing));
     let throws = "class UserValidationProvider { constructor() { throw new Error('down') } }";
     assert_eq!(
@@ -95,9 +95,9 @@ async fn the_validation_class_says_what_is_new_about_a_person_and_a_no_must_be_s
 
 #[tokio::test]
 async fn a_missing_class_is_named() {
-    assert_eq!(error_of("class Other {}").await, ScriptError::MissingClass("UserLoginProvider"));
-    assert_eq!(error_of("var UserLoginProvider = 3;").await, ScriptError::MissingClass("UserLoginProvider"));
-    assert_eq!(error_of("").await, ScriptError::MissingClass("UserLoginProvider"));
+    assert_eq!(error_of("class Other {}").await, ScriptError::MissingClass("UserLoginProvider".to_owned()));
+    assert_eq!(error_of("var UserLoginProvider = 3;").await, ScriptError::MissingClass("UserLoginProvider".to_owned()));
+    assert_eq!(error_of("").await, ScriptError::MissingClass("UserLoginProvider".to_owned()));
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn scripts_are_sloppy_and_share_one_scope() {
 
 #[tokio::test]
 async fn no_run_sees_what_another_left_behind() {
-    let pool = ScriptPool::new(ScriptLimits { threads: 1, ..patient() });
+    let pool = ScriptPool::new(ScriptLimits { turns: 1, ..patient() });
     let source = provider("globalThis.count = (globalThis.count ?? 0) + 1; this.userProfile = { count }; commit(true)");
     for _ in 0..3 {
         let person = pool.login(&script(&source), credentials()).await.unwrap().unwrap();

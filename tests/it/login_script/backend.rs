@@ -25,6 +25,7 @@ pub(super) async fn start() -> String {
         .route("/echo", any(echo))
         .route("/status/{code}", any(status))
         .route("/big", get(big))
+        .route("/large", get(|| async { "x".repeat(900 << 10) }))
         .route("/circle", get(|| async { Redirect::temporary("/circle") }))
         .route("/moved/{code}", any(moved))
         .route("/hops/{left}", get(hops))

@@ -16,9 +16,13 @@ mod command;
 mod fetch;
 mod globals;
 mod limits;
+mod neighbours;
 mod secrets;
 
 const PASSWORD: &str = "correct horse battery";
+
+/// The program that runs the scripts: the test itself is another.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_uitsmijter");
 
 type Outcome = Result<Option<Identity>, ScriptError>;
 
@@ -26,7 +30,7 @@ type Outcome = Result<Option<Identity>, ScriptError>;
 fn quick() -> ScriptLimits {
     ScriptLimits {
         timeout: Duration::from_millis(300),
-        threads: 2,
+        program: PROGRAM.into(),
         fetch: FetchLimits { timeout: Duration::from_millis(200), ..FetchLimits::default() },
         ..ScriptLimits::default()
     }
@@ -34,7 +38,7 @@ fn quick() -> ScriptLimits {
 
 /// Limits that a busy machine keeps.
 fn patient() -> ScriptLimits {
-    ScriptLimits { timeout: Duration::from_secs(20), threads: 2, ..ScriptLimits::default() }
+    ScriptLimits { timeout: Duration::from_secs(20), program: PROGRAM.into(), ..ScriptLimits::default() }
 }
 
 fn credentials() -> Credentials {
@@ -46,7 +50,7 @@ fn credentials() -> Credentials {
 }
 
 fn script(source: &str) -> Script<'static> {
-    Script { tenant: "egg", source: Arc::from(source), fetch_hosts: None }
+    Script { tenant: "egg", namespace: None, source: Arc::from(source), fetch_hosts: None }
 }
 
 async fn login_within(limits: ScriptLimits, source: &str) -> Outcome {

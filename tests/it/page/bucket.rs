@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use uitsmijter::outgoing::backends::Backends;
 use uitsmijter::page::views::follow_buckets;
 
 use crate::harness::TestServer;
@@ -139,7 +140,8 @@ fn tenant(name: &str, host: &str, port: u16) -> String {
 /// The server with its task that reads buckets, which ends with the test.
 async fn reading(documents: &str) -> (TestServer, JoinHandle<()>) {
     let server = TestServer::start_with(documents, &[]).await;
-    let reader = follow_buckets::follow(server.app.views.clone(), server.app.registry.clone(), PERIOD);
+    let reader =
+        follow_buckets::follow(server.app.views.clone(), server.app.registry.clone(), PERIOD, Backends::default());
     (server, tokio::spawn(reader))
 }
 
@@ -192,7 +194,8 @@ async fn a_file_of_the_bucket_wins_over_the_folders_and_that_over_the_default() 
     let server = TestServer::start_with(&tenant("acme", ACME, port), &[("DIRECTORY", path)]).await;
     assert_eq!(shown(&server).await, "<h1>Folder</h1>");
     store.put("index.html", "<h1>Bucket</h1>{% include 'mark.html' %}");
-    let reader = follow_buckets::follow(server.app.views.clone(), server.app.registry.clone(), PERIOD);
+    let reader =
+        follow_buckets::follow(server.app.views.clone(), server.app.registry.clone(), PERIOD, Backends::default());
     let reader = tokio::spawn(reader);
     until("the bucket", async || shown(&server).await == "<h1>Bucket</h1>folder's mark").await;
     write("mark.html", "another mark");

@@ -3,6 +3,7 @@
 mod assets;
 mod bucket;
 mod content;
+mod hostile;
 mod locale;
 mod look;
 mod policy;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use uitsmijter::outgoing::backends::Backends;
+use uitsmijter::outgoing::reach::Listed;
 use uitsmijter::protocol::jwk::Algorithm;
 use uitsmijter::settings::{LogFormat, LogLevel, Settings, variables};
 
@@ -45,6 +47,7 @@ const EFFECTS: &[Effect] = &[
         s.webhook.as_ref().is_some_and(|webhook| webhook.tls.key_file == Path::new("/hook.key"))
     }),
     ("SCRIPT_TIMEOUT", "5", |s| s.script_timeout == Duration::from_secs(5)),
+    ("SCRIPT_MEMORY", "192", |s| s.script_memory == Some(192 << 20)),
     ("TEMPLATES_REFRESH", "5m", |s| s.templates_refresh == Duration::from_secs(300)),
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
     ("MAY_STAY_EVERY_MINUTES", "1", |s| s.may_stay.every == Duration::from_secs(60)),
@@ -67,6 +70,10 @@ const EFFECTS: &[Effect] = &[
         traces.is_some_and(|url| url.as_str() == "https://traces.example/in") && s.telemetry.logs.is_none()
     }),
     ("TRUSTED_PROXIES", "192.0.2.0/24, ::1", |s| s.trusted_proxies.len() == 2),
+    ("OUTGOING_PRIVATE", "10.1.0.0/16, users.internal", |s| {
+        let listed = ["10.1.0.0/16", "users.internal"].map(|entry| Listed::parse(entry).unwrap());
+        s.backends == Backends::new(Some(listed.to_vec()), None)
+    }),
     ("ALLOW_PRIVATE_ADDRESSES", "false", |s| !s.allow_private_addresses),
     ("STORE_PATH", "/data/store.redb", |s| s.store.path.as_deref() == Some(Path::new("/data/store.redb"))),
     ("REDIS_URL", "rediss://u:hidden@r/1", |s| s.store.redis.as_ref().is_some_and(|redis| redis.url.is_some())),
@@ -146,6 +153,8 @@ fn a_bad_value_is_an_error_that_names_variable_and_expectation_but_never_the_val
         ("COOKIE_DOMAINS", "example.com", "a JSON object"),
         ("SUPPORT_KUBERNETES_CRD", "enabled", "true, 1, yes"),
         ("SCRIPT_TIMEOUT", "soon", "seconds, like 30"),
+        ("SCRIPT_MEMORY", "much", "megabytes, at least 160"),
+        ("SCRIPT_MEMORY", "159", "megabytes, at least 160"),
         ("TEMPLATES_REFRESH", "often", "a span of time like 60s or 5m"),
         ("LOG_LEVEL", "loud", "trace, debug, info, notice, warning, warn, error, critical"),
         ("LOG_FORMAT", "xml", "console, ndjson"),
@@ -153,6 +162,7 @@ fn a_bad_value_is_an_error_that_names_variable_and_expectation_but_never_the_val
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:hidden@traces.example", "a URL without name and password"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://logs.example", "a URL without name and password"),
         ("TRUSTED_PROXIES", "10.0.0.0/40", "ranges of addresses"),
+        ("OUTGOING_PRIVATE", "10.0.0.0/40", "networks and hosts with commas"),
         ("REDIS_URL", "http://x", "begins with redis:// or rediss://"),
         ("REDIS_PORT", "70000", "a port like 6379"),
         ("REDIS_DB", "x", "the number of a database"),

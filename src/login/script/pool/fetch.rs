@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::Client;
 use url::Url;
 
+use super::shares::Share;
+use crate::login::script::wire::{Failure, Request, Response};
 use crate::outgoing::client::{self, Policy};
 
 /// What one `fetch` may cost.
@@ -30,12 +32,12 @@ impl Default for FetchLimits {
     }
 }
 
-/// The request of a script.
-pub(super) struct Request {
-    pub(super) url: String,
-    pub(super) method: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Option<String>,
+impl Request {
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.url.len() + headers + self.body.as_ref().map_or(0, String::len)
+    }
 }
 
 impl fmt::Display for Request {
@@ -48,34 +50,12 @@ impl fmt::Display for Request {
     }
 }
 
-/// A response of the class 2xx.
-pub(super) struct Response {
-    pub(super) code: u16,
-    pub(super) url: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
-}
-
-/// Why the promise rejects.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) message: String,
-    /// The status of a response that was complete but not of the class 2xx, and its body.
-    pub(super) answer: Option<(u16, String)>,
-}
-
-impl Failure {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), answer: None }
-    }
-}
-
-/// The client that all scripts of a pool share. Redirects are followed here, because each hop is checked.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
-    client::builder(Policy::Operator).build().or_else(|error| {
+/// The client that the scripts of a pool share, where one policy holds for them. Redirects are followed here, because each hop is checked.
+pub(super) fn client(policy: &Policy) -> Result<Client, reqwest::Error> {
+    client::builder(policy).build().or_else(|error| {
         // An image without root certificates can still talk to a user store inside the cluster, over http.
         tracing::warn!(%error, "login scripts cannot fetch over https: the system's root certificates did not load");
-        client::builder(Policy::Operator).tls_certs_only([]).build()
+        client::builder(policy).tls_certs_only([]).build()
     })
 }
 
@@ -84,6 +64,7 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
 pub(super) struct Exchange {
     /// The client, or why there is none.
     pub(super) client: Result<Client, String>,
+    pub(super) policy: Policy,
     pub(super) limits: FetchLimits,
     /// Where they may go: exact names, `*.example.com` for one label more, each with or without a port.
     pub(super) hosts: Option<Arc<[String]>>,
@@ -91,15 +72,17 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Sends `request`, follows redirects, reads the body; all within the limits.
-    pub(super) async fn fetch(self, request: Request) -> Result<Response, Failure> {
+    ///
+    /// What it holds of the response grows `share`, which has to live as long as the response.
+    pub(super) async fn fetch(self, request: Request, share: &mut Share) -> Result<Response, Failure> {
         let limit = self.limits.timeout;
-        match tokio::time::timeout(limit, self.follow(request)).await {
+        match tokio::time::timeout(limit, self.follow(request, share)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::new(format!("fetch: no complete response within {limit:?}"))),
         }
     }
 
-    async fn follow(&self, request: Request) -> Result<Response, Failure> {
+    async fn follow(&self, request: Request, share: &mut Share) -> Result<Response, Failure> {
         let mut url =
             Url::parse(&request.url).map_err(|error| Failure::new(format!("fetch: the URL is bad: {error}")))?;
         let mut method = Method::from_bytes(request.method.as_bytes())
@@ -115,7 +98,7 @@ impl Exchange {
             }
             let response = attempt.send().await.map_err(failed)?;
             let Some(target) = redirect_target(&response, &url) else {
-                return self.read(response).await;
+                return self.read(response, share).await;
             };
             if url.scheme() == "https" && target.scheme() != "https" {
                 return Err(Failure::new("fetch: a redirect leads from https to http"));
@@ -139,9 +122,7 @@ impl Exchange {
     }
 
     fn admit(&self, url: &Url) -> Result<(), Failure> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(Failure::new(format!("fetch: the scheme {} is neither http nor https", url.scheme())));
-        }
+        self.policy.admit(url).map_err(|error| Failure::new(format!("fetch: {error}")))?;
         let host = url.host_str().unwrap_or_default();
         match &self.hosts {
             Some(hosts) if !hosts.iter().any(|allowed| allows(allowed, host, url.port_or_known_default())) => {
@@ -151,10 +132,18 @@ impl Exchange {
         }
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Response, Failure> {
+    async fn read(&self, mut response: reqwest::Response, share: &mut Share) -> Result<Response, Failure> {
         let max = self.limits.max_body;
-        let bytes = client::body_within(&mut response, max).await.map_err(failed)?;
         let too_big = || Failure::new(format!("fetch: the response is bigger than {max} bytes"));
+        let mut has_room = true;
+        let bytes = client::body_within(&mut response, max, |more| {
+            has_room = share.grow(more);
+            has_room
+        });
+        let bytes = bytes.await.map_err(failed)?;
+        if !has_room {
+            return Err(Failure::new("fetch: scripts of this tenant hold too many responses at once"));
+        }
         let bytes = bytes.ok_or_else(too_big)?;
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let status = response.status();

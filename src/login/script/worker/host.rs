@@ -6,9 +6,9 @@ use rquickjs::convert::List;
 use rquickjs::function::{Func, Rest};
 use rquickjs::{Array, Coerced, Ctx, Exception, FromJs, Function, Object, Result, TypedArray, Value};
 
-use super::digest;
-use super::fetch::Request;
-use super::run::{Arrival, Run};
+use super::run::Run;
+use crate::login::script::digest;
+use crate::login::script::wire::{Arrival, Request};
 use crate::random::{Random, SystemRandom};
 
 /// An argument that is converted to text.
@@ -19,6 +19,9 @@ type Pair = List<(String, String)>;
 /// The most bytes of a text to parse, and of all texts in a list of pairs. The engine's limit does not count our copies: a
 /// hundred thousand pairs may all hold the same big text.
 const MAX_TEXT: usize = 1 << 20;
+
+/// So many bytes a computation may need without asking for them.
+const FEW: u64 = 4 << 20;
 
 /// Pairs from JavaScript.
 struct Pairs(Vec<(String, String)>);
@@ -58,8 +61,13 @@ pub(super) fn plain<'js>(globals: &Object<'js>, run: &Rc<Run>) -> Result<()> {
     let bcrypt =
         |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::bcrypt_verify(&password.0, &hash.0));
     globals.set("bcryptVerify", Func::from(bcrypt))?;
-    let argon2 =
-        |ctx: Ctx<'js>, password: Text, hash: Text| or_throw(&ctx, digest::argon2_verify(&password.0, &hash.0));
+    let this = run.clone();
+    let argon2 = move |ctx: Ctx<'js>, password: Text, hash: Text| {
+        let bytes = or_throw(&ctx, digest::argon2_bytes(&hash.0))?;
+        let verify = || digest::argon2_verify(&password.0, &hash.0);
+        let verified = if bytes > FEW { this.computing(bytes, verify).and_then(|done| done) } else { verify() };
+        or_throw(&ctx, verified)
+    };
     globals.set("argon2Verify", Func::from(argon2))?;
     let crypto = Object::new(globals.ctx().clone())?;
     crypto.set("randomUUID", Func::from(random_uuid))?;
@@ -78,6 +86,9 @@ pub(super) fn native<'js>(ctx: &Ctx<'js>, run: &Rc<Run>) -> Result<Object<'js>> 
     host.set("startTimer", Func::from(start_timer))?;
     let this = run.clone();
     let fetch = move |ctx: Ctx<'js>, id: u32, url: String, method: String, Pairs(headers), body| {
+        let body: Option<String> = body;
+        bounded(&ctx, url.len() + method.len())?;
+        bounded(&ctx, body.as_ref().map_or(0, String::len))?;
         this.fetch(&ctx, id, Request { url, method, headers, body })
     };
     host.set("fetch", Func::from(fetch))?;
