@@ -1,6 +1,6 @@
 //! Which redirect URI matches which registration: RFC 6749 §3.1.2, RFC 8252 §7.3, RFC 9700 §2.1 and §4.1.
 
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use url::{Host, Position, Url};
 
 /// Characters that make a registration a pattern. A dot alone does not: every host has one.
@@ -8,6 +8,13 @@ const PATTERN_CHARACTERS: [char; 11] = ['\\', '*', '+', '(', ')', '[', ']', '{',
 
 /// Schemes that run scripts or carry content instead of leading to a client.
 const FORBIDDEN_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
+
+/// Of a pattern, in bytes.
+const LONGEST_PATTERN: usize = 512;
+/// What a compiled part of a pattern may take, in bytes.
+const LARGEST_PATTERN: usize = 64 << 10;
+/// Longer redirect URIs match no pattern.
+const LONGEST_CANDIDATE: usize = 2048;
 
 /// The parameters of an authorization response: RFC 6749 §4.1.2, RFC 9207 §2.
 const ANSWER: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
@@ -61,19 +68,20 @@ impl RedirectUri {
             return false;
         }
         match &self.rule {
+            Rule::Structured { .. } | Rule::Whole(_) if candidate.len() > LONGEST_CANDIDATE => false,
             Rule::Exact => candidate == self.registered,
             Rule::Loopback(registered) => candidate == self.registered || same_but_port(registered, &url),
             Rule::Structured { scheme, authority, rest } => {
                 let Some((own_authority, own_rest)) = split_authority(candidate, &url) else { return false };
-                scheme.is_match(url.scheme())
-                    && authority.is_match(&own_authority)
-                    && rest.is_match(own_rest)
-                    && (!own_rest.starts_with('/') || rest.is_match(&url[Position::BeforePath..]))
+                scheme.is_match(url.scheme().as_bytes())
+                    && authority.is_match(own_authority.as_bytes())
+                    && rest.is_match(own_rest.as_bytes())
+                    && (!own_rest.starts_with('/') || rest.is_match(url[Position::BeforePath..].as_bytes()))
                     && !answers_already(&url)
             }
             Rule::Whole(whole) => {
-                whole.is_match(candidate)
-                    && (whole.is_match(url.as_str()) || url.path() == "/")
+                whole.is_match(candidate.as_bytes())
+                    && (whole.is_match(url.as_str().as_bytes()) || url.path() == "/")
                     && !answers_already(&url)
             }
         }
@@ -94,6 +102,21 @@ impl RedirectUri {
         })
     }
 
+    /// Whether codes may travel there in clear through a network: it is plain http, and not to this machine (RFC 9700
+    /// §2.6, RFC 8252 §8.3).
+    pub fn is_plain(&self) -> bool {
+        match &self.rule {
+            Rule::Loopback(_) => false,
+            Rule::Exact => Url::parse(&self.registered)
+                .is_ok_and(|url| url.scheme() == "http" && url.host_str() != Some("localhost")),
+            Rule::Structured { scheme, authority, .. } => {
+                let local = ["localhost", "127.0.0.1", "[::1]", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"];
+                scheme.is_match(b"http") && !local.iter().any(|host| authority.is_match(host.as_bytes()))
+            }
+            Rule::Whole(_) => self.registered.contains("http:") || self.registered.contains("https?:"),
+        }
+    }
+
     /// The origin of a registration that is not a pattern: scheme, host and port.
     pub fn origin(&self) -> Option<String> {
         match &self.rule {
@@ -103,6 +126,11 @@ impl RedirectUri {
                 .and_then(|origin| origin.is_tuple().then(|| origin.ascii_serialization())),
             _ => None,
         }
+    }
+
+    /// Whether it is a pattern, which costs memory for as long as it is registered.
+    pub fn is_pattern(&self) -> bool {
+        matches!(self.rule, Rule::Structured { .. } | Rule::Whole(_))
     }
 
     /// The registration as it was written.
@@ -153,14 +181,35 @@ fn same_but_port(registered: &Url, candidate: &Url) -> bool {
 }
 
 fn pattern(text: &str) -> Result<Rule, String> {
+    let (is_unicode, text) = match text.strip_prefix("(?u)") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    if text.len() > LONGEST_PATTERN {
+        return Err(format!(
+            "a redirect URI pattern has more than {LONGEST_PATTERN} characters; write several shorter ones"
+        ));
+    }
+    if switches_unicode(text) || (is_unicode && switches_case(text)) {
+        return Err(format!(
+            "redirect URI pattern {text:?}: (?u) stands at its beginning or nowhere, and not together with (?i); without \
+             it \\w, \\d and the like mean ASCII, as URIs do"
+        ));
+    }
     let text = text.trim_start_matches('^').trim_end_matches('$');
     let compile = |part: &str| {
-        regex::RegexBuilder::new(&format!("^(?:{part})$"))
-            .size_limit(1 << 20)
+        RegexBuilder::new(&format!("^(?:{part})$"))
+            .unicode(is_unicode)
+            .size_limit(LARGEST_PATTERN)
+            .dfa_size_limit(LARGEST_PATTERN * 4)
             .build()
-            .map_err(|error| format!("redirect URI pattern {text:?} is not a regular expression: {error}"))
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(limit) => {
+                    format!("redirect URI pattern {text:?} takes more than {} KiB; write a simpler one", limit >> 10)
+                }
+                error => format!("redirect URI pattern {text:?} is not a regular expression: {error}"),
+            })
     };
-    let whole = compile(text)?;
     // `https?://host/rest` is split at the separators that every URL has. If a half is not a valid expression (a group
     // spans a separator), the whole pattern is used.
     let parts = text.split_once("://").and_then(|(scheme, after)| {
@@ -169,7 +218,25 @@ fn pattern(text: &str) -> Result<Rule, String> {
     });
     Ok(match parts {
         Some((scheme, authority, rest)) => Rule::Structured { scheme, authority, rest },
-        None => Rule::Whole(whole),
+        None => Rule::Whole(compile(text)?),
+    })
+}
+
+/// Whether a group inside switches to Unicode: its classes are large, and cost what operators do not expect.
+fn switches_unicode(pattern: &str) -> bool {
+    flags(pattern).any(|flags| flags.contains('u'))
+}
+
+fn switches_case(pattern: &str) -> bool {
+    flags(pattern).any(|flags| flags.contains('i'))
+}
+
+/// The flags of all groups that have some.
+fn flags(pattern: &str) -> impl Iterator<Item = &str> {
+    let groups = pattern.match_indices("(?").map(|(at, _)| &pattern[at + 2..]);
+    groups.filter_map(|group| {
+        let end = group.find(|c: char| !c.is_ascii_alphabetic() && c != '-')?;
+        group[end..].starts_with([':', ')']).then(|| &group[..end])
     })
 }
 
@@ -297,6 +364,45 @@ mod tests {
             assert!(!matches(pattern, evil), "{evil}");
         }
         assert!(matches(r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/a/b?x=1"));
+    }
+
+    #[test]
+    fn a_pattern_knows_ascii_unless_it_asks_for_more_and_is_small() {
+        let id = r"https://a\.test/[\w-]{36}";
+        assert!(matches(id, "https://a.test/9095a4f2-35b2-48b1-a325-309ca324b97e"));
+        assert!(!matches(id, "https://a.test/ä095a4f2-35b2-48b1-a325-309ca324b97e"));
+        assert!(matches(r"(?u)https://a\.test/\w", "https://a.test/ä"));
+        assert!(!matches(r"https://a\.test/.*", &format!("https://a.test/{}", "a".repeat(LONGEST_CANDIDATE))));
+        for (text, expected) in [
+            (r"(?u)https://a\.test/\w{500}", "takes more than 64 KiB"),
+            (r"https://a\.test/(\w{100}){100}", "takes more than 64 KiB"),
+            (r"https://a\.test/(?u:\w)", "(?u) stands at its beginning"),
+            (r"https://a\.test/(?iu)\w", "(?u) stands at its beginning"),
+            (r"(?u)https://a\.test/(?i)[^x]", "not together with (?i)"),
+            (&format!("https://a/{}", "(a)".repeat(200)), "more than 512 characters"),
+        ] {
+            let error = RedirectUri::register(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_leads_through_a_network_unless_it_is_this_machine() {
+        let plain = |text| RedirectUri::register(text).unwrap().is_plain();
+        for text in ["http://app.test/cb", r"https?://app\.test/.*", r"http://app\.test/.*", "http://10.0.0.1/cb"] {
+            assert!(plain(text), "{text}");
+        }
+        for text in [
+            "https://app.test/cb",
+            "http://localhost:3000/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]/cb",
+            "com.example.app:/cb",
+            r"http://localhost(:[0-9]+)?/.*",
+            r"https://app\.test/.*",
+        ] {
+            assert!(!plain(text), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::written::{
-    Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
+    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
     WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
@@ -24,6 +24,7 @@ impl Default for Written {
             lifetimes: WrittenLifetimes::default(),
             cookie_domains: BTreeMap::new(),
             directory: ".".into(),
+            claims: ClaimConflicts::default(),
             kubernetes: Kubernetes::default(),
             script: Script::default(),
             templates: WrittenTemplates::default(),
