@@ -1,20 +1,14 @@
 //! Which redirect URI matches which registration: RFC 6749 §3.1.2, RFC 8252 §7.3, RFC 9700 §2.1 and §4.1.
 
-use regex::bytes::{Regex, RegexBuilder};
-use url::{Host, Position, Url};
+use url::{Host, Url};
+
+use super::uri_pattern::UriPattern;
 
 /// Characters that make a registration a pattern. A dot alone does not: every host has one.
 const PATTERN_CHARACTERS: [char; 11] = ['\\', '*', '+', '(', ')', '[', ']', '{', '}', '|', '^'];
 
 /// Schemes that run scripts or carry content instead of leading to a client.
 const FORBIDDEN_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "file", "blob", "about"];
-
-/// Of a pattern, in bytes.
-const LONGEST_PATTERN: usize = 512;
-/// What a compiled part of a pattern may take, in bytes.
-const LARGEST_PATTERN: usize = 64 << 10;
-/// Longer redirect URIs match no pattern.
-const LONGEST_CANDIDATE: usize = 2048;
 
 /// The parameters of an authorization response: RFC 6749 §4.1.2, RFC 9207 §2.
 const ANSWER: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
@@ -32,10 +26,8 @@ enum Rule {
     Exact,
     /// A loopback address: the port is not compared (RFC 8252 §7.3).
     Loopback(Url),
-    /// A pattern whose scheme, host and rest are matched separately, so that none can match part of another.
-    Structured { scheme: Regex, authority: Regex, rest: Regex },
-    /// A pattern that cannot be split; it must match the whole URI.
-    Whole(Regex),
+    /// A regular expression.
+    Pattern(UriPattern),
 }
 
 impl RedirectUri {
@@ -53,7 +45,7 @@ impl RedirectUri {
             Err(error) if !registered.contains(PATTERN_CHARACTERS) && !registered.contains(['?', '$']) => {
                 return Err(format!("redirect URI {registered:?} is not an absolute URI: {error}"));
             }
-            _ => pattern(&registered)?,
+            _ => Rule::Pattern(UriPattern::compile(&registered)?),
         };
         Ok(Self { registered, rule })
     }
@@ -68,32 +60,15 @@ impl RedirectUri {
             return false;
         }
         match &self.rule {
-            Rule::Structured { .. } | Rule::Whole(_) if candidate.len() > LONGEST_CANDIDATE => false,
             Rule::Exact => candidate == self.registered,
             Rule::Loopback(registered) => candidate == self.registered || same_but_port(registered, &url),
-            Rule::Structured { scheme, authority, rest } => {
-                let Some((own_authority, own_rest)) = split_authority(candidate, &url) else { return false };
-                scheme.is_match(url.scheme().as_bytes())
-                    && authority.is_match(own_authority.as_bytes())
-                    && rest.is_match(own_rest.as_bytes())
-                    && (!own_rest.starts_with('/') || rest.is_match(url[Position::BeforePath..].as_bytes()))
-                    && !answers_already(&url)
-            }
-            Rule::Whole(whole) => {
-                whole.is_match(candidate.as_bytes())
-                    && (whole.is_match(url.as_str().as_bytes()) || url.path() == "/")
-                    && !answers_already(&url)
-            }
+            Rule::Pattern(pattern) => pattern.matches(candidate, &url) && !answers_already(&url),
         }
     }
 
     /// A warning for the operator: the pattern also matches hosts that are not meant.
     pub fn warning(&self) -> Option<String> {
-        let loose = match &self.rule {
-            Rule::Exact | Rule::Loopback(_) => false,
-            Rule::Whole(_) => true,
-            Rule::Structured { authority, .. } => has_bare_dot(authority.as_str()),
-        };
+        let loose = matches!(&self.rule, Rule::Pattern(pattern) if pattern.is_loose());
         loose.then(|| {
             format!(
                 "redirect URI pattern {:?} can match hosts of others; write out the hosts and put a backslash before each dot",
@@ -109,11 +84,7 @@ impl RedirectUri {
             Rule::Loopback(_) => false,
             Rule::Exact => Url::parse(&self.registered)
                 .is_ok_and(|url| url.scheme() == "http" && url.host_str() != Some("localhost")),
-            Rule::Structured { scheme, authority, .. } => {
-                let local = ["localhost", "127.0.0.1", "[::1]", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"];
-                scheme.is_match(b"http") && !local.iter().any(|host| authority.is_match(host.as_bytes()))
-            }
-            Rule::Whole(_) => self.registered.contains("http:") || self.registered.contains("https?:"),
+            Rule::Pattern(pattern) => pattern.is_plain(),
         }
     }
 
@@ -130,7 +101,7 @@ impl RedirectUri {
 
     /// Whether it is a pattern, which costs memory for as long as it is registered.
     pub fn is_pattern(&self) -> bool {
-        matches!(self.rule, Rule::Structured { .. } | Rule::Whole(_))
+        matches!(self.rule, Rule::Pattern(_))
     }
 
     /// The registration as it was written.
@@ -180,110 +151,9 @@ fn same_but_port(registered: &Url, candidate: &Url) -> bool {
         && registered.query() == candidate.query()
 }
 
-fn pattern(text: &str) -> Result<Rule, String> {
-    let (is_unicode, text) = match text.strip_prefix("(?u)") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    if text.len() > LONGEST_PATTERN {
-        return Err(format!(
-            "a redirect URI pattern has more than {LONGEST_PATTERN} characters; write several shorter ones"
-        ));
-    }
-    if switches_unicode(text) || (is_unicode && switches_case(text)) {
-        return Err(format!(
-            "redirect URI pattern {text:?}: (?u) stands at its beginning or nowhere, and not together with (?i); without \
-             it \\w, \\d and the like mean ASCII, as URIs do"
-        ));
-    }
-    let text = text.trim_start_matches('^').trim_end_matches('$');
-    let compile = |part: &str| {
-        RegexBuilder::new(&format!("^(?:{part})$"))
-            .unicode(is_unicode)
-            .size_limit(LARGEST_PATTERN)
-            .dfa_size_limit(LARGEST_PATTERN * 4)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(limit) => {
-                    format!("redirect URI pattern {text:?} takes more than {} KiB; write a simpler one", limit >> 10)
-                }
-                error => format!("redirect URI pattern {text:?} is not a regular expression: {error}"),
-            })
-    };
-    // `https?://host/rest` is split at the separators that every URL has. If a half is not a valid expression (a group
-    // spans a separator), the whole pattern is used.
-    let parts = text.split_once("://").and_then(|(scheme, after)| {
-        let end = authority_end(after);
-        Some((compile(scheme).ok()?, compile(&after[..end]).ok()?, compile(&after[end..]).ok()?))
-    });
-    Ok(match parts {
-        Some((scheme, authority, rest)) => Rule::Structured { scheme, authority, rest },
-        None => Rule::Whole(compile(text)?),
-    })
-}
-
-/// Whether a group inside switches to Unicode: its classes are large, and cost what operators do not expect.
-fn switches_unicode(pattern: &str) -> bool {
-    flags(pattern).any(|flags| flags.contains('u'))
-}
-
-fn switches_case(pattern: &str) -> bool {
-    flags(pattern).any(|flags| flags.contains('i'))
-}
-
-/// The flags of all groups that have some.
-fn flags(pattern: &str) -> impl Iterator<Item = &str> {
-    let groups = pattern.match_indices("(?").map(|(at, _)| &pattern[at + 2..]);
-    groups.filter_map(|group| {
-        let end = group.find(|c: char| !c.is_ascii_alphabetic() && c != '-')?;
-        group[end..].starts_with([':', ')']).then(|| &group[..end])
-    })
-}
-
-/// Where the authority of a pattern ends: at the first slash outside groups and classes. A `?` after that slash makes
-/// it optional and belongs to the rest.
-fn authority_end(pattern: &str) -> usize {
-    let (mut depth, mut escaped) = (0_i32, false);
-    for (at, c) in pattern.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if pattern[at..].starts_with("\\/") && depth == 0 => return at,
-            '\\' => escaped = true,
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth -= 1,
-            '/' if depth == 0 => return at,
-            _ => {}
-        }
-    }
-    // `https://host(/.*)?`: the rest is the group that begins with the slash.
-    pattern.find("(/").or_else(|| pattern.find("(?:/")).unwrap_or(pattern.len())
-}
-
-/// The host and port, and the rest, of a URI as it was sent; `None` where browsers find another host than the written
-/// one, as in `https:host/x://y`. A browser resolves `..` before it sends the request, so a pattern must match both
-/// forms.
-fn split_authority<'a>(candidate: &'a str, url: &Url) -> Option<(String, &'a str)> {
-    let (before, after) = candidate.split_once("://")?;
-    if !before.eq_ignore_ascii_case(url.scheme()) {
-        return None;
-    }
-    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some((format!("{}{port}", url.host_str().unwrap_or_default()), &after[end..]))
-}
-
 /// Whether the query has parameters of the response: a client would find two codes, the first one from a stranger.
 fn answers_already(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| ANSWER.contains(&&*name))
-}
-
-fn has_bare_dot(authority: &str) -> bool {
-    let mut escaped = false;
-    authority.chars().any(|c| {
-        let bare = c == '.' && !escaped;
-        escaped = c == '\\' && !escaped;
-        bare
-    })
 }
 
 #[cfg(test)]
@@ -372,7 +242,7 @@ mod tests {
         assert!(matches(id, "https://a.test/9095a4f2-35b2-48b1-a325-309ca324b97e"));
         assert!(!matches(id, "https://a.test/ä095a4f2-35b2-48b1-a325-309ca324b97e"));
         assert!(matches(r"(?u)https://a\.test/\w", "https://a.test/ä"));
-        assert!(!matches(r"https://a\.test/.*", &format!("https://a.test/{}", "a".repeat(LONGEST_CANDIDATE))));
+        assert!(!matches(r"https://a\.test/.*", &format!("https://a.test/{}", "a".repeat(2048))));
         for (text, expected) in [
             (r"(?u)https://a\.test/\w{500}", "takes more than 64 KiB"),
             (r"https://a\.test/(\w{100}){100}", "takes more than 64 KiB"),

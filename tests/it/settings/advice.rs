@@ -115,7 +115,8 @@ fn a_login_script_that_lets_nobody_stay_is_warned_of_where_that_is_forbidden() {
 #[test]
 fn a_plain_issuer_contradicts_secure_unless_it_is_on_this_machine() {
     let conflicts = |issuer: &str, secure: &str| {
-        let tenant = format!("name: t\nconfig:\n  hosts: [login.example.com]\n  issuer: {issuer}\n");
+        let hosts = "[login.example.com, localhost, 127.0.0.1]";
+        let tenant = format!("name: t\nconfig:\n  hosts: {hosts}\n  issuer: {issuer}\n");
         let registry = crate::harness::server::registry(&tenant);
         let found = crate::harness::fixtures::settings(&[("SECURE", secure)]).conflicts(&registry.current());
         found.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
