@@ -48,6 +48,7 @@ const LONGEST_WORD: usize = 16;
 
 /// Whether a key has one of the words in it, perhaps with one letter too many, too few, wrong or in another's place.
 fn protects(key: &str) -> bool {
+    let key = key.trim_end_matches(['s', 'S']);
     let joined: String = key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let resembles = |word: &str| {
         word.len() < LONGEST_WORD
