@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::claims::Tolerance;
-use super::document::{Document, Kind};
+use super::document::{Document, Kind, cut};
 use super::parsed::{Entity, Parsed};
 use super::problem::{Problem, Severity};
 use super::served::{Id, Served};
@@ -68,7 +68,7 @@ impl NamedDocument<'_> {
             Some((line, column)) => format!("{}:{}:{column}", self.document.source, self.document.line + line - 1),
             None => self.document.place(),
         };
-        Problem { severity, source, entity, message, awaits: false }
+        Problem { severity, source, entity: cut(entity), message: cut(message), awaits: false }
     }
 }
 

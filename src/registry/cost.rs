@@ -3,8 +3,8 @@
 
 use granit_parser::{ErrorKind, Event, Parser, ScanError};
 
-/// In bytes; an API server stores no more either.
-const LARGEST: usize = 1 << 20;
+/// In bytes; an API server stores no larger ones, even in JSON.
+const LARGEST: usize = 2 << 20;
 /// Levels of lists and keys in each other.
 const DEEPEST: usize = 64;
 /// Values and keys, lists and what is in them.

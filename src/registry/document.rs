@@ -170,7 +170,8 @@ impl Findings {
     }
 }
 
-fn cut(message: String) -> String {
+/// The message, or its beginning.
+pub(super) fn cut(message: String) -> String {
     match message.char_indices().nth(LONGEST_MESSAGE) {
         Some((at, _)) => format!("{}…", &message[..at]),
         None => message,

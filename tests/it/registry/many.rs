@@ -154,7 +154,7 @@ fn a_hostile_document_delays_nobody_and_is_read_once() {
         ("Tenants/x.yaml", deep("", "", 0) + "\n    " + &"- ".repeat(65) + "x", "more than 64 levels"),
         ("Tenants/x.yaml", format!("name: x\nconfig:\n{keys}"), "more than 20000 keys and values"),
         ("Tenants/x.yaml", format!("a: &a x\nb: [{}]", "*a, ".repeat(1_000)), "more than 500 aliases"),
-        ("Tenants/x.yaml", format!("name: x\nconfig: {{hosts: {}}}", "a".repeat(2 << 20)), "larger than 1 MiB"),
+        ("Tenants/x.yaml", format!("name: x\nconfig: {{hosts: {}}}", "a".repeat(3 << 20)), "larger than 2 MiB"),
         ("Tenants/x.yaml", tenant("x", &format!("[{}]", "a.test, ".repeat(2_000))), "more than 1000 hosts"),
         ("Tenants/x.yaml", tenant("x", &format!("['*.{}']", "ü".repeat(100_000))), "a host has more than 512"),
         (
