@@ -31,6 +31,7 @@ Examples:
   uitsmijter                                  a demo on http://localhost:8080
   uitsmijter --directory /etc/uitsmijter      serve the tenants and clients below it
   uitsmijter check --config settings.yaml     show what would be served, and what is wrong
+  uitsmijter check --strict                   the same, for a pipeline that wants no warnings
   uitsmijter hash                             make a password_hash for a tenant's user
 
 Exit codes: 0 success, 1 failure or problems found, 2 invalid command line.";
@@ -68,6 +69,9 @@ enum Word {
         /// As JSON, for scripts.
         #[arg(long)]
         json: bool,
+        /// Take every warning for an error.
+        #[arg(long)]
+        strict: bool,
     },
     /// Ask a running server whether it is alive, for container health checks; exit 1 if not.
     Healthcheck {
@@ -153,7 +157,9 @@ fn main() -> ExitCode {
     let outcome = match word {
         None => options.serve(false),
         Some(Word::Serve { webhook }) => options.serve(webhook),
-        Some(Word::Check { json }) => options.settings().and_then(|settings| command::check(&settings, json)),
+        Some(Word::Check { json, strict }) => {
+            options.settings().and_then(|settings| command::check(&settings, json, strict))
+        }
         Some(Word::Healthcheck { ready }) => {
             options.settings().and_then(|settings| command::healthcheck(&settings, ready))
         }

@@ -37,8 +37,9 @@ pub(crate) use provider::{GrantType, ProviderTest, test as provider_test};
 pub(crate) use serve::serve;
 pub(crate) use sessions::SessionWord;
 
-/// Prints what would be served. The exit code tells scripts whether there is an error.
-pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
+/// Prints what would be served. The exit code tells scripts whether there is an error, which a warning is, too, if
+/// `is_strict`.
+pub(crate) fn check(settings: &Settings, json: bool, is_strict: bool) -> Result<ExitCode> {
     install_cryptography();
     let declared = declared(settings)?;
     let (snapshot, problems) = (declared.current(), declared.problems());
@@ -47,6 +48,7 @@ pub(crate) fn check(settings: &Settings, json: bool) -> Result<ExitCode> {
     let templates = views::problems(&settings.directory)?;
     let report =
         Report::new(settings, &snapshot, &[problems.to_vec(), folder(settings).misplaced(), templates].concat());
+    let report = if is_strict { report.strictly() } else { report };
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

@@ -15,5 +15,6 @@ pub mod scope;
 pub mod subject;
 pub mod token;
 pub mod token_exchange;
+mod uri_pattern;
 
 pub use error::{ErrorCode, OAuthError};

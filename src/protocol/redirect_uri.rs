@@ -1,7 +1,8 @@
 //! Which redirect URI matches which registration: RFC 6749 §3.1.2, RFC 8252 §7.3, RFC 9700 §2.1 and §4.1.
 
-use regex::Regex;
-use url::{Host, Position, Url};
+use url::{Host, Url};
+
+use super::uri_pattern::UriPattern;
 
 /// Characters that make a registration a pattern. A dot alone does not: every host has one.
 const PATTERN_CHARACTERS: [char; 11] = ['\\', '*', '+', '(', ')', '[', ']', '{', '}', '|', '^'];
@@ -25,10 +26,8 @@ enum Rule {
     Exact,
     /// A loopback address: the port is not compared (RFC 8252 §7.3).
     Loopback(Url),
-    /// A pattern whose scheme, host and rest are matched separately, so that none can match part of another.
-    Structured { scheme: Regex, authority: Regex, rest: Regex },
-    /// A pattern that cannot be split; it must match the whole URI.
-    Whole(Regex),
+    /// A regular expression.
+    Pattern(UriPattern),
 }
 
 impl RedirectUri {
@@ -46,7 +45,7 @@ impl RedirectUri {
             Err(error) if !registered.contains(PATTERN_CHARACTERS) && !registered.contains(['?', '$']) => {
                 return Err(format!("redirect URI {registered:?} is not an absolute URI: {error}"));
             }
-            _ => pattern(&registered)?,
+            _ => Rule::Pattern(UriPattern::compile(&registered)?),
         };
         Ok(Self { registered, rule })
     }
@@ -63,35 +62,30 @@ impl RedirectUri {
         match &self.rule {
             Rule::Exact => candidate == self.registered,
             Rule::Loopback(registered) => candidate == self.registered || same_but_port(registered, &url),
-            Rule::Structured { scheme, authority, rest } => {
-                let Some((own_authority, own_rest)) = split_authority(candidate, &url) else { return false };
-                scheme.is_match(url.scheme())
-                    && authority.is_match(&own_authority)
-                    && rest.is_match(own_rest)
-                    && (!own_rest.starts_with('/') || rest.is_match(&url[Position::BeforePath..]))
-                    && !answers_already(&url)
-            }
-            Rule::Whole(whole) => {
-                whole.is_match(candidate)
-                    && (whole.is_match(url.as_str()) || url.path() == "/")
-                    && !answers_already(&url)
-            }
+            Rule::Pattern(pattern) => pattern.matches(candidate, &url) && !answers_already(&url),
         }
     }
 
     /// A warning for the operator: the pattern also matches hosts that are not meant.
     pub fn warning(&self) -> Option<String> {
-        let loose = match &self.rule {
-            Rule::Exact | Rule::Loopback(_) => false,
-            Rule::Whole(_) => true,
-            Rule::Structured { authority, .. } => has_bare_dot(authority.as_str()),
-        };
+        let loose = matches!(&self.rule, Rule::Pattern(pattern) if pattern.is_loose());
         loose.then(|| {
             format!(
                 "redirect URI pattern {:?} can match hosts of others; write out the hosts and put a backslash before each dot",
                 self.registered
             )
         })
+    }
+
+    /// Whether codes may travel there in clear through a network: it is plain http, and not to this machine (RFC 9700
+    /// §2.6, RFC 8252 §8.3).
+    pub fn is_plain(&self) -> bool {
+        match &self.rule {
+            Rule::Loopback(_) => false,
+            Rule::Exact => Url::parse(&self.registered)
+                .is_ok_and(|url| url.scheme() == "http" && url.host_str() != Some("localhost")),
+            Rule::Pattern(pattern) => pattern.is_plain(),
+        }
     }
 
     /// The origin of a registration that is not a pattern: scheme, host and port.
@@ -103,6 +97,11 @@ impl RedirectUri {
                 .and_then(|origin| origin.is_tuple().then(|| origin.ascii_serialization())),
             _ => None,
         }
+    }
+
+    /// Whether it is a pattern, which costs memory for as long as it is registered.
+    pub fn is_pattern(&self) -> bool {
+        matches!(self.rule, Rule::Pattern(_))
     }
 
     /// The registration as it was written.
@@ -152,71 +151,9 @@ fn same_but_port(registered: &Url, candidate: &Url) -> bool {
         && registered.query() == candidate.query()
 }
 
-fn pattern(text: &str) -> Result<Rule, String> {
-    let text = text.trim_start_matches('^').trim_end_matches('$');
-    let compile = |part: &str| {
-        regex::RegexBuilder::new(&format!("^(?:{part})$"))
-            .size_limit(1 << 20)
-            .build()
-            .map_err(|error| format!("redirect URI pattern {text:?} is not a regular expression: {error}"))
-    };
-    let whole = compile(text)?;
-    // `https?://host/rest` is split at the separators that every URL has. If a half is not a valid expression (a group
-    // spans a separator), the whole pattern is used.
-    let parts = text.split_once("://").and_then(|(scheme, after)| {
-        let end = authority_end(after);
-        Some((compile(scheme).ok()?, compile(&after[..end]).ok()?, compile(&after[end..]).ok()?))
-    });
-    Ok(match parts {
-        Some((scheme, authority, rest)) => Rule::Structured { scheme, authority, rest },
-        None => Rule::Whole(whole),
-    })
-}
-
-/// Where the authority of a pattern ends: at the first slash outside groups and classes. A `?` after that slash makes
-/// it optional and belongs to the rest.
-fn authority_end(pattern: &str) -> usize {
-    let (mut depth, mut escaped) = (0_i32, false);
-    for (at, c) in pattern.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if pattern[at..].starts_with("\\/") && depth == 0 => return at,
-            '\\' => escaped = true,
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth -= 1,
-            '/' if depth == 0 => return at,
-            _ => {}
-        }
-    }
-    // `https://host(/.*)?`: the rest is the group that begins with the slash.
-    pattern.find("(/").or_else(|| pattern.find("(?:/")).unwrap_or(pattern.len())
-}
-
-/// The host and port, and the rest, of a URI as it was sent; `None` where browsers find another host than the written
-/// one, as in `https:host/x://y`. A browser resolves `..` before it sends the request, so a pattern must match both
-/// forms.
-fn split_authority<'a>(candidate: &'a str, url: &Url) -> Option<(String, &'a str)> {
-    let (before, after) = candidate.split_once("://")?;
-    if !before.eq_ignore_ascii_case(url.scheme()) {
-        return None;
-    }
-    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some((format!("{}{port}", url.host_str().unwrap_or_default()), &after[end..]))
-}
-
 /// Whether the query has parameters of the response: a client would find two codes, the first one from a stranger.
 fn answers_already(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| ANSWER.contains(&&*name))
-}
-
-fn has_bare_dot(authority: &str) -> bool {
-    let mut escaped = false;
-    authority.chars().any(|c| {
-        let bare = c == '.' && !escaped;
-        escaped = c == '\\' && !escaped;
-        bare
-    })
 }
 
 /// Whether the response goes to a program on the person's own machine: by loopback or by a scheme of its own (RFC 8252
@@ -310,6 +247,45 @@ mod tests {
             assert!(!matches(pattern, evil), "{evil}");
         }
         assert!(matches(r"https://app\.example\.com/cb/.*", "https://app.example.com/cb/a/b?x=1"));
+    }
+
+    #[test]
+    fn a_pattern_knows_ascii_unless_it_asks_for_more_and_is_small() {
+        let id = r"https://a\.test/[\w-]{36}";
+        assert!(matches(id, "https://a.test/9095a4f2-35b2-48b1-a325-309ca324b97e"));
+        assert!(!matches(id, "https://a.test/ä095a4f2-35b2-48b1-a325-309ca324b97e"));
+        assert!(matches(r"(?u)https://a\.test/\w", "https://a.test/a"));
+        assert!(!matches(r"https://a\.test/.*", &format!("https://a.test/{}", "a".repeat(2048))));
+        for (text, expected) in [
+            (r"(?u)https://a\.test/\w{500}", "takes more than 64 KiB"),
+            (r"https://a\.test/(\w{100}){100}", "takes more than 64 KiB"),
+            (r"https://a\.test/(?u:\w)", "(?u) stands at its beginning"),
+            (r"https://a\.test/(?iu)\w", "(?u) stands at its beginning"),
+            (r"(?u)https://a\.test/(?i)[^x]", "not together with (?i)"),
+            (&format!("https://a/{}", "(a)".repeat(200)), "more than 512 characters"),
+        ] {
+            let error = RedirectUri::register(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_leads_through_a_network_unless_it_is_this_machine() {
+        let plain = |text| RedirectUri::register(text).unwrap().is_plain();
+        for text in ["http://app.test/cb", r"https?://app\.test/.*", r"http://app\.test/.*", "http://10.0.0.1/cb"] {
+            assert!(plain(text), "{text}");
+        }
+        for text in [
+            "https://app.test/cb",
+            "http://localhost:3000/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]/cb",
+            "com.example.app:/cb",
+            r"http://localhost(:[0-9]+)?/.*",
+            r"https://app\.test/.*",
+        ] {
+            assert!(!plain(text), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::document::{Document, Kind};
+use super::claims::Tolerance;
+use super::document::{Document, Kind, cut};
 use super::parsed::{Entity, Parsed};
 use super::problem::{Problem, Severity};
 use super::served::{Id, Served};
@@ -25,8 +26,20 @@ impl Snapshot {
             let problems = changed.problems.to_vec();
             return (changed, problems);
         }
+        let tolerance = previous.map(|previous| previous.tolerance.clone()).unwrap_or_default();
+        Self::build_anew(documents, previous, check_script, tolerance)
+    }
+
+    /// The same, whatever stayed as it was; from here on conflicts of names that `tolerance` covers are only warned of.
+    pub(super) fn build_anew(
+        documents: &[Document],
+        previous: Option<&Snapshot>,
+        check_script: &dyn Fn(&str) -> Result<(), String>,
+        tolerance: Tolerance,
+    ) -> (Self, Vec<Problem>) {
         let nothing = Self::default();
         let mut building = Building::read(documents, previous.unwrap_or(&nothing), check_script);
+        building.snapshot.tolerance = tolerance;
         building.place(Kind::Tenant);
         building.place(Kind::Client);
         let mut snapshot = building.finish();
@@ -35,6 +48,9 @@ impl Snapshot {
         (snapshot, problems)
     }
 }
+
+/// What becomes of conflicts that an installation was found with.
+const FOR_A_WHILE: &str = "it is served as before, and will be refused by the next minor version (CLAIMS)";
 
 /// One document, and its id where that could be read.
 struct NamedDocument<'a> {
@@ -49,10 +65,10 @@ impl NamedDocument<'_> {
         let entity = self.id.as_ref().map(|id| format!("{} {}", id.kind.as_str(), id.name.escape_debug()));
         let entity = entity.unwrap_or_default();
         let source = match self.parsed.broken_at.filter(|_| severity == Severity::Error) {
-            Some((line, column)) => format!("{}:{line}:{column}", self.document.source),
+            Some((line, column)) => format!("{}:{}:{column}", self.document.source, self.document.line + line - 1),
             None => self.document.place(),
         };
-        Problem { severity, source, entity, message, awaits: false }
+        Problem { severity, source, entity: cut(entity), message: cut(message), awaits: false }
     }
 }
 
@@ -84,10 +100,8 @@ impl<'a> Building<'a> {
             let digest = document.digest();
             let known = previous.parsed.get(&digest).or_else(|| building.snapshot.parsed.get(&digest)).cloned();
             let parsed = known.unwrap_or_else(|| Arc::new(Parsed::read(document, check_script)));
-            if parsed.entity.is_some() {
-                // Only what is good: the messages about the rest name lines, which move.
-                building.snapshot.parsed.insert(digest, parsed.clone());
-            }
+            // What is broken, too: it would be read again whenever something else changes.
+            building.snapshot.parsed.insert(digest, parsed.clone());
             let id = building.name(document, &parsed);
             let entry = NamedDocument { document, parsed, id };
             for (severity, message) in &entry.parsed.findings.0 {
@@ -130,8 +144,11 @@ impl<'a> Building<'a> {
                 continue;
             }
             match (&entry.parsed.entity, &entry.id) {
-                (Some(entity), Some(id)) => {
-                    if let Err(mut message) = self.add(entry.document, id, entity) {
+                (Some(entity), Some(id)) => match self.add(entry.document, id, entity) {
+                    Ok(tolerated) => tolerated.into_iter().for_each(|message| {
+                        self.report(position, entry, Severity::Warning, format!("{message}; {FOR_A_WHILE}"));
+                    }),
+                    Err(mut message) => {
                         if self.has_broken_tenant(entity) {
                             message.push_str(", because that tenant is broken");
                         }
@@ -141,7 +158,7 @@ impl<'a> Building<'a> {
                         self.snapshot.is_contested = true;
                         self.keep_last_good(position, entry, kind);
                     }
-                }
+                },
                 _ if entry.parsed.findings.has_errors() => self.keep_last_good(position, entry, kind),
                 _ => {}
             }
@@ -149,14 +166,15 @@ impl<'a> Building<'a> {
         self.documents = documents;
     }
 
-    fn add(&mut self, document: &Document, id: &Id, entity: &Entity) -> Result<(), String> {
-        match entity {
-            Entity::Tenant(tenant) => self.snapshot.add_tenant(tenant)?,
-            Entity::Client(client) => self.snapshot.add_client(client)?,
-        }
+    /// Adds what is good for itself, and gives what is only warned of.
+    fn add(&mut self, document: &Document, id: &Id, entity: &Entity) -> Result<Vec<String>, String> {
+        let tolerated = match entity {
+            Entity::Tenant(tenant) => self.snapshot.add_tenant(tenant, document)?,
+            Entity::Client(client) => self.snapshot.add_client(client).map(|()| Vec::new())?,
+        };
         let served = Served { source: document.source.clone(), line: document.line, entity: entity.clone() };
         self.snapshot.served.insert(id.clone(), served);
-        Ok(())
+        Ok(tolerated)
     }
 
     /// Puts back what was served before the document at `position` broke: what has its name; where the name cannot be
@@ -183,7 +201,7 @@ impl<'a> Building<'a> {
             let thing = format!("the last good version of {} {}", kind.as_str(), id.name);
             let document = entry.document.standing_at(&served.source, served.line);
             let message = match self.add(&document, id, &served.entity) {
-                Ok(()) => format!("{thing} stays in place"),
+                Ok(_) => format!("{thing} stays in place"),
                 Err(error) => {
                     self.snapshot.is_contested = true;
                     format!("{thing} cannot stay in place either: {error}")

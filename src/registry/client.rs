@@ -75,6 +75,8 @@ pub struct Client {
     pub backchannel_logout_session_required: bool,
     /// How devices without a browser sign in.
     pub device_grant: DeviceGrant,
+    /// Whether it is served. One that is not keeps its `client_id`.
+    pub enabled: bool,
 }
 
 impl Client {

@@ -42,6 +42,12 @@ impl ClientSpec {
         let auth_method = checked_auth_method(text(method), secret.is_some(), has_keys, findings);
         let grant_types = checked_grants(self.grant_types.take(), auth_method == AuthMethod::None, findings);
         let redirect_uris = checked_uris("redirect_urls", std::mem::take(&mut self.redirect_urls), findings);
+        for uri in redirect_uris.iter().filter(|uri| uri.is_plain()) {
+            findings.warn(format!(
+                "redirect_urls: {:?} is plain http, so anyone on the network path can read codes; write https",
+                uri.as_str()
+            ));
+        }
         if redirect_uris.is_empty() && grant_types.contains(&GrantType::AuthorizationCode) {
             findings.warn("redirect_urls is empty, so nobody can sign in through this client");
         }
@@ -81,6 +87,7 @@ impl ClientSpec {
                 interval: device.interval.map_or(default.interval, |Span(span)| span),
                 verification_uri: text(device.verification_uri),
             },
+            enabled: self.enabled.is_none_or(|Flag(enabled)| enabled),
         }
     }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
+use super::document::Findings;
 use super::known_keys::unknown_keys;
 use super::secrets::SecretRef;
 use super::written::{Flag, Hours, List, Text};
@@ -96,6 +97,8 @@ pub(super) struct ClientSpec {
     pub(super) device_grant_config: Option<DeviceGrantSpec>,
     /// implicit, or required to ask people first.
     pub(super) consent: Option<Text>,
+    /// false: nobody finds it, and its tokens are worth nothing.
+    pub(super) enabled: Option<Flag>,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -113,11 +116,13 @@ pub(super) struct DeviceGrantSpec {
     pub(super) verification_uri: Option<Text>,
 }
 
-/// Keys of `config` that nobody knows, each with the place where it stands.
-pub(super) fn unknown(config: &Yaml, path: &str) -> Vec<String> {
-    let mut unknown = unknown_keys::<ClientSpec>(Some(config), path);
-    let device = format!("{path}.device_grant_config");
-    unknown.extend(unknown_keys::<DeviceGrantSpec>(config.get("device_grant_config"), &device));
-    unknown.extend(unknown_keys::<SecretRef>(config.get("secretRef"), &format!("{path}.secretRef")));
-    unknown
+/// Tells of the keys of `config` that nobody knows, each with the place where it stands.
+pub(super) fn tell_unknown(config: &Yaml, path: &str, findings: &mut Findings) {
+    unknown_keys::<ClientSpec>(Some(config), path, findings);
+    for key in ["device_grant_config", "deviceGrantConfig"] {
+        unknown_keys::<DeviceGrantSpec>(config.get(key), &format!("{path}.{key}"), findings);
+    }
+    for key in SecretRef::KEYS {
+        unknown_keys::<SecretRef>(config.get(key), &format!("{path}.{key}"), findings);
+    }
 }

@@ -16,6 +16,13 @@ use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::scope::ScopePattern;
 use crate::protocol::token::GrantType;
 
+/// Of one key of a client.
+const MOST_PATTERNS: usize = 100;
+/// As many are told of; then it is not read on.
+const MOST_FAILURES: usize = 20;
+/// In characters.
+const SHORTEST_SECRET: usize = 32;
+
 /// The ways to write a client's secret down.
 pub(super) struct WrittenSecret {
     pub(super) clear: Option<String>,
@@ -26,10 +33,10 @@ pub(super) struct WrittenSecret {
 impl WrittenSecret {
     pub(super) fn check(self, secrets: &Secrets, findings: &mut Findings) -> Option<ClientSecret> {
         match (self.clear, self.hash, self.named) {
-            (Some(clear), None, None) => Some(ClientSecret::of(&clear)),
+            (Some(clear), None, None) => Some(strong(&clear, findings)),
             (None, Some(hash), None) => ClientSecret::parse_hash(&hash).map_err(|error| findings.error(error)).ok(),
             (None, None, Some(named)) => match secrets.value(&named, named.key().unwrap_or("secret")) {
-                Ok(clear) => Some(ClientSecret::of(&clear)),
+                Ok(clear) => Some(strong(&clear, findings)),
                 Err(error) => {
                     findings.error(error);
                     None
@@ -46,6 +53,17 @@ impl WrittenSecret {
             }
         }
     }
+}
+
+/// Keeps a secret that is known in clear. A hash says nothing about the length.
+fn strong(clear: &str, findings: &mut Findings) -> ClientSecret {
+    if clear.chars().count() < SHORTEST_SECRET {
+        findings.warn(format!(
+            "the secret has fewer than {SHORTEST_SECRET} characters, so it can be guessed; make one with `openssl rand \
+             -base64 32`"
+        ));
+    }
+    ClientSecret::of(clear)
 }
 
 /// What a client has to prove itself with decides where it names no method.
@@ -162,9 +180,18 @@ pub(super) fn checked_grants(written: Option<List<Text>>, is_public: bool, findi
 }
 
 pub(super) fn checked_uris(key: &str, written: List<Text>, findings: &mut Findings) -> Vec<RedirectUri> {
-    let mut uris = Vec::new();
+    let mut uris: Vec<RedirectUri> = Vec::new();
+    let (mut patterns, mut failures) = (0, 0);
     for uri in written.texts() {
-        match RedirectUri::register(&uri) {
+        let registered = RedirectUri::register(&uri);
+        patterns += usize::from(registered.as_ref().is_ok_and(RedirectUri::is_pattern));
+        failures += usize::from(registered.is_err());
+        if patterns > MOST_PATTERNS || failures > MOST_FAILURES {
+            findings
+                .error(format!("{key} has more than {MOST_PATTERNS} patterns; write URIs without patterns, or fewer"));
+            break;
+        }
+        match registered {
             Ok(uri) => {
                 if let Some(warning) = uri.warning() {
                     findings.warn(format!("{key}: {warning}"));

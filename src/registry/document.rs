@@ -125,7 +125,10 @@ impl Document {
         *self.digest.get_or_init(|| {
             let mut context = Context::new(&SHA256);
             context.update(&[self.kind.map_or(0, |kind| kind as u8 + 1), u8::from(self.text.is_ok())]);
-            context.update(self.text.as_ref().map_or(b"", |text| text.as_bytes()));
+            let text = self.text.as_ref().map_or_else(String::as_bytes, |text| text.as_bytes());
+            // What has no lines is told of without them.
+            context.update(&[u8::from(self.line > 0)]);
+            context.update(text);
             self.secrets.digest_into(&mut context);
             let mut bytes = [0; 32];
             bytes.copy_from_slice(context.finish().as_ref());
@@ -138,17 +141,40 @@ impl Document {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Findings(pub(super) Vec<(Severity, String)>);
 
+/// More than anybody reads of one document.
+const MOST_FINDINGS: usize = 50;
+/// Of a message, in characters; it may quote what somebody wrote at length.
+const LONGEST_MESSAGE: usize = 1000;
+
 impl Findings {
     pub(super) fn error(&mut self, message: impl Into<String>) {
-        self.0.push((Severity::Error, message.into()));
+        // That there is an error is never left out.
+        if !self.is_full() || !self.has_errors() {
+            self.0.push((Severity::Error, cut(message.into())));
+        }
     }
 
     pub(super) fn warn(&mut self, message: impl Into<String>) {
-        self.0.push((Severity::Warning, message.into()));
+        if !self.is_full() {
+            self.0.push((Severity::Warning, cut(message.into())));
+        }
+    }
+
+    /// Whether there are so many that no more are told.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MOST_FINDINGS
     }
 
     pub(super) fn has_errors(&self) -> bool {
         self.0.iter().any(|(severity, _)| *severity == Severity::Error)
+    }
+}
+
+/// The message, or its beginning.
+pub(super) fn cut(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => format!("{}…", &message[..at]),
+        None => message,
     }
 }
 

@@ -10,6 +10,9 @@ use super::{Problem, Severity};
 /// Nobody declares a larger file by hand; reading it would only cost memory.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
+/// Of one file: tens of thousands of them in one would hold up what other files change.
+const MOST_DOCUMENTS: usize = 20_000;
+
 /// `<DIRECTORY>/Resources/Configurations` with its folders `Tenants` and `Clients`.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
@@ -107,7 +110,14 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 fn read(file: &Path, kind: Kind, documents: &mut Vec<Document>) {
     match text(file) {
-        Ok(text) => documents.extend(Document::split(&shown(file), Some(kind), &text)),
+        Ok(text) => {
+            let mut found = Document::split(&shown(file), Some(kind), &text);
+            if found.len() > MOST_DOCUMENTS {
+                let reason = format!("it has more than {MOST_DOCUMENTS} documents; spread them over several files");
+                found = vec![Document::unreadable(&shown(file), Some(kind), reason)];
+            }
+            documents.append(&mut found);
+        }
         // Deleted since the folder was listed; a link that leads nowhere is another matter.
         Err(_) if fs::symlink_metadata(file).is_err() => {}
         Err(reason) => documents.push(Document::unreadable(&shown(file), Some(kind), reason)),

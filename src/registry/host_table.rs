@@ -36,22 +36,16 @@ impl Shape {
     fn order(&self) -> (usize, Vec<bool>) {
         (self.0.iter().filter(|&&star| star).count(), self.0.iter().map(|&star| !star).collect())
     }
-
-    fn within(&self, wider: &Self) -> bool {
-        self.0.iter().zip(&wider.0).all(|(own, other)| *other || !*own)
-    }
-
-    fn merged(&self, other: &Self) -> Self {
-        Self(self.0.iter().zip(&other.0).map(|(a, b)| *a || *b).collect())
-    }
 }
 
 impl HostTable {
-    /// The tenant of `host`, which is lower case and without port.
-    pub(super) fn find(&self, host: &str) -> Option<&Arc<Tenant>> {
-        if let Some(tenant) = self.exact.get(host) {
-            return Some(tenant);
-        }
+    /// The tenant that has written out `host`, which is lower case and without port.
+    pub(super) fn find_exact(&self, host: &str) -> Option<&Arc<Tenant>> {
+        self.exact.get(host)
+    }
+
+    /// The tenant whose wildcard means `host`, which is lower case and without port.
+    pub(super) fn find_wildcard(&self, host: &str) -> Option<&Arc<Tenant>> {
         // An address has no labels that a wildcard could mean.
         if host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok() {
             return None;
@@ -61,29 +55,7 @@ impl HostTable {
         fitting.find_map(|(shape, tenants)| tenants.get(&shape.project(host)))
     }
 
-    /// The tenant that already has `host`, or has a wildcard that means the same hosts as this one without either
-    /// being more exact than the other.
-    pub(super) fn taken(&self, host: &HostPattern) -> Option<(&str, &Arc<Tenant>)> {
-        let HostPattern(pattern) = host;
-        let shape = Shape::of(pattern);
-        if !shape.0.contains(&true) {
-            return self.exact.get_key_value(pattern).map(|(own, tenant)| (own.as_str(), tenant));
-        }
-        let rivals = self.shapes.iter().filter(|(other, _)| {
-            other.0.len() == shape.0.len() && (*other == shape || !(other.within(&shape) || shape.within(other)))
-        });
-        rivals.into_iter().find_map(|(other, tenants)| {
-            if *other == shape {
-                return tenants.get_key_value(pattern).map(|(own, tenant)| (own.as_str(), tenant));
-            }
-            let merged = shape.merged(other);
-            let projected = merged.project(pattern);
-            let overlapping = tenants.iter().find(|(own, _)| merged.project(own) == projected);
-            overlapping.map(|(own, tenant)| (own.as_str(), tenant))
-        })
-    }
-
-    /// Adds all hosts of `tenant`; see [`HostTable::taken`] before.
+    /// Adds all hosts of `tenant`, which nobody else has: the register of claims has seen to that.
     pub(super) fn insert(&mut self, tenant: &Arc<Tenant>) {
         for HostPattern(pattern) in &tenant.hosts {
             let shape = Shape::of(pattern);

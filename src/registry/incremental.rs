@@ -57,7 +57,7 @@ impl Snapshot {
             return None;
         }
         match (before.entity.as_ref()?, after.entity.as_ref()?) {
-            (Entity::Tenant(before), Entity::Tenant(after)) => self.replace_tenant(before, after)?,
+            (Entity::Tenant(before), Entity::Tenant(after)) => self.replace_tenant((before, &old), (after, new))?,
             (Entity::Client(before), Entity::Client(after)) => self.replace_client(before, after)?,
             _ => return None,
         }
@@ -69,7 +69,11 @@ impl Snapshot {
         Some(())
     }
 
-    fn replace_tenant(&mut self, before: &Arc<Tenant>, after: &Arc<Tenant>) -> Option<()> {
+    fn replace_tenant(
+        &mut self,
+        (before, old): (&Arc<Tenant>, &Document),
+        (after, new): (&Arc<Tenant>, &Document),
+    ) -> Option<()> {
         let lets_in = |tenant: &Tenant| (tenant.namespace.clone(), tenant.allowed_client_namespaces.clone());
         if lets_in(before) != lets_in(after) {
             return None;
@@ -77,14 +81,19 @@ impl Snapshot {
         let position = self.tenants.iter().position(|tenant| Arc::ptr_eq(tenant, before))?;
         self.hosts.remove(before);
         self.by_name.remove(&*before.name);
-        self.add_tenant(after).ok()?;
+        if claims_the_same(before, after) {
+            self.put_tenant(after);
+        } else {
+            self.claims.withdraw(before, old);
+            self.add_tenant(after, new).ok().filter(Vec::is_empty)?;
+        }
         // The last one is the new one, and goes where the old one was.
         self.tenants.swap_remove(position);
         Some(())
     }
 
     fn replace_client(&mut self, before: &Arc<Client>, after: &Arc<Client>) -> Option<()> {
-        if before.tenant != after.tenant {
+        if before.tenant != after.tenant || !before.enabled || !after.enabled {
             return None;
         }
         self.remove_client(before);
@@ -94,4 +103,10 @@ impl Snapshot {
         clients.swap_remove(position);
         Some(())
     }
+}
+
+/// Whether all that the register knows of the tenant stays.
+fn claims_the_same(before: &Tenant, after: &Tenant) -> bool {
+    let claimed = |tenant: &Tenant| (tenant.hosts.clone(), tenant.issuer.clone(), tenant.interceptor.clone());
+    claimed(before) == claimed(after)
 }

@@ -4,30 +4,73 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 use yaml_serde::Value as Yaml;
 
+use super::document::Findings;
 use super::spelling;
 
-/// Sentences about the keys of `value` that `T` does not read.
-pub(super) fn unknown_keys<'de, T: Deserialize<'de>>(value: Option<&Yaml>, path: &str) -> Vec<String> {
+/// Says of each key of `value` that `T` does not read that it has no effect.
+pub(super) fn unknown_keys<'de, T: Deserialize<'de>>(value: Option<&Yaml>, path: &str, findings: &mut Findings) {
     let mut known: &'static [&'static str] = &[];
     // It fails as soon as it has named its keys, which is all that is wanted.
     let _ = T::deserialize(KeysOf(&mut known));
-    value.map(|value| unknown_among(known.iter().copied(), value, path)).unwrap_or_default()
+    if let Some(value) = value {
+        unknown_among(known, value, path, findings);
+    }
 }
 
-/// Sentences about the keys of `value` that are not `known`.
-pub(super) fn unknown_among<'a>(
-    known: impl IntoIterator<Item = &'a str> + Clone,
-    value: &Yaml,
-    path: &str,
-) -> Vec<String> {
+/// Says of each key of `value` that is not `known` that it has no effect. One that was meant to protect something is an
+/// error: without it the document would be weaker than its author believes.
+pub(super) fn unknown_among(known: &[&str], value: &Yaml, path: &str, findings: &mut Findings) {
     let keys = value.as_mapping().into_iter().flat_map(|mapping| mapping.keys());
-    keys.filter_map(Yaml::as_str)
-        .filter(|key| *key != "<<" && !key.starts_with("x-") && !known.clone().into_iter().any(|known| known == *key))
-        .map(|key| {
-            let place = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-            format!("{place} is not known and has no effect{}", spelling::hint(known.clone(), key))
-        })
-        .collect()
+    for key in keys.filter_map(Yaml::as_str) {
+        if key == "<<" || key.starts_with("x-") || known.contains(&key) {
+            continue;
+        }
+        if findings.is_full() && findings.has_errors() {
+            return;
+        }
+        let place = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let hint = spelling::hint(known.iter().copied(), key);
+        if protects(key) {
+            findings.error(format!(
+                "{place} is not known, and looks like a key that protects something{hint}; correct or remove it"
+            ));
+        } else {
+            findings.warn(format!("{place} is not known and has no effect{hint}"));
+        }
+    }
+}
+
+/// What keys are made of that protect something.
+const PROTECTING: [&str; 7] = ["secret", "consent", "pkce", "enabled", "enable", "disabled", "mfa"];
+
+/// In bytes; none of them has so many.
+const LONGEST_WORD: usize = 16;
+
+/// Whether a key has one of the words in it, perhaps with one letter too many, too few, wrong or in another's place.
+fn protects(key: &str) -> bool {
+    let key = key.trim_end_matches(['s', 'S']);
+    let joined: String = key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let resembles = |word: &str| {
+        word.len() < LONGEST_WORD
+            && PROTECTING
+                .iter()
+                .any(|protecting| strsim::damerau_levenshtein(protecting, word) <= usize::from(word.len() > 2))
+    };
+    PROTECTING.iter().any(|word| joined.contains(word)) || resembles(&joined) || words(key).any(|word| resembles(&word))
+}
+
+/// `requirePkceNow`, `require_pkce_now` and `require-pkce-now` as three words in lower case.
+fn words(key: &str) -> impl Iterator<Item = String> {
+    let mut apart = String::with_capacity(key.len() + 8);
+    let mut was_lower = false;
+    for c in key.chars() {
+        if c.is_uppercase() && was_lower {
+            apart.push(' ');
+        }
+        was_lower = c.is_lowercase();
+        apart.extend(if c.is_alphanumeric() { c } else { ' ' }.to_lowercase());
+    }
+    apart.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// Asks a type which keys it reads, other spellings included.
@@ -53,5 +96,41 @@ impl<'de> Deserializer<'de> for KeysOf<'_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::protects;
+
+    #[test]
+    fn a_key_that_was_meant_to_protect_something_is_told_from_others() {
+        for key in [
+            "clientSecret",
+            "client-secret",
+            "SECRET",
+            "secerts",
+            "sercet",
+            "secretRefs",
+            "requirePkce",
+            "pcke_only",
+            "PKCE",
+            "consnet",
+            "concent",
+            "requireConsent",
+            "enable",
+            "isEnabled",
+            "enbaled",
+            "disabled",
+            "mfa",
+            "requireMFA",
+            "mfa_required",
+            "amf",
+        ] {
+            assert!(protects(key), "{key}");
+        }
+        for key in ["colour", "description", "hots", "redirects", "scope", "labels", "owner", "id", "", "a", "ü"] {
+            assert!(!protects(key), "{key}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! What operators declare: tenants and clients, as one snapshot that a request takes once and keeps.
 
 mod building;
+mod claims;
 pub mod client;
 mod client_check;
 mod client_spec;
 mod client_values;
+mod cost;
 mod current;
 pub mod demo;
 pub mod document;
@@ -32,6 +34,7 @@ mod tenant_spec;
 mod tenant_values;
 mod written;
 
+pub use claims::{Contested, Tolerance};
 pub use current::Registry;
 pub use problem::{Problem, Severity};
 pub use snapshot::Snapshot;

@@ -9,6 +9,7 @@ use yaml_serde::Value as Yaml;
 
 use super::client::Client;
 use super::client_spec::{self, ClientSpec};
+use super::cost::{self, TooCostly};
 use super::document::{Document, Findings, Kind, Title};
 use super::known_keys::unknown_among;
 use super::tenant::Tenant;
@@ -28,7 +29,7 @@ pub(super) struct Parsed {
     /// `None`: there are errors among the findings, or it is none of ours.
     pub(super) entity: Option<Entity>,
     pub(super) findings: Findings,
-    /// Line and column of its source at which reading it ended in an error, where there are lines.
+    /// Line and column of the document, from 1, at which reading it ended in an error, where it has lines.
     pub(super) broken_at: Option<(usize, usize)>,
 }
 
@@ -41,6 +42,12 @@ struct Unreadable {
 impl<T: Into<String>> From<T> for Unreadable {
     fn from(message: T) -> Self {
         Self { message: message.into(), at: None }
+    }
+}
+
+impl From<TooCostly> for Unreadable {
+    fn from(TooCostly { message, at }: TooCostly) -> Self {
+        Self { message, at }
     }
 }
 
@@ -68,7 +75,7 @@ impl Parsed {
             Self { kind: document.kind, name: None, entity: None, findings: Findings::default(), broken_at: None };
         if let Err(error) = parsed.read_into(document, check_script) {
             parsed.findings.error(error.message);
-            parsed.broken_at = error.at;
+            parsed.broken_at = error.at.filter(|_| document.line > 0);
         }
         if parsed.findings.has_errors() {
             parsed.entity = None;
@@ -82,7 +89,8 @@ impl Parsed {
         check_script: &dyn Fn(&str) -> Result<(), String>,
     ) -> Result<(), Unreadable> {
         let text = document.text.clone()?;
-        let at_line = |error: yaml_serde::Error| located(error, document.line);
+        cost::check(&text)?;
+        let at_line = |error: yaml_serde::Error| located(error, document.line > 0);
         let mut value: Yaml = yaml_serde::from_str(&text).map_err(at_line)?;
         let text = if text.contains("<<:") {
             value.apply_merge().map_err(at_line)?;
@@ -105,19 +113,19 @@ impl Parsed {
             (false, false) => return Err("config is missing; indent the settings under config:".into()),
         };
         let findings = &mut self.findings;
-        unknown_among(ENVELOPE_KEYS, &value, "").into_iter().for_each(|message| findings.warn(message));
+        unknown_among(&ENVELOPE_KEYS, &value, "", findings);
         let nothing = Yaml::Null;
         let written = value.get(body).unwrap_or(&nothing);
         self.entity = Some(match self.kind {
             Some(Kind::Tenant) => {
                 let spec: Envelope<TenantSpec> = yaml_serde::from_str(&text).map_err(at_line)?;
-                tenant_spec::unknown(written, body).into_iter().for_each(|message| findings.warn(message));
+                tenant_spec::tell_unknown(written, body, findings);
                 let spec = spec.config.or(spec.spec).unwrap_or_default();
                 Entity::Tenant(Arc::new(spec.check(title, &document.secrets, check_script, findings)))
             }
             Some(Kind::Client) => {
                 let spec: Envelope<ClientSpec> = yaml_serde::from_str(&text).map_err(at_line)?;
-                client_spec::unknown(written, body).into_iter().for_each(|message| findings.warn(message));
+                client_spec::tell_unknown(written, body, findings);
                 let spec = spec.config.or(spec.spec).unwrap_or_default();
                 Entity::Client(Arc::new(spec.check(title, &document.secrets, findings)))
             }
@@ -157,11 +165,13 @@ fn title(name: Option<Text>, metadata: Option<Metadata>) -> Option<Title> {
     Some(Title { full, namespace })
 }
 
-/// A reader's error, with its place in the file instead of that in the document. What has no lines keeps the message.
-fn located(error: yaml_serde::Error, begins: usize) -> Unreadable {
+/// A reader's error, with its place beside the message. What has no lines keeps the message.
+fn located(error: yaml_serde::Error, has_lines: bool) -> Unreadable {
     let message = error.to_string();
-    let Some(location) = error.location().filter(|_| begins > 0) else { return message.into() };
-    let place = format!(" at line {} column {}", location.line(), location.column());
-    let at = (location.line() + begins - 1, location.column());
-    Unreadable { message: message.replacen(&place, "", 1), at: Some(at) }
+    let Some(location) = error.location().filter(|_| has_lines) else { return message.into() };
+    let (line, column) = (location.line(), location.column());
+    Unreadable {
+        message: message.replacen(&format!(" at line {line} column {column}"), "", 1),
+        at: Some((line, column)),
+    }
 }

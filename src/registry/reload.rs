@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::document::{Document, Kind};
 use super::file::Folder;
-use super::{Problem, Registry, Severity, Snapshot};
+use super::{Problem, Registry, Severity, Snapshot, Tolerance};
 
 /// Says whether a login script is well-formed, and if not, why. The engine is a floor above.
 pub type CheckScript = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -88,6 +88,16 @@ impl Loader {
         let lost = current.sources_without(&snapshot);
         problems.retain(|problem| problem.source == source || lost.contains(&*problem.source));
         (snapshot, problems)
+    }
+
+    /// From here on conflicts of names that `tolerance` covers are only warned of. Reads scripts: not for a thread that
+    /// serves requests.
+    pub fn tolerate(&self, tolerance: Tolerance, registry: &Registry) {
+        let declared = self.declared();
+        let documents = self.documents(&declared);
+        let current = registry.current();
+        let (snapshot, problems) = Snapshot::build_anew(&documents, Some(&current), &*self.check_script, tolerance);
+        registry.replace(snapshot, problems);
     }
 
     fn build(&self, declared: MutexGuard<'_, Declared>, registry: &Registry) -> bool {

@@ -22,6 +22,9 @@ pub(super) struct SecretRef {
 }
 
 impl SecretRef {
+    /// How it is written.
+    pub(super) const KEYS: [&str; 2] = ["secretRef", "secret_ref"];
+
     /// The key in the Secret, where one is named.
     pub(super) fn key(&self) -> Option<&str> {
         self.key.as_ref().map(|Text(key)| key.as_str()).filter(|key| !key.is_empty())

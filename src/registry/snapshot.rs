@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::claims::{Claims, Conflict, Contested, Tolerance, issuer_host, login_page};
 use super::client::Client;
 use super::document::Document;
 use super::host_table::HostTable;
@@ -20,16 +21,24 @@ pub struct Snapshot {
     pub(super) tenants: Vec<Arc<Tenant>>,
     pub(super) by_name: SharedMap<Arc<str>, Arc<Tenant>>,
     pub(super) hosts: HostTable,
-    /// Hosts of login pages that are among no tenant's hosts.
+    /// Whose each name is.
+    pub(super) claims: Claims,
+    /// Hosts of login pages that are among no tenant's hosts: whoever has its issuer there, then the first declared.
     login_pages: HashMap<String, Arc<Tenant>>,
     clients: SharedMap<String, Arc<Client>>,
     pub(super) clients_of: SharedMap<Arc<str>, Vec<Arc<Client>>>,
+    /// Those that are declared and not served.
+    disabled_clients_of: SharedMap<Arc<str>, Vec<Arc<Client>>>,
     /// What it was read from.
     pub(super) documents: Vec<Document>,
     /// What is wrong with them.
     pub(super) problems: Arc<[Problem]>,
     /// Whether something that is good for itself was refused, because it contradicts something else.
     pub(super) is_contested: bool,
+    /// Which conflicts of names are only warned of.
+    pub(super) tolerance: Tolerance,
+    /// Those that are.
+    pub(super) tolerated: Vec<Contested>,
     /// What unchanged documents need not be read again for.
     pub(super) parsed: SharedMap<[u8; 32], Arc<Parsed>>,
     /// The last good version of everything, for the day its document breaks.
@@ -43,33 +52,42 @@ impl Snapshot {
         documents.len() == self.documents.len() && documents.iter().zip(&self.documents).all(same)
     }
 
-    /// The tenant that `host` leads to; a port, a trailing dot and the case do not count.
+    /// The tenant that `host` leads to; a port, a trailing dot and the case do not count. A disabled one keeps its hosts,
+    /// and they lead nowhere.
     pub fn tenant_by_host(&self, host: &str) -> Option<&Arc<Tenant>> {
         let host = bare_host(host);
-        self.hosts.find(&host).or_else(|| self.login_pages.get(&host))
+        let tenant = self.hosts.find_exact(&host).or_else(|| self.login_pages.get(&host));
+        tenant.or_else(|| self.hosts.find_wildcard(&host)).filter(|tenant| tenant.enabled)
     }
 
-    /// The tenant with that full name.
+    /// The tenant with that full name, also if it is disabled.
     pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
         self.by_name.get(name)
     }
 
-    /// The client of that tenant with that `client_id`. A client of another tenant is not found.
+    /// The client of that tenant with that `client_id`. A client of another tenant is not found, and neither is one that
+    /// is disabled.
     pub fn client(&self, tenant: &str, client_id: &str) -> Option<&Arc<Client>> {
-        self.clients.get(comparable(client_id).as_ref()).filter(|client| *client.tenant == *tenant)
+        let client = self.clients.get(comparable(client_id).as_ref());
+        client.filter(|client| *client.tenant == *tenant && client.enabled)
     }
 
-    /// The clients of a tenant, in the order of their documents.
+    /// The clients of a tenant that are served, in the order of their documents.
     pub fn clients_of(&self, tenant: &str) -> &[Arc<Client>] {
         self.clients_of.get(tenant).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// All tenants, in the order of their documents.
+    /// The clients of a tenant that are declared with `enabled: false`, in the order of their documents.
+    pub fn disabled_clients_of(&self, tenant: &str) -> &[Arc<Client>] {
+        self.disabled_clients_of.get(tenant).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// All tenants, in the order of their documents, disabled ones among them.
     pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
         self.tenants.iter()
     }
 
-    /// All clients, tenant by tenant.
+    /// All clients that are served, tenant by tenant.
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.tenants.iter().flat_map(|tenant| self.clients_of(&tenant.name))
     }
@@ -90,30 +108,46 @@ impl Snapshot {
         lost.map(|(_, served)| served.source.as_str()).collect()
     }
 
-    pub(super) fn add_tenant(&mut self, tenant: &Arc<Tenant>) -> Result<(), String> {
+    /// The conflicts of names that are only warned of.
+    pub fn tolerated(&self) -> &[Contested] {
+        &self.tolerated
+    }
+
+    /// Adds a tenant that `document` declares, with what it claims. Gives what is tolerated of it.
+    pub(super) fn add_tenant(&mut self, tenant: &Arc<Tenant>, document: &Document) -> Result<Vec<String>, String> {
         if self.by_name.contains_key(&tenant.name) {
             return Err(format!("another tenant is called {:?} already; give each its own name", tenant.name));
         }
-        for host in &tenant.hosts {
-            if let Some((own, other)) = self.hosts.taken(host) {
-                return Err(format!(
-                    "host {:?} already leads to tenant {:?} (as {own:?}); remove it from one of them",
-                    host.0, other.name
-                ));
-            }
+        let conflicts = self.claims.conflicts(tenant, document);
+        let is_tolerated = |conflict: &&Conflict| !conflict.is_absolute && self.tolerance.covers(&conflict.about);
+        if let Some(refused) = conflicts.iter().find(|conflict| !is_tolerated(conflict)) {
+            return Err(refused.message.clone());
         }
+        self.claims.enter(tenant, document);
+        self.put_tenant(tenant);
+        let (tolerated, messages): (Vec<_>, Vec<_>) =
+            conflicts.into_iter().map(|conflict| (conflict.about, conflict.message)).unzip();
+        self.is_contested |= !tolerated.is_empty();
+        self.tolerated.extend(tolerated);
+        Ok(messages)
+    }
+
+    /// Adds a tenant whose claims are entered.
+    pub(super) fn put_tenant(&mut self, tenant: &Arc<Tenant>) {
         self.hosts.insert(tenant);
         self.by_name.insert(tenant.name.clone(), tenant.clone());
         self.tenants.push(tenant.clone());
-        Ok(())
     }
 
-    /// The host of a tenant's login page leads to it, too, unless it is another tenant's.
+    /// The host of a tenant's login page leads to it, too. Tenants in one hand may share it.
     pub(super) fn add_login_pages(&mut self) {
         self.login_pages.clear();
         for tenant in &self.tenants {
-            let page = tenant.interceptor.domain.as_deref().filter(|_| tenant.interceptor.enabled).map(bare_host);
-            if let Some(host) = page.filter(|host| self.hosts.find(host).is_none()) {
+            let Some(host) = login_page(tenant).filter(|host| self.hosts.find_exact(host).is_none()) else { continue };
+            // Tokens name the host that they were asked for at: it has to be that of one tenant.
+            if issuer_host(tenant).as_ref() == Some(&host) {
+                self.login_pages.insert(host, tenant.clone());
+            } else {
                 self.login_pages.entry(host).or_insert_with(|| tenant.clone());
             }
         }
@@ -144,7 +178,8 @@ impl Snapshot {
             ));
         }
         self.clients.insert(key.into_owned(), client.clone());
-        self.clients_of.entry(client.tenant.clone()).push(client.clone());
+        let list = if client.enabled { &mut self.clients_of } else { &mut self.disabled_clients_of };
+        list.entry(client.tenant.clone()).push(client.clone());
         Ok(())
     }
 

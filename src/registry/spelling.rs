@@ -1,7 +1,14 @@
 //! What an operator may have meant by an unknown word.
 
+/// In bytes.
+const LONGEST: usize = 128;
+
 /// The known word that is spelled most like `unknown`, if any is close enough to be meant.
 pub fn nearest<'a>(known: impl IntoIterator<Item = &'a str>, unknown: &str) -> Option<&'a str> {
+    // Nobody means a word of ours by so long a one, and comparing it would take long.
+    if unknown.len() > LONGEST {
+        return None;
+    }
     let unknown = unknown.to_lowercase();
     known
         .into_iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct Tenant {
     pub signing: SigningOverrides,
     /// Which other namespaces may attach clients.
     pub allowed_client_namespaces: Vec<String>,
+    /// Whether it is served. One that is not keeps its names.
+    pub enabled: bool,
 }
 
 impl Tenant {
@@ -53,7 +55,16 @@ impl Tenant {
     pub fn signs_in_by_script(&self) -> bool {
         self.script.as_deref().is_some_and(|script| script.contains("UserLoginProvider"))
     }
+
+    /// Whether a cookie for `domain` is sent to a host of the tenant.
+    pub fn has_host_below(&self, domain: &str) -> bool {
+        let page = self.interceptor.domain.as_deref().filter(|_| self.interceptor.enabled).map(bare_host);
+        self.hosts.iter().cloned().chain(page.map(HostPattern)).any(|host| host.is_below(domain))
+    }
 }
+
+/// RFC 1035 §2.3.4 allows 253; what is encoded may have been longer.
+const LONGEST_HOST: usize = 512;
 
 /// An exact host or one with `*` for one label: lower case, IDNA-encoded, without port, an IPv6 address in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +76,9 @@ impl HostPattern {
     /// Errors: a sentence that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let written = text.trim().trim_end_matches('.');
+        if written.len() > LONGEST_HOST {
+            return Err(format!("a host has more than {LONGEST_HOST} characters"));
+        }
         if written.contains("://") || written.contains(['/', '%', '@', '?', '#']) {
             return Err(format!("host {text:?} must be a host alone, without scheme and path, like login.example.com"));
         }
@@ -78,11 +92,38 @@ impl HostPattern {
         let parsed = Host::parse(&written.replace('*', "star"))
             .map_err(|error| format!("host {text:?} is not a host: {error}"))?
             .to_string();
-        let labels = parsed.split('.').zip(written.split('.'));
+        // Encoding makes dots of some other characters.
+        let parsed = parsed.trim_end_matches('.').to_owned();
+        if parsed.is_empty() || parsed.contains('*') || parsed.split('.').any(str::is_empty) {
+            return Err(format!("host {text:?} is not a host"));
+        }
         if !written.contains('*') {
             return Ok(Self(parsed));
         }
+        let labels = parsed.split('.').zip(written.split('.'));
         Ok(Self(labels.map(|(label, own)| if own == "*" { "*" } else { label }).collect::<Vec<_>>().join(".")))
+    }
+
+    /// Whether everything that `name`, a host or a pattern, means is meant by this pattern, too.
+    pub fn includes(&self, name: &str) -> bool {
+        let Self(pattern) = self;
+        let fits = |(own, label): (&str, &str)| own == "*" || own == label;
+        pattern == name
+            || (pattern.contains('*')
+                && !is_address(name)
+                && pattern.split('.').count() == name.split('.').count()
+                && pattern.split('.').zip(name.split('.')).all(fits))
+    }
+
+    /// Whether a cookie for `domain` is sent to a host that it means (RFC 6265 §5.1.3).
+    pub fn is_below(&self, domain: &str) -> bool {
+        let Self(pattern) = self;
+        let fits = |(own, label): (&str, &str)| own == "*" || own == label;
+        pattern == domain
+            || (!is_address(pattern)
+                && !is_address(domain)
+                && pattern.split('.').count() >= domain.split('.').count()
+                && pattern.rsplit('.').zip(domain.rsplit('.')).all(fits))
     }
 }
 
@@ -93,6 +134,11 @@ pub fn bare_host(host: &str) -> String {
         None => host.find(':').unwrap_or(host.len()),
     };
     host[..end].trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Whether it is an address, which has no labels.
+fn is_address(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
 }
 
 /// One of a tenant's fixed people.
@@ -120,14 +166,16 @@ impl fmt::Debug for User {
 }
 
 /// How applications behind a proxy are protected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interceptor {
     /// Whether it answers at all.
     pub enabled: bool,
-    /// The host of its login page.
+    /// The host of its login page, written like [`HostPattern`], perhaps with a port.
     pub domain: Option<String>,
-    /// The domain of its cookie; of an enabled one that names none, the host of the login page.
+    /// The domain of its cookie, without a dot in front; of an enabled one that names none, the host of the login page.
     pub cookie: Option<String>,
+    /// Whether it may have login page and cookie domain in common with others that say so, too.
+    pub shared: bool,
 }
 
 /// Links that every page shows.

@@ -5,7 +5,8 @@ use super::secrets::Secrets;
 use super::tenant::{AMAZON, Informations, Interceptor, SigningOverrides, Templates, Tenant, bare_host};
 use super::tenant_spec::{InterceptorSpec, TemplatesSpec, TenantSpec};
 use super::tenant_values::{
-    check_bucket, checked_hosts, checked_issuer, checked_look, checked_store, checked_users, is_tenant_name,
+    check_bucket, check_cookie, checked_cookie_domain, checked_hosts, checked_issuer, checked_login_page, checked_look,
+    checked_store, checked_users, is_tenant_name,
 };
 use super::written::{Flag, List, Text, text};
 use crate::protocol::duration::Span;
@@ -38,11 +39,11 @@ impl TenantSpec {
             }
             _ => {}
         }
-        let interceptor = self.interceptor.unwrap_or_default().read();
+        let interceptor = self.interceptor.unwrap_or_default().check(findings);
         let informations = self.informations.unwrap_or_default();
         let signing = self.signing.unwrap_or_default();
         let (hosts, ports) = checked_hosts(self.hosts.texts(), findings);
-        Tenant {
+        let tenant = Tenant {
             name: title.full.into(),
             namespace: title.namespace,
             hosts,
@@ -68,17 +69,21 @@ impl TenantSpec {
                 grace: signing.grace.map(|Span(span)| span),
             },
             allowed_client_namespaces: self.allowed_client_namespaces.texts(),
-        }
+            enabled: self.enabled.is_none_or(|Flag(enabled)| enabled),
+        };
+        check_cookie(&tenant, findings);
+        tenant
     }
 }
 
 impl InterceptorSpec {
     /// The cookie is for the login page's domain and what is below it, unless another one is written.
-    fn read(self) -> Interceptor {
+    fn check(self, findings: &mut Findings) -> Interceptor {
         let enabled = self.enabled.is_none_or(|Flag(enabled)| enabled);
-        let domain = text(self.domain);
-        let cookie = text(self.cookie).or_else(|| domain.as_deref().filter(|_| enabled).map(bare_host));
-        Interceptor { enabled, domain, cookie }
+        let domain = text(self.domain).and_then(|domain| checked_login_page(&domain, findings));
+        let written = text(self.cookie).and_then(|domain| checked_cookie_domain(&domain, findings));
+        let cookie = written.or_else(|| domain.as_deref().filter(|_| enabled).map(bare_host));
+        Interceptor { enabled, domain, cookie, shared: self.shared.is_some_and(|Flag(shared)| shared) }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use yaml_serde::Value as Yaml;
 
+use super::document::Findings;
 use super::known_keys::unknown_keys;
 use super::secrets::SecretRef;
 use super::written::{Flag, List, Text};
@@ -48,6 +49,8 @@ pub(super) struct TenantSpec {
     /// Other namespaces that may attach clients.
     #[serde(alias = "allowedClientNamespaces")]
     pub(super) allowed_client_namespaces: List<Text>,
+    /// false: it is not served, and keeps its hosts.
+    pub(super) enabled: Option<Flag>,
 }
 
 /// One of a tenant's fixed people.
@@ -79,6 +82,8 @@ pub(super) struct InterceptorSpec {
     pub(super) domain: Option<Text>,
     /// The domain of the cookie.
     pub(super) cookie: Option<Text>,
+    /// true: login page and cookie domain may be those of other tenants, too, that write the same.
+    pub(super) shared: Option<Flag>,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -144,25 +149,28 @@ pub(super) struct SigningSpec {
     pub(super) grace: Option<Span>,
 }
 
-/// Keys of `config` that nobody knows, each with the place where it stands.
-pub(super) fn unknown(config: &Yaml, path: &str) -> Vec<String> {
-    let mut unknown = unknown_keys::<TenantSpec>(Some(config), path);
+/// Tells of the keys of `config` that nobody knows, each with the place where it stands.
+pub(super) fn tell_unknown(config: &Yaml, path: &str, findings: &mut Findings) {
+    unknown_keys::<TenantSpec>(Some(config), path, findings);
     let nested = |key: &str| (config.get(key), format!("{path}.{key}"));
     let (value, place) = nested("interceptor");
-    unknown.extend(unknown_keys::<InterceptorSpec>(value, &place));
-    let (value, place) = nested("informations");
-    unknown.extend(unknown_keys::<InformationsSpec>(value, &place));
+    unknown_keys::<InterceptorSpec>(value, &place, findings);
+    for key in ["informations", "information"] {
+        let (value, place) = nested(key);
+        unknown_keys::<InformationsSpec>(value, &place, findings);
+    }
     let (value, place) = nested("look");
-    unknown.extend(unknown_keys::<LookSpec>(value, &place));
+    unknown_keys::<LookSpec>(value, &place, findings);
     let (value, place) = nested("templates");
-    unknown.extend(unknown_keys::<TemplatesSpec>(value, &place));
-    let inner = value.and_then(|templates| templates.get("secretRef"));
-    unknown.extend(unknown_keys::<SecretRef>(inner, &format!("{place}.secretRef")));
+    unknown_keys::<TemplatesSpec>(value, &place, findings);
+    for key in SecretRef::KEYS {
+        let inner = value.and_then(|templates| templates.get(key));
+        unknown_keys::<SecretRef>(inner, &format!("{place}.{key}"), findings);
+    }
     let (value, place) = nested("signing");
-    unknown.extend(unknown_keys::<SigningSpec>(value, &place));
+    unknown_keys::<SigningSpec>(value, &place, findings);
     let (value, place) = nested("users");
     for user in value.and_then(Yaml::as_sequence).into_iter().flatten() {
-        unknown.extend(unknown_keys::<UserSpec>(Some(user), &place));
+        unknown_keys::<UserSpec>(Some(user), &place, findings);
     }
-    unknown
 }

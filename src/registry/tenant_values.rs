@@ -6,7 +6,7 @@ use url::Url;
 
 use super::client::check_argon2id;
 use super::document::Findings;
-use super::tenant::{HostPattern, LookSettings, Templates, User};
+use super::tenant::{HostPattern, LookSettings, Templates, Tenant, User, bare_host};
 use super::tenant_spec::{LookSpec, UserSpec};
 use super::written::{List, Text, text};
 use crate::protocol::subject::is_subject;
@@ -16,10 +16,19 @@ pub(super) fn is_tenant_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b))
 }
 
+/// Of one tenant.
+const MOST_HOSTS: usize = 1000;
+/// Of one tenant; each may be one more place to look for everybody's hosts.
+const MOST_WILDCARDS: usize = 50;
+
 /// The hosts, which are matched on every port, and the ports that are written with them.
 pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> (Vec<HostPattern>, Vec<u16>) {
     if written.is_empty() {
         findings.error("hosts is missing; write this tenant's hosts, like [login.example.com]");
+    }
+    if written.len() > MOST_HOSTS || written.iter().filter(|host| host.contains('*')).count() > MOST_WILDCARDS {
+        findings.error(format!("hosts has more than {MOST_HOSTS} hosts, or {MOST_WILDCARDS} with a *; write fewer"));
+        return (Vec::new(), Vec::new());
     }
     let mut hosts: Vec<HostPattern> = Vec::new();
     let mut ports = Vec::new();
@@ -40,6 +49,57 @@ pub(super) fn checked_hosts(written: Vec<String>, findings: &mut Findings) -> (V
         }
     }
     (hosts, ports)
+}
+
+/// A host, perhaps with a port, as it is compared and as it is written into URLs.
+pub(super) fn checked_login_page(written: &str, findings: &mut Findings) -> Option<String> {
+    let (host, port) = match written.rsplit_once(':').filter(|(front, _)| !front.contains(':') || front.ends_with(']'))
+    {
+        Some((host, port)) => (host, Some(port)),
+        None => (written, None),
+    };
+    let port = port.map(|port| port.parse::<u16>().map_err(|_| ())).transpose();
+    match (HostPattern::parse(host), port) {
+        (Ok(HostPattern(host)), Ok(None)) if !host.contains('*') => Some(host),
+        (Ok(HostPattern(host)), Ok(Some(port))) if !host.contains('*') => Some(format!("{host}:{port}")),
+        _ => {
+            findings.error(format!(
+                "interceptor.domain {written:?} must be one host, optionally with a port, like login.example.com"
+            ));
+            None
+        }
+    }
+}
+
+/// A domain without the dot or star that operators write in front of it.
+pub(super) fn checked_cookie_domain(written: &str, findings: &mut Findings) -> Option<String> {
+    let plain = written.trim().strip_prefix('*').unwrap_or(written.trim()).trim_start_matches('.');
+    match HostPattern::parse(plain) {
+        Ok(HostPattern(domain)) if !domain.contains('*') => Some(domain),
+        _ => {
+            findings.error(format!(
+                "interceptor.cookie {written:?} must be a domain without port, like example.com for all hosts below it"
+            ));
+            None
+        }
+    }
+}
+
+/// Which cookie domains cannot be meant, seen from the tenant alone.
+pub(super) fn check_cookie(tenant: &Tenant, findings: &mut Findings) {
+    let Some(domain) = tenant.interceptor.cookie.as_deref() else { return };
+    let is_host = tenant.hosts.iter().any(|HostPattern(host)| host == domain);
+    let is_page = tenant.interceptor.domain.as_deref().is_some_and(|page| bare_host(page) == domain);
+    if !domain.contains(['.', ':']) && !is_host && !is_page {
+        // RFC 6265 §5.3: browsers take no cookie for what is above everybody.
+        findings.error(format!(
+            "interceptor.cookie {domain:?} is above the domains of everybody; write a domain of this tenant"
+        ));
+    } else if !tenant.has_host_below(domain) {
+        findings.warn(format!(
+            "interceptor.cookie {domain:?} has no effect: none of this tenant's hosts lies in it, and browsers refuse it"
+        ));
+    }
 }
 
 pub(super) fn checked_issuer(issuer: &str, findings: &mut Findings) -> Option<Url> {

@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 pub mod admin;
 pub mod certificate;
 pub mod hangup;
+pub mod known_conflicts;
 pub mod resource_status;
 
 use self::admin::CarryOut;
@@ -80,7 +81,11 @@ pub async fn serve(
         Judge { loader: sources.loader.clone(), registry: app.registry.clone(), settings: app.settings.clone() };
     let loader = sources.loader.clone();
     let status = Arc::new(ResourceStatus::new(app.clone()));
+    let is_settled = sources.cluster.is_none() && known_conflicts::try_to_settle(&app, &loader).await.is_ok();
     let mut tasks = background(&app, sources, &status);
+    if !is_settled {
+        tasks.spawn(known_conflicts::settle(app.clone(), loader.clone()));
+    }
     let certificate = match &app.settings.tls {
         Some(tls) => Some(follow_certificate(tls, &mut tasks).await?),
         None => None,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::written::{
-    Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes, WrittenLoginProtection,
-    WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
+    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes,
+    WrittenLoginProtection, WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry,
+    WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
@@ -26,6 +27,7 @@ impl Default for Written {
             confirm_native: false,
             cookie_domains: BTreeMap::new(),
             directory: ".".into(),
+            claims: ClaimConflicts::default(),
             kubernetes: Kubernetes::default(),
             script: Script::default(),
             templates: WrittenTemplates::default(),

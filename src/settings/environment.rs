@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 
 use super::resolve::{SCRIPT_MEMORY, endpoint, network};
-use super::written::{Environment, LogFormat, LogLevel, Written};
+use super::written::{ClaimConflicts, Environment, LogFormat, LogLevel, Written};
 use crate::outgoing::reach::Listed;
 use crate::protocol::duration::{self, Span};
 use crate::protocol::jwk::Algorithm;
@@ -52,6 +52,7 @@ const VARIABLES: &[(&str, Set)] = &[
         w.directory = v.into();
         Ok(())
     }),
+    ("CLAIMS", |w, v| one_of(v, &[("warn", ClaimConflicts::Warn), ("refuse", ClaimConflicts::Refuse)], &mut w.claims)),
     ("SUPPORT_KUBERNETES_CRD", |w, v| flag(v).map(|on| w.kubernetes.enabled = on)),
     ("SCOPED_KUBERNETES_CRD", |w, v| flag(v).map(|on| w.kubernetes.scoped = on)),
     ("UITSMIJTER_NAMESPACE", |w, v| put(&mut w.kubernetes.namespace, v.into())),

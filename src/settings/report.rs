@@ -35,6 +35,7 @@ pub struct Report {
 #[expect(missing_docs, reason = "the keys of the output speak for themselves")]
 pub struct TenantReport {
     pub name: String,
+    pub enabled: bool,
     pub hosts: Vec<String>,
     pub issuers: Vec<String>,
     pub algorithm: String,
@@ -49,6 +50,7 @@ pub struct TenantReport {
 pub struct ClientReport {
     pub name: String,
     pub client_id: String,
+    pub enabled: bool,
     pub confidential: bool,
     pub grant_types: Vec<&'static str>,
     pub redirect_uris: Vec<String>,
@@ -70,6 +72,14 @@ impl Report {
             problems,
             notices: settings.notices(),
         }
+    }
+
+    /// The same for those who want no warnings: each is an error.
+    #[must_use]
+    pub fn strictly(mut self) -> Self {
+        self.problems.iter_mut().for_each(|problem| problem.severity = Severity::Error);
+        self.ok = self.problems.is_empty();
+        self
     }
 }
 
@@ -129,10 +139,11 @@ fn keys(settings: &Settings) -> Vec<(&'static str, String)> {
 }
 
 fn tenant_report(settings: &Settings, snapshot: &Snapshot, tenant: &Tenant) -> TenantReport {
-    let clients = snapshot.clients_of(&tenant.name);
+    let clients = snapshot.clients_of(&tenant.name).iter().chain(snapshot.disabled_clients_of(&tenant.name));
     let users = tenant.users.len();
     TenantReport {
         name: tenant.name.to_string(),
+        enabled: tenant.enabled,
         hosts: tenant.hosts.iter().map(|HostPattern(host)| host.clone()).collect(),
         issuers: issuers(settings, tenant),
         algorithm: tenant.algorithm.unwrap_or(settings.signing.algorithm).to_string(),
@@ -142,7 +153,7 @@ fn tenant_report(settings: &Settings, snapshot: &Snapshot, tenant: &Tenant) -> T
             _ => format!("{users} users"),
         },
         templates: tenant.templates.as_ref().map(ToString::to_string),
-        clients: clients.iter().map(|client| client_report(client)).collect(),
+        clients: clients.map(|client| client_report(client)).collect(),
     }
 }
 
@@ -150,6 +161,7 @@ fn client_report(client: &Client) -> ClientReport {
     ClientReport {
         name: client.name.clone(),
         client_id: client.ident.to_string(),
+        enabled: client.enabled,
         confidential: !client.is_public(),
         grant_types: client.grant_types.iter().copied().map(GrantType::as_str).collect(),
         redirect_uris: client.redirect_uris.iter().map(RedirectUri::as_str).map(str::to_owned).collect(),
@@ -177,7 +189,7 @@ impl fmt::Display for Report {
             writeln!(f, "No tenants\n")?;
         }
         for tenant in &self.tenants {
-            writeln!(f, "Tenant {}", tenant.name)?;
+            writeln!(f, "Tenant {}{}", tenant.name, if tenant.enabled { "" } else { " (disabled)" })?;
             writeln!(f, "  {:<14} {}", "hosts", tenant.hosts.join(", "))?;
             writeln!(f, "  {:<14} {}", "issuer", tenant.issuers.join(", "))?;
             writeln!(f, "  {:<14} {}", "algorithm", tenant.algorithm)?;
@@ -203,7 +215,8 @@ impl fmt::Display for Report {
 impl fmt::Display for ClientReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.confidential { "with secret" } else { "public" };
-        writeln!(f, "  client {} ({kind})", self.name)?;
+        let state = if self.enabled { "" } else { ", disabled" };
+        writeln!(f, "  client {} ({kind}{state})", self.name)?;
         writeln!(f, "    {:<12} {}", "client_id", self.client_id)?;
         writeln!(f, "    {:<12} {}", "grants", self.grant_types.join(", "))?;
         self.redirect_uris.iter().try_for_each(|uri| writeln!(f, "    {:<12} {uri}", "redirect"))

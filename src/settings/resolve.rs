@@ -102,6 +102,7 @@ impl Written {
                 .map(|(host, domain)| (host.to_ascii_lowercase(), domain.trim_start_matches('*').to_ascii_lowercase()))
                 .collect(),
             directory: self.directory,
+            claims: self.claims,
             webhook: webhook(&self.kubernetes)?,
             kubernetes: self.kubernetes,
             script_timeout: self.script.timeout.0,

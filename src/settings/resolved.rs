@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::written::{Kubernetes, Log, Redis};
+use super::written::{ClaimConflicts, Kubernetes, Log, Redis};
 use crate::issuer::Lifetimes;
 use crate::key::SigningSettings;
 use crate::login::people::StayPolicy;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub cookie_domains: BTreeMap<String, String>,
     /// Base of `Resources/Configurations`, `Resources/Views` and `Resources/Translations`.
     pub directory: PathBuf,
+    /// What becomes of conflicts of names that are older than their register.
+    pub claims: ClaimConflicts,
     /// Whether tenants and clients are also read from Kubernetes.
     pub kubernetes: Kubernetes,
     /// Where resources are judged before they are stored.

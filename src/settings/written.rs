@@ -28,6 +28,7 @@ pub struct Written {
     #[serde(deserialize_with = "or_default")]
     pub cookie_domains: BTreeMap<String, String>,
     pub directory: PathBuf,
+    pub claims: ClaimConflicts,
     #[serde(deserialize_with = "or_default")]
     pub kubernetes: Kubernetes,
     #[serde(deserialize_with = "or_default")]
@@ -62,6 +63,17 @@ pub enum Environment {
     #[default]
     Development,
     Production,
+}
+
+/// What becomes of conflicts of names that an installation had before names were claimed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimConflicts {
+    /// Those that the server finds at its first start are warned of.
+    #[default]
+    Warn,
+    /// None is served.
+    Refuse,
 }
 
 /// Files of the certificate and its key.

@@ -29,6 +29,8 @@ mod isolation;
 #[cfg(test)]
 mod key;
 #[cfg(test)]
+mod known_conflicts;
+#[cfg(test)]
 mod kubernetes;
 #[cfg(test)]
 mod login_script;

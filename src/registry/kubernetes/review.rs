@@ -53,7 +53,7 @@ fn judged(request: &AdmissionRequest<kube::api::DynamicObject>) -> Result<Option
         key.namespace.clone_from(namespace);
     }
     // A Secret may well be made after the resource that names it.
-    let any = |key: &str| (key.to_owned(), Zeroizing::new("to come".to_owned()));
+    let any = |key: &str| (key.to_owned(), Zeroizing::new("to come, and long enough to be a secret".to_owned()));
     let secret: BTreeMap<_, _> = ["secret", "access_key_id", "secret_access_key"].map(any).into();
     let spec = object.content.get("spec");
     let named_keys = spec.and_then(|spec| spec.get("secretRef")?.get("key")?.as_str());

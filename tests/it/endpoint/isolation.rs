@@ -2,6 +2,9 @@
 
 use serde_json::json;
 use uitsmijter::origin::Origin;
+use uitsmijter::registry::document::{Document, Kind};
+use uitsmijter::registry::secrets::Secrets;
+use uitsmijter::registry::{Registry, Snapshot};
 use uitsmijter::session::participant::Participant;
 use uitsmijter::token::logout_token;
 
@@ -237,4 +240,56 @@ async fn no_session_or_device_of_one_tenant_is_anything_behind_a_proxy_or_on_a_p
     let login = neighbour.visit("/login").await;
     neighbour.sign_in(&login).await;
     Proxy::new(&server).ask(&neighbour, application).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_neighbour_gets_neither_the_login_page_nor_the_issuer_of_another_tenant() {
+    let users = "  providers: class UserLoginProvider {}\n";
+    let resource = |name: &str, config: &str| {
+        let text = format!("kind: Tenant\nmetadata: {{name: {name}, namespace: {name}}}\nspec:\n{users}{config}\n");
+        let source = format!("kubernetes:{name}/Tenant/{name}");
+        Document::new(&source, 0, Some(Kind::Tenant), Ok(text.into()), Secrets::default())
+    };
+    let victim = resource("victim", "  hosts: [app.victim.test]\n  interceptor: {domain: login.victim.test}");
+    for config in [
+        "  hosts: [evil.test, login.victim.test]",
+        "  hosts: [evil.test, '*.victim.test']",
+        "  hosts: [evil.test]\n  interceptor: {domain: login.victim.test}",
+        "  hosts: [evil.test]\n  issuer: https://login.victim.test",
+        "  hosts: [evil.test]\n  issuer: https://app.victim.test",
+    ] {
+        for (shared, secret) in [(false, false), (true, false), (true, true)] {
+            let documents = [victim.clone(), resource("evil", config)];
+            let (snapshot, problems) = Snapshot::build(&documents, None, &|_| Ok(()));
+            let hs256: &[_] = &[("JWT_SECRET", "a secret that both tenants share, alas"), ("JWT_ALGORITHM", "HS256")];
+            let environment = if secret { hs256 } else { &[] };
+            let change = |settings: &mut uitsmijter::settings::Settings| settings.signing.shared = shared;
+            let server = TestServer::start_over(Registry::new(snapshot, problems), environment, change).await;
+            for host in ["login.victim.test", "app.victim.test"] {
+                let origin = Origin { scheme: "https", authority: host.into() };
+                assert_eq!(&*server.app.issuer(&origin).expect(host).tenant.name, "victim/victim", "{config}");
+                let asked = server.get_at(host, "/.well-known/openid-configuration").await.expect(200);
+                assert_eq!(asked.member("issuer"), format!("https://{host}"));
+            }
+            let answer = server.get_at("evil.test", "/.well-known/openid-configuration").await;
+            if answer.status == 200 {
+                assert!(!answer.member("issuer").contains("victim"), "{config}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_tenant_is_nobody_and_a_disabled_client_is_unknown() {
+    let documents = fixtures::documents();
+    let off = documents.replacen("name: globex\nconfig:\n", "name: globex\nconfig:\n  enabled: false\n", 1);
+    let server = TestServer::start_with(&off, &[]).await;
+    server.get_at(GLOBEX, "/.well-known/openid-configuration").await.expect(404);
+    server.get_at(GLOBEX, "/login").await.expect_page(404);
+    server.get("/.well-known/openid-configuration").await.expect(200);
+    let off = documents.replacen("  ident: service\n", "  ident: service\n  enabled: false\n", 1);
+    let server = TestServer::start_with(&off, &[]).await;
+    let asked = RelyingParty::new(&server, "service").token(&[("grant_type", "client_credentials")]).await;
+    asked.expect_error(401, "invalid_client");
+    server.get("/authorize?response_type=code&client_id=service&redirect_uri=https://x.test/").await.expect_page(400);
 }

@@ -45,7 +45,7 @@ fn a_full_client_is_read_to_the_last_key() {
   allowedProviderScopes: ['can:*']
   referrers: [https://a.example/]
   allow_plain_pkce: true
-  secret: s3cret
+  secret: s3cret-that-is-longer-than-thirty-two
   token_endpoint_auth_method: client_secret_post
   access_token_hours: 0.5
   refresh_token_hours: 24
@@ -167,6 +167,9 @@ fn what_is_doubtful_is_served_with_a_warning() {
             "  redirect_uri: https://a.example/\n  backchannel_logout_uri: http://a.example/bye",
             "backchannel_logout_uri is plain http",
         ),
+        ("  redirect_uri: http://app.example.com/cb", "\"http://app.example.com/cb\" is plain http"),
+        ("  redirect_uri: 'https?://app\\.example\\.com/.*'", "is plain http, so anyone on the network path"),
+        ("  redirect_uri: https://a.example/\n  secret: tooshort", "fewer than 32 characters"),
     ] {
         let (snapshot, problems) = with_client(config);
         assert_eq!(errors(&problems), [""; 0], "{config}");
@@ -188,4 +191,82 @@ fn secrets_are_compared_in_every_form() {
         assert!(!secret.verify("Secret") && !secret.verify(""), "{hash}");
         assert_eq!(format!("{secret:?}"), "ClientSecret(..)");
     }
+}
+
+#[test]
+fn a_misspelt_key_that_was_meant_to_protect_something_is_an_error() {
+    let uri = "  redirect_uri: https://a.example/";
+    for key in [
+        "clientSecret: a-secret-that-is-longer-than-thirty-two",
+        "secert: x",
+        "Secret: x",
+        "secret-hash: x",
+        "secretref: {name: x}",
+        "requirePkce: true",
+        "pkce: S256",
+        "isPkceonly: true",
+        "consentRequired: true",
+        "concent: required",
+        "enable: false",
+        "disabled: true",
+        "mfa: required",
+        "requireMFA: true",
+    ] {
+        let (snapshot, problems) = with_client(&format!("{uri}\n  {key}"));
+        let name = key.split(':').next().unwrap();
+        let expected = format!("config.{name} is not known, and looks like a key that protects something");
+        assert!(errors(&problems).join("\n").contains(&expected), "{key} {problems:?}");
+        assert_eq!(snapshot.client_count(), 0, "{key}");
+    }
+    // The last good version stays.
+    let good = format!("name: app\nconfig:\n  ident: app\n  tenantname: Uitsmijter\n{uri}\n");
+    let (first, _) = build(&[("Tenants/a.yaml", TENANT), ("Clients/app.yaml", &good)], None);
+    let files = [("Tenants/a.yaml", TENANT), ("Clients/app.yaml", &*format!("{good}  clientSecret: x\n"))];
+    let (snapshot, problems) = build(&files, Some(&first));
+    assert!(snapshot.client("Uitsmijter", "app").is_some(), "{problems:?}");
+    for text in [
+        format!("{TENANT}  interceptor: {{enable: false}}\n"),
+        format!("{TENANT}  mfaRequired: true\n"),
+        format!("{TENANT}enabled: false\n"),
+        format!("{TENANT}  templates: {{bucket: pages, secretAccesKey: x}}\n"),
+    ] {
+        let (snapshot, problems) = build(&[("Tenants/a.yaml", &text)], None);
+        assert_eq!((errors(&problems).len(), snapshot.tenant_count()), (1, 0), "{text} {problems:?}");
+    }
+}
+
+#[test]
+fn a_disabled_client_is_declared_and_not_found() {
+    let client = |flag: &str| format!("  redirect_uri: https://a.example/\n{flag}");
+    let (snapshot, problems) = with_client(&client("  enabled: no"));
+    assert_eq!(problems, []);
+    assert!(snapshot.client("Uitsmijter", "app").is_none() && snapshot.clients_of("Uitsmijter").is_empty());
+    assert_eq!(snapshot.disabled_clients_of("Uitsmijter").len(), 1);
+    let thief = "name: thief\nconfig: {ident: app, tenantname: Uitsmijter, redirect_uri: 'https://b.example/'}\n";
+    let app = format!("name: app\nconfig:\n  ident: app\n  tenantname: Uitsmijter\n{}\n", client("  enabled: false"));
+    let files = [("Tenants/a.yaml", TENANT), ("Clients/app.yaml", &*app), ("Clients/thief.yaml", thief)];
+    let (snapshot, problems) = build(&files, None);
+    assert!(errors(&problems)[0].contains("already belongs to client \"app\""), "its client_id stays its own");
+    // Switched on and off again, and nothing else is read.
+    let on = app.replace("enabled: false", "enabled: true");
+    let (snapshot, _) = build(&[files[0], ("Clients/app.yaml", &on), files[2]], Some(&snapshot));
+    assert!(snapshot.client("Uitsmijter", "app").is_some());
+    let (snapshot, _) = build(&files, Some(&snapshot));
+    assert!(snapshot.client("Uitsmijter", "app").is_none() && snapshot.disabled_clients_of("Uitsmijter").len() == 1);
+}
+
+#[test]
+fn patterns_are_few_short_and_small() {
+    let urls = |count: usize, pattern: &str| {
+        let written: Vec<String> = (0..count).map(|n| format!("'{}'", pattern.replace('N', &n.to_string()))).collect();
+        with_client(&format!("  redirect_urls: [{}]", written.join(", ")))
+    };
+    let (snapshot, problems) = urls(100, r"https://aN\.test/[\w-]{36}");
+    assert_eq!(problems, []);
+    let client = snapshot.client("Uitsmijter", "app").unwrap();
+    assert!(client.redirect_uris[7].matches("https://a7.test/9095a4f2-35b2-48b1-a325-309ca324b97e"));
+    let (snapshot, problems) = urls(400, r"https://aN\.test/\w{30}");
+    assert!(errors(&problems)[0].contains("redirect_urls has more than 100 patterns"), "{problems:?}");
+    assert_eq!(snapshot.client_count(), 0);
+    assert_eq!(urls(400, "https://aN.test/cb").1, [], "what is no pattern may be as many");
 }

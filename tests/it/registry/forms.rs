@@ -81,7 +81,7 @@ spec: { ident: thief, tenantname: cheese/cheese, redirect_uri: https://thief.exa
     assert_eq!(&*tenant.name, "cheese/cheese");
     assert_eq!(tenant.algorithm, Some(Algorithm::HS256));
     assert!(!tenant.silent_login);
-    assert_eq!(tenant.interceptor.cookie.as_deref(), Some(".example.com"));
+    assert_eq!(tenant.interceptor.cookie.as_deref(), Some("example.com"));
     assert_eq!(tenant.informations.imprint_url.as_deref(), Some("https://example.com/imprint"));
     let script = tenant.script.as_deref().unwrap();
     assert!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uitsmijter::registry::Snapshot;
 use uitsmijter::registry::document::{Document, Kind};
 
-use super::{client, documents, script_is_fine, tenant};
+use super::{TENANT, build, client, documents, errors, script_is_fine, tenant};
 
 #[test]
 fn ten_thousand_tenants_are_read_and_found_quickly() {
@@ -131,4 +131,73 @@ fn incremental_changes_give_the_same_registry_as_a_complete_rebuild() {
         assert_eq!(problems, others, "{path}: {text}");
         step = next;
     }
+}
+
+#[test]
+fn a_hostile_document_delays_nobody_and_is_read_once() {
+    let patterns = |head: &str, pattern: &str, count: usize| {
+        let all: Vec<String> = (0..count).map(|n| format!("'{head}https://a{n}\\.test/{pattern}'")).collect();
+        client(&format!("  redirect_urls: [{}]", all.join(", ")))
+    };
+    let deep = |open: &str, close: &str, levels: usize| {
+        format!("name: x\nconfig:\n  hosts: {}{}", open.repeat(levels), close.repeat(levels))
+    };
+    let keys: String = (0..40_000).map(|n| format!("  key{n}: 1\n")).collect();
+    for (path, hostile, expected) in [
+        ("Clients/x.yaml", patterns("", r"\w{30}", 400), "more than 100 patterns"),
+        ("Clients/x.yaml", patterns("(?u)", r"\w{30}", 400), "takes more than 64 KiB"),
+        ("Clients/x.yaml", patterns("", r"((\w{100}){100}){100}", 400), "takes more than 64 KiB"),
+        ("Clients/x.yaml", patterns("(?iu)", r"[\x{0}-\x{10ffff}]", 400), "(?u) stands at its beginning"),
+        ("Tenants/x.yaml", deep("[", "]", 100_000), "more than 64 levels"),
+        ("Tenants/x.yaml", deep("{a: ", "}", 100_000), "more than 64 levels"),
+        ("Tenants/x.yaml", deep("[", "", 100_000), "more than 64 levels"),
+        ("Tenants/x.yaml", deep("", "", 0) + "\n    " + &"- ".repeat(65) + "x", "more than 64 levels"),
+        ("Tenants/x.yaml", format!("name: x\nconfig:\n{keys}"), "more than 20000 keys and values"),
+        ("Tenants/x.yaml", format!("a: &a x\nb: [{}]", "*a, ".repeat(1_000)), "more than 500 aliases"),
+        ("Tenants/x.yaml", format!("name: x\nconfig: {{hosts: {}}}", "a".repeat(3 << 20)), "larger than 2 MiB"),
+        ("Tenants/x.yaml", tenant("x", &format!("[{}]", "a.test, ".repeat(2_000))), "more than 1000 hosts"),
+        ("Tenants/x.yaml", tenant("x", &format!("['*.{}']", "ü".repeat(100_000))), "a host has more than 512"),
+        (
+            "Clients/x.yaml",
+            client("").replace("Uitsmijter", &"Uitsmijte".repeat(50_000)),
+            "is not the name of a tenant",
+        ),
+        ("Clients/x.yaml", client(&format!("  {}: 1", "secret".repeat(50_000))), "is not known"),
+    ] {
+        let files = [("Tenants/a.yaml", TENANT), (path, &*hostile)];
+        let started = tokio::time::Instant::now();
+        let (first, problems) = build(&files, None);
+        let took = started.elapsed();
+        assert!(errors(&problems)[0].contains(expected), "{expected}: {:.300}", errors(&problems)[0]);
+        assert!(errors(&problems)[0].len() < 5_000, "{expected}");
+        assert_eq!(first.tenant_count(), 1, "{expected}");
+        // A debug build on a busy machine; before, some of them took minutes.
+        assert!(took < Duration::from_secs(5), "{expected} took {took:?}");
+    }
+}
+
+#[test]
+fn a_document_that_is_broken_is_not_read_again_when_another_changes() {
+    let broken = tenant("x", "[x.example]").replace("class UserLoginProvider", "syntax error");
+    let files = |host: &str| [("Tenants/a.yaml", tenant("a", host)), ("Tenants/x.yaml", broken.clone())];
+    let read = |host: &str| -> Vec<Document> {
+        documents(&files(host).iter().map(|(path, text)| (*path, text.as_str())).collect::<Vec<_>>())
+    };
+    let (first, before) = Snapshot::build(&read("[a.example]"), None, &script_is_fine);
+    assert_eq!(errors(&before).len(), 1);
+    let only_good = |script: &str| {
+        assert!(!script.contains("syntax error"), "the broken one was read again");
+        Ok(())
+    };
+    let (second, after) = Snapshot::build(&read("[b.example]"), Some(&first), &only_good);
+    assert_eq!((errors(&after), errors(&after).len()), (errors(&before), 1));
+    assert!(second.tenant_by_host("b.example").is_some());
+    // The place that is told follows the document.
+    let torn = format!("{}---\n{}", tenant("a", "[a.example]"), "name: [\n");
+    let (first, before) = build(&[("Tenants/a.yaml", &torn)], None);
+    let (_, after) = build(&[("Tenants/a.yaml", &format!("# one more line\n{torn}"))], Some(&first));
+    let line = |problems: &[uitsmijter::registry::Problem]| -> usize {
+        problems[0].source.split(':').nth(1).unwrap().parse().unwrap()
+    };
+    assert_eq!(line(&after), line(&before) + 1, "{before:?} {after:?}");
 }

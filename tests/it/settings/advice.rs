@@ -1,8 +1,8 @@
 //! What is said about settings that contradict each other or the tenants, and the report of `uitsmijter check`.
 
 use uitsmijter::protocol::jwk::Algorithm;
-use uitsmijter::registry::Snapshot;
 use uitsmijter::registry::document::{Document, Kind};
+use uitsmijter::registry::{Severity, Snapshot};
 use uitsmijter::settings::report::Report;
 
 use super::{SECRET, defaults, environment};
@@ -67,7 +67,7 @@ fn keys_that_end_before_sessions_do_are_mentioned() {
 
 #[test]
 fn the_report_tells_what_would_be_served() {
-    let text = "name: one\nconfig:\n  hosts: [login.example.com, '*.egg.example.com']\n  providers: class UserLoginProvider {}\n---\nname: two\nconfig:\n  hosts: [two.example]\n  issuer: https://id.two.example\n  jwt_algorithm: HS256\n  providers: class UserLoginProvider {}\n---\nkind: Client\nname: app\nconfig: {ident: app-id, tenant: one, secret: hidden, redirect_uri: 'https://app.example.com/.*'}\n";
+    let text = "name: one\nconfig:\n  hosts: [login.example.com, '*.egg.example.com']\n  providers: class UserLoginProvider {}\n---\nname: two\nconfig:\n  hosts: [two.example, id.two.example]\n  issuer: https://id.two.example\n  jwt_algorithm: HS256\n  providers: class UserLoginProvider {}\n---\nkind: Client\nname: app\nconfig: {ident: app-id, tenant: one, secret: hidden-and-long-enough-to-be-a-secret, redirect_uri: 'https://app.example.com/.*'}\n";
     let (snapshot, problems) = Snapshot::build(&Document::split("t.yaml", Some(Kind::Tenant), text), None, &|_| Ok(()));
     let settings =
         environment(&[("PUBLIC_DOMAIN", "login.example.com"), ("SECURE", "1"), ("REDIS_URL", "redis://:hidden@r")])
@@ -92,6 +92,24 @@ fn the_report_tells_what_would_be_served() {
     assert_eq!(json["tenants"][0]["clients"][0]["client_id"], "app-id");
     assert_eq!(json["problems"][1]["severity"], "error");
     assert!(!shown.contains("hidden") && !json.to_string().contains("hidden"));
+    let doubtful = |problem: &&uitsmijter::registry::Problem| problem.severity == Severity::Warning;
+    assert_eq!(report.problems.iter().filter(doubtful).count(), 1);
+    let strict = report.strictly();
+    assert_eq!(strict.problems.iter().filter(doubtful).count(), 0);
+    assert!(strict.to_string().contains("errors: 2, warnings: 0"), "{strict}");
+}
+
+#[test]
+fn a_report_with_nothing_but_a_warning_is_good_unless_it_has_to_be_strict() {
+    let report = |tenant: &str| {
+        let documents = Document::split("t.yaml", Some(Kind::Tenant), tenant);
+        let (snapshot, problems) = Snapshot::build(&documents, None, &|_| Ok(()));
+        Report::new(&environment(&[]).unwrap(), &snapshot, &problems)
+    };
+    let doubtful =
+        "name: one\nconfig:\n  hosts: [one.example]\n  colour: red\n  providers: class UserLoginProvider {}\n";
+    assert!(report(doubtful).ok && !report(doubtful).strictly().ok);
+    assert!(report(&doubtful.replace("  colour: red\n", "")).strictly().ok);
 }
 
 #[test]
@@ -116,7 +134,8 @@ fn a_login_script_that_lets_nobody_stay_is_warned_of_where_that_is_forbidden() {
 #[test]
 fn a_plain_issuer_contradicts_secure_unless_it_is_on_this_machine() {
     let conflicts = |issuer: &str, secure: &str| {
-        let tenant = format!("name: t\nconfig:\n  hosts: [login.example.com]\n  issuer: {issuer}\n");
+        let hosts = "[login.example.com, localhost, 127.0.0.1]";
+        let tenant = format!("name: t\nconfig:\n  hosts: {hosts}\n  issuer: {issuer}\n");
         let registry = crate::harness::server::registry(&tenant);
         let found = crate::harness::fixtures::settings(&[("SECURE", secure)]).conflicts(&registry.current());
         found.into_iter().map(|problem| problem.message).collect::<Vec<_>>()

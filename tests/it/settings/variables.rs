@@ -7,7 +7,7 @@ use std::time::Duration;
 use uitsmijter::outgoing::backends::Backends;
 use uitsmijter::outgoing::reach::Listed;
 use uitsmijter::protocol::jwk::Algorithm;
-use uitsmijter::settings::{LogFormat, LogLevel, Settings, variables};
+use uitsmijter::settings::{ClaimConflicts, LogFormat, LogLevel, Settings, variables};
 
 use super::{SECRET, defaults, environment};
 
@@ -49,6 +49,7 @@ const EFFECTS: &[Effect] = &[
     ("SCRIPT_TIMEOUT", "5", |s| s.script_timeout == Duration::from_secs(5)),
     ("SCRIPT_MEMORY", "192", |s| s.script_memory == Some(192 << 20)),
     ("TEMPLATES_REFRESH", "5m", |s| s.templates_refresh == Duration::from_secs(300)),
+    ("CLAIMS", "refuse", |s| s.claims == ClaimConflicts::Refuse),
     ("ALLOW_MISSING_PROVIDERS", "no", |s| !s.allow_missing_providers),
     ("MAY_STAY_EVERY_MINUTES", "1", |s| s.may_stay.every == Duration::from_secs(60)),
     ("MAY_STAY_STALE_MINUTES", "0", |s| s.may_stay.stale == Duration::ZERO),
