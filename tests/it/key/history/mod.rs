@@ -97,7 +97,7 @@ struct Replica {
 
 /// The second half of something that a replica began.
 enum Pending {
-    Write { expected: Option<KeySet>, new: KeySet, tell: bool },
+    Write { expected: Option<KeySet>, new: Box<KeySet>, tell: bool },
     Tell,
     Publish { kid: String },
     Mark { kid: String, revision: u64 },
