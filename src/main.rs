@@ -1,4 +1,5 @@
-//! The program: `serve` (the default), `check`, `crds`, `keys`, `provider test`, `healthcheck`, `hash`.
+//! The program: `serve` (the default), `check`, `crds`, `keys`, `provider test`, `healthcheck`, `hash`,
+//! `audit digest`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,6 +73,19 @@ enum Word {
     /// Login scripts.
     #[command(subcommand)]
     Provider(ProviderWord),
+    /// The audit lines of the log.
+    #[command(subcommand)]
+    Audit(AuditWord),
+}
+
+#[derive(Subcommand)]
+enum AuditWord {
+    /// Print what stands in the log for a user name that led to no sign-in; one line for each secret of
+    /// SIGNING_KEY_SECRET and JWT_SECRET, the one in use first. Example: grep "$(uitsmijter audit digest ada | head -1)" log
+    Digest {
+        /// The name, in any spelling.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -144,6 +158,9 @@ fn main() -> ExitCode {
         Some(Word::Provider(ProviderWord::Test { tenant, username, grant_type })) => {
             let asked = command::ProviderTest { tenant, username, grant_type };
             options.settings().and_then(|settings| command::provider_test(&settings, asked))
+        }
+        Some(Word::Audit(AuditWord::Digest { name })) => {
+            options.settings().and_then(|settings| command::audit_digest(&settings, &name))
         }
     };
     match outcome {

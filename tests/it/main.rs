@@ -47,6 +47,8 @@ mod sealing;
 #[cfg(test)]
 mod secrets_in_logs;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sso;
