@@ -13,6 +13,8 @@ use crate::issuer::{Issuer, Services};
 use crate::key::custody::seal::Sealer;
 use crate::key::settings::SigningSettings;
 use crate::key::signer_manager::{Extras, SignerManager};
+use crate::logged_name::LoggedNames;
+use crate::login::client_secret::SecretChecker;
 use crate::login::people::LoginProvider;
 use crate::metrics::{Metrics, OfTenant};
 use crate::origin::{Origin, canonical, covers};
@@ -32,6 +34,7 @@ use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::token::pass::Passes;
 use crate::turned_away::TurnedAway;
+use crate::undeclared_proxies::UndeclaredProxies;
 
 /// The server without its socket. Cheap to clone, which happens several times per request; tests build a real one with
 /// their own clock and randomness.
@@ -61,6 +64,8 @@ pub struct Parts {
     pub request_ids: Arc<Series>,
     /// Refused hosts that were logged lately.
     pub turned_away: TurnedAway,
+    /// Peers that look like proxies of which nobody told us.
+    pub undeclared_proxies: UndeclaredProxies,
     /// The password of the demo user, if there is a demo; shown on purpose.
     pub demo_password: Arc<OnceLock<Arc<str>>>,
     stopping: Arc<AtomicBool>,
@@ -112,8 +117,12 @@ impl App {
         let first = views.clone();
         tokio::task::spawn_blocking(move || first.reload()).await??;
         let request_ids = Arc::new(Series::new(random.as_ref()));
+        let login = LoginProvider::new(settings.script_limits(), settings.allow_missing_providers, settings.may_stay);
         let services = Services {
-            login: LoginProvider::new(settings.script_limits(), settings.allow_missing_providers, settings.may_stay),
+            // Without a secret the digests of this process cannot be found again, and still tell names apart.
+            logged_names: settings.logged_names().unwrap_or_else(|| LoggedNames::digested(random.token().as_bytes())),
+            client_secrets: SecretChecker::new(login.passwords().clone()),
+            login,
             clients: Arc::new(DeclaredClients),
             keys,
             sealing: Arc::new(sealing),
@@ -139,6 +148,7 @@ impl App {
             views,
             request_ids,
             turned_away: TurnedAway::default(),
+            undeclared_proxies: UndeclaredProxies::default(),
             demo_password: Arc::default(),
             stopping: Arc::default(),
             complete: Arc::default(),
@@ -176,9 +186,17 @@ impl App {
         let tenant = snapshot.tenant_by_host(origin.host())?.clone();
         let url = match &tenant.issuer {
             Some(fixed) => fixed.as_str().trim_end_matches('/').into(),
-            None => format!("{}://{}", origin.scheme, origin.authority).into(),
+            None => format!("{}://{}", origin.scheme, self.declared_authority(&tenant, origin)).into(),
         };
         Some(self.issuer_as(url, tenant, snapshot))
+    }
+
+    /// Host and port of an origin that leads to `tenant`, as they are written into URLs.
+    fn declared_authority<'a>(&'a self, tenant: &'a Tenant, origin: &'a Origin) -> &'a str {
+        match &tenant.interceptor.domain {
+            Some(login) => origin.declared(&[login, &self.settings.public_domain]),
+            None => origin.declared(&[&self.settings.public_domain]),
+        }
     }
 
     /// The issuer of a tenant under one of its names, for work outside a request.

@@ -16,13 +16,13 @@ pub fn login(tenant: &str, subject: &str, way: &str) {
     tracing::info!(target: TARGET, event = "login", tenant, subject, way, "signed in");
 }
 
-/// A wrong password, or an unknown name.
+/// A wrong password, or an unknown name. `username` is what [`LoggedNames`](crate::logged_name::LoggedNames) makes of it.
 pub fn login_failure(tenant: &str, username: &str, way: &str) {
     let username = typed(username);
     tracing::info!(target: TARGET, event = "login_failure", tenant, username, way, "could not sign in");
 }
 
-/// Too many attempts; the password was not checked.
+/// Too many attempts; the password was not checked. `username` is as in [`login_failure`].
 pub fn throttled(tenant: &str, username: &str, address: Option<IpAddr>, wait: Duration) {
     let (username, seconds) = (typed(username), wait.as_secs());
     let from = address.map(|address| address.to_string());

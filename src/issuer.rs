@@ -8,6 +8,9 @@ use async_trait::async_trait;
 
 use crate::clock::{Clock, Timestamp};
 use crate::key::{SignerManager, TenantSigner, TenantSigning};
+use crate::logged_name::LoggedNames;
+use crate::login::Ledger;
+use crate::login::client_secret::SecretChecker;
 use crate::login::people::LoginProvider;
 use crate::login::throttle::ThrottlePolicy;
 use crate::metrics::{Counters, Metrics, OfTenant, PerTenant};
@@ -59,6 +62,10 @@ pub trait Clients: Send + Sync {
 pub struct Services {
     /// Authenticates people.
     pub login: LoginProvider,
+    /// How user names that led to no sign-in are logged.
+    pub logged_names: LoggedNames,
+    /// Compares client secrets.
+    pub client_secrets: SecretChecker,
     /// Looks up clients.
     pub clients: Arc<dyn Clients>,
     /// Signs tokens.
@@ -113,6 +120,11 @@ impl Issuer {
     /// Counts one more for the tenant.
     pub fn count(&self, counter: impl Fn(&Counters) -> &PerTenant) {
         counter(&self.services.metrics).get_or_create(&OfTenant::named(&self.tenant.name)).inc();
+    }
+
+    /// Where wrong guesses at this tenant are counted.
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger { store: &self.store, tenants: self.snapshot.tenant_count(), now: self.now() }
     }
 
     /// The absolute URL of a path of this server.

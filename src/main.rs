@@ -1,4 +1,5 @@
-//! The program: `serve` (the default), `check`, `crds`, `keys`, `sessions`, `provider test`, `healthcheck`, `hash`.
+//! The program: `serve` (the default), `check`, `crds`, `keys`, `sessions`, `provider test`, `healthcheck`, `hash`,
+//! `audit digest`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -95,6 +96,19 @@ enum Word {
     /// Run login scripts for the server that started this process.
     #[command(name = script::WORKER, hide = true)]
     ScriptWorker,
+    /// The audit lines of the log.
+    #[command(subcommand)]
+    Audit(AuditWord),
+}
+
+#[derive(Subcommand)]
+enum AuditWord {
+    /// Print what stands in the log for a user name that led to no sign-in; one line for each secret of
+    /// SIGNING_KEY_SECRET and JWT_SECRET, the one in use first. Example: grep "$(uitsmijter audit digest ada | head -1)" log
+    Digest {
+        /// The name, in any spelling.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -176,6 +190,9 @@ fn main() -> ExitCode {
             options.settings().and_then(|settings| command::provider_test(&settings, asked))
         }
         Some(Word::ScriptWorker) => script::serve().map(|()| ExitCode::SUCCESS),
+        Some(Word::Audit(AuditWord::Digest { name })) => {
+            options.settings().and_then(|settings| command::audit_digest(&settings, &name))
+        }
     };
     match outcome {
         Ok(code) => code,

@@ -28,21 +28,51 @@ impl Origin {
     /// `X-Forwarded-Host` and `X-Forwarded-Proto` count only if they come from a trusted proxy.
     pub fn of(parts: &Parts, settings: &Settings) -> Option<Self> {
         let trusted = is_trusted(peer(&parts.extensions), settings);
-        let forwarded = |name: &str| {
-            let value = trusted.then(|| parts.headers.get(name)).flatten()?.to_str().ok()?;
-            // The outermost proxy wrote the first one.
-            Some(value.split(',').next().unwrap_or_default().trim())
-        };
+        let forwarded = |name: &str| trusted.then(|| last(&parts.headers, name)).flatten();
         // An operator who sets https means all URLs, even if a proxy speaks plain HTTP to us.
         let secure = settings.secure || forwarded("x-forwarded-proto") == Some("https");
         let scheme = if secure { "https" } else { "http" };
-        let host = match (forwarded("x-forwarded-host"), parts.uri.authority()) {
-            (Some(host), _) => host,
-            (None, Some(authority)) => authority.as_str(),
-            (None, None) => one_host(&parts.headers)?,
+        let host = match forwarded("x-forwarded-host") {
+            Some(host) => host,
+            None => addressed(parts)?,
         };
         Some(Self { scheme, authority: canonical(host, scheme)? })
     }
+
+    /// Host and port for URLs: a port counts if one of `domains` declares it, or whoever asks could have any written into
+    /// documents that caches keep. A domain with this very host decides for it. On the machine itself ports come and go.
+    pub fn declared<'a>(&'a self, domains: &[&'a str]) -> &'a str {
+        let host = self.host();
+        if is_loopback(host) {
+            return &self.authority;
+        }
+        let mut named = domains.iter().filter(|domain| host_of(domain) == host).peekable();
+        if let Some(first) = named.peek().copied() {
+            return named.find(|domain| **domain == self.authority).unwrap_or(first);
+        }
+        let port = &self.authority[host.len()..];
+        let is_declared = domains.iter().any(|domain| domain[host_of(domain).len()..] == *port);
+        if is_declared { &self.authority } else { host }
+    }
+
+    /// The host that the request line or `Host` names, where `X-Forwarded-Host` names this origin. A cache between that
+    /// proxy and us may keep the answer under the one and serve it for the other.
+    pub fn behind(&self, parts: &Parts) -> Option<String> {
+        let host = canonical(addressed(parts)?, self.scheme)?;
+        (host != self.authority).then(|| host_of(&host).to_owned())
+    }
+}
+
+/// The host that the request itself is addressed to; RFC 9112 §3.2.2: the target of the request line wins over `Host`.
+fn addressed(parts: &Parts) -> Option<&str> {
+    parts.uri.authority().map(|authority| authority.as_str()).or_else(|| one_host(&parts.headers))
+}
+
+/// The last value of a header that proxies append to: what the proxy wrote that speaks to us. Those before it may be the
+/// browser's own.
+pub fn last<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    value.rsplit(',').next().map(str::trim)
 }
 
 /// RFC 9112 §3.2: a request with two hosts is refused; a proxy may have checked the other one.
@@ -96,6 +126,12 @@ pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
 }
 
+/// Whether this is the host of the machine itself, which no other machine asks for and no shared cache keeps.
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.ends_with(".localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// Whether forwarding headers from this address are trusted.
 pub fn is_trusted(peer: Option<IpAddr>, settings: &Settings) -> bool {
     peer.is_some_and(|peer| settings.trusted_proxies.iter().any(|network| network.contains(&peer)))
@@ -113,6 +149,27 @@ pub fn client_address(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
         address = hop;
     }
     Some(address)
+}
+
+/// The peer of a request, if it looks like a proxy that nobody declared: a private address that sends `X-Forwarded-For` in
+/// production, where `TRUSTED_PROXIES` is not set. What it says is not believed, and it cannot be held to account for all
+/// the people behind it either.
+pub fn undeclared_proxy(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
+    if !settings.proxies_are_unknown() || !parts.headers.contains_key("x-forwarded-for") {
+        return None;
+    }
+    peer(&parts.extensions).filter(|peer| is_private(*peer))
+}
+
+/// Whether only machines of the operator's own networks can have this address: RFC 1918, RFC 4193, RFC 4291 §2.5.6, and
+/// RFC 6598, which clusters also use.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || matches!(v4.octets(), [100, 64..=127, ..])
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// One member of `X-Forwarded-For`: an address, from some proxies with the port.
@@ -145,6 +202,38 @@ mod tests {
             if is_canonical(&authority) {
                 proptest::prop_assert_eq!(parsed, Some(authority));
             }
+        }
+    }
+
+    #[test]
+    fn a_port_counts_if_it_is_declared() {
+        let public = ["localhost:8080", "login.a.test:8443"];
+        for (authority, expected) in [
+            ("shop.b.test", "shop.b.test"),
+            ("shop.b.test:8080", "shop.b.test:8080"),
+            ("shop.b.test:31337", "shop.b.test"),
+            ("login.a.test", "login.a.test:8443"),
+            ("login.a.test:31337", "login.a.test:8443"),
+            ("127.0.0.1:31337", "127.0.0.1:31337"),
+            ("[::1]:31337", "[::1]:31337"),
+            ("[2001:db8::1]:31337", "[2001:db8::1]"),
+        ] {
+            let origin = Origin { scheme: "https", authority: authority.to_owned() };
+            assert_eq!(origin.declared(&public), expected, "{authority}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_those_of_ones_own_networks() {
+        for (address, private) in [
+            ("10.1.2.3", true),
+            ("100.64.0.1", true),
+            ("100.128.0.1", false),
+            ("fd00::1", true),
+            ("2001:db8::1", false),
+            ("203.0.113.9", false),
+        ] {
+            assert_eq!(is_private(address.parse().unwrap()), private, "{address}");
         }
     }
 

@@ -50,6 +50,16 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
         self.put(&mut generations, key, value);
     }
 
+    /// Forgets `key`; gives its value.
+    pub fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = generations.old.remove(key);
+        generations.young.remove(key).or(old)
+    }
+
     /// A value that is found moves to the younger generation.
     fn find<Q: Hash + Eq + ?Sized>(&self, generations: &mut Generations<K, V>, key: &Q) -> Option<V>
     where

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::assertion;
 use crate::audit;
 use crate::issuer::Issuer;
+use crate::login::client_secret::Verdict;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::registry::client::{AuthMethod, Client};
+
+const TOO_MANY: &str = "too many wrong secrets of this client from this address, try again later";
 
 /// What a client presented.
 pub struct Presented {
@@ -28,7 +31,7 @@ pub enum Proof {
 
 /// The client that a request is from: authenticated, or public and identified.
 ///
-/// Errors: `invalid_client`.
+/// Errors: `invalid_client`, with a time to wait if too many wrong secrets came from there.
 pub async fn authenticate(issuer: &Issuer, presented: Presented) -> Result<Arc<Client>> {
     let Presented { client_id, proof } = presented;
     let client = issuer.client(&client_id).await?;
@@ -58,10 +61,14 @@ async fn prove(issuer: &Issuer, client: Arc<Client>, proof: Proof) -> Result<Arc
         }
         // A public client has no secret to compare, and accepting any would only hide the mistake.
         (AuthMethod::None, _) | (_, Proof::Nothing) => Err(refused()),
-        (registered, Proof::Secret(presented, used)) if registered.accepts(used) => match &client.secret {
-            Some(secret) if issuer.services.login.passwords().verify_secret(secret, presented).await => Ok(client),
-            _ => Err(refused()),
-        },
+        (registered, Proof::Secret(presented, used)) if registered.accepts(used) => {
+            let (checker, policy) = (&issuer.services.client_secrets, issuer.services.throttle);
+            match checker.check(issuer.ledger(), policy, &client, presented, issuer.caller).await? {
+                Verdict::Right => Ok(client),
+                Verdict::Wrong => Err(refused()),
+                Verdict::Wait(wait) => Err(OAuthError::invalid_client(TOO_MANY).after(wait)),
+            }
+        }
         (_, Proof::Secret(..) | Proof::Assertion(_)) => Err(other_method()),
     }
 }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
+use uitsmijter::logged_name::LoggedNames;
+use uitsmijter::login::spelling::comparable;
 use uitsmijter::login::{password, script};
 use uitsmijter::page::views;
 use uitsmijter::random::SystemRandom;
@@ -14,6 +16,7 @@ use uitsmijter::registry::kubernetes::{self, Cluster};
 use uitsmijter::registry::reload::{CheckScript, Loader};
 use uitsmijter::registry::tenant::Tenant;
 use uitsmijter::registry::{Registry, Severity};
+use uitsmijter::secret::Secret;
 use uitsmijter::settings::Settings;
 use uitsmijter::settings::report::Report;
 use zeroize::Zeroizing;
@@ -32,6 +35,7 @@ mod whose;
 
 pub(crate) use administer::{Order, administer};
 pub(crate) use healthcheck::healthcheck;
+use healthcheck::undeclared_proxies;
 pub(crate) use keys::KeyWord;
 pub(crate) use provider::{GrantType, ProviderTest, test as provider_test};
 pub(crate) use serve::serve;
@@ -46,8 +50,15 @@ pub(crate) fn check(settings: &Settings, json: bool, is_strict: bool) -> Result<
     settings.check_tenants(&snapshot)?;
     settings.signing.check()?;
     let templates = views::problems(&settings.directory)?;
-    let report =
+    let mut report =
         Report::new(settings, &snapshot, &[problems.to_vec(), folder(settings).misplaced(), templates].concat());
+    let undeclared = if settings.proxies_are_unknown() { undeclared_proxies(settings) } else { Vec::new() };
+    if !undeclared.is_empty() {
+        report.notices.push(format!(
+            "the server here is sent X-Forwarded-For by {}: list what is a proxy of yours in TRUSTED_PROXIES",
+            undeclared.join(", ")
+        ));
+    }
     let report = if is_strict { report.strictly() } else { report };
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -60,6 +71,22 @@ pub(crate) fn check(settings: &Settings, json: bool, is_strict: bool) -> Result<
 /// Hashes a password from standard input, so that it appears neither in process lists nor in the history.
 pub(crate) fn hash() -> Result<ExitCode> {
     println!("{}", password::hash(&password_from_stdin("uitsmijter hash")?, &SystemRandom));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the digests of a user name, as the log has them.
+///
+/// Errors: there is no secret that digests could be found again with.
+pub(crate) fn audit_digest(settings: &Settings, name: &str) -> Result<ExitCode> {
+    let comparable = comparable(name);
+    let digest = |secret: &Secret| LoggedNames::digested(secret.expose().as_bytes()).of(name, &comparable);
+    let digests: Vec<String> = settings.digest_secrets().map(digest).collect();
+    ensure!(
+        !digests.is_empty(),
+        "neither SIGNING_KEY_SECRET nor JWT_SECRET is set, so each server makes up its own key for digests, and no name can \
+         be found again"
+    );
+    digests.iter().for_each(|digest| println!("{digest}"));
     Ok(ExitCode::SUCCESS)
 }
 

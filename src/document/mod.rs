@@ -8,7 +8,10 @@ use bytes::Bytes;
 
 pub mod kept_metadata;
 
-/// A JSON document with a strong entity tag; 304 if the client has it already.
+/// What a document about a tenant depends on: the host leads to the tenant, and scheme and host stand in its URLs.
+pub const VARY: &str = "host, x-forwarded-host, x-forwarded-proto";
+
+/// A JSON document of the tenant of the request's host, with a strong entity tag; 304 if the client has it already.
 ///
 /// Caches may keep it for `max_age`.
 pub fn respond(request: &HeaderMap, body: Bytes, etag: &str, max_age: Duration) -> Response {
@@ -17,7 +20,7 @@ pub fn respond(request: &HeaderMap, body: Bytes, etag: &str, max_age: Duration) 
     else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let caching = [(header::ETAG, tag), (header::CACHE_CONTROL, cache)];
+    let caching = [(header::ETAG, tag), (header::CACHE_CONTROL, cache), (header::VARY, HeaderValue::from_static(VARY))];
     if has_it(request, etag) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }

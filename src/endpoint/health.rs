@@ -45,6 +45,10 @@ pub async fn ready(State(app): State<App>) -> Response {
     if let Some(reason) = missing {
         body["waiting_for"] = reason.as_str().into();
     }
+    let undeclared = app.undeclared_proxies.all();
+    if !undeclared.is_empty() {
+        body["undeclared_proxies"] = json!(undeclared);
+    }
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 

@@ -51,7 +51,8 @@ pub async fn post(visit: Visit, headers: HeaderMap, Form(parameters): Form) -> R
             let sid = begin::sid(issuer, previous.as_ref(), &identity);
             let batch = step.signed_in(issuer, &sid, &identity.subject, batch)?;
             let (browser, application) = (browser_hint(&headers), application(&step.resume));
-            let arrival = Arrival { identity: *identity, authentication, browser, application };
+            let is_host_bound = cookies.is_host_bound();
+            let arrival = Arrival { identity: *identity, authentication, browser, application, is_host_bound };
             let Some(SignedIn { cookie, .. }) = begin::begin(issuer, sid, arrival, previous, batch).await? else {
                 return expired(&visit, ui_locales).await;
             };

@@ -48,7 +48,9 @@ pub fn router(app: App) -> Router {
     let limited = Router::new()
         .merge(people(&app))
         .merge(machines(&app))
-        .merge(if own_address { Router::new() } else { operators() })
+        .merge(if own_address { Router::new() } else { probes() })
+        // What is counted says a lot about people and tenants, and is nobody's business on an address that anybody reaches.
+        .merge(if own_address || app.settings.production { Router::new() } else { figures() })
         .method_not_allowed_fallback(method_not_allowed);
     let nosniff =
         SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -109,17 +111,20 @@ fn machines(app: &App) -> Router<App> {
         .route("/versions", get(versions::get))
 }
 
-/// For probes and Prometheus.
-fn operators() -> Router<App> {
-    Router::new()
-        .route("/health", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(metrics::get))
+/// For probes.
+fn probes() -> Router<App> {
+    let alive = Router::new().route("/health", get(health::live));
+    alive.route("/health/ready", get(health::ready))
+}
+
+/// For Prometheus.
+fn figures() -> Router<App> {
+    Router::new().route("/metrics", get(metrics::get))
 }
 
 /// The routes for operators, on their own address.
 pub fn operators_router(app: App) -> Router {
-    operators().with_state(app)
+    probes().merge(figures()).with_state(app)
 }
 
 /// A GET of these consumes something or ends a session, which a HEAD must not (RFC 9110 §9.2.1).

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::clock::Timestamp;
 use crate::issuer::Issuer;
-use crate::login::throttle::network;
+use crate::login::network;
 use crate::registry::client::Client;
 use crate::store::slots::{Place, Slots, Wish};
 use crate::store::{Batch, Store};
@@ -32,7 +32,7 @@ impl Places {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let (share, asker) = match issuer.caller {
             _ if !client.is_public() => (number, format!("client\n{}", client.ident)),
-            Some(address) => (OF_AN_ADDRESS, format!("address\n{}", network(address))),
+            Some(address) => (OF_AN_ADDRESS, format!("address\n{}", network::of(address))),
             // As if everybody came from an address of their own.
             None => (OF_AN_ADDRESS, issuer.services.random.identifier()),
         };

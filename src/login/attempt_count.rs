@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Ledger;
 use crate::clock::Timestamp;
 use crate::store::{Contended, Record, Replacement, Store};
 
@@ -51,22 +52,35 @@ pub(super) async fn waiting(store: &Store, key: &str, rule: Rule, now: Timestamp
     Ok(store.get::<Count>(key).await?.map(|count| count.wait(now, rule)).unwrap_or_default())
 }
 
-/// Counts an attempt under `key`, however early it came.
-pub(super) async fn add(store: &Store, key: &str, rule: Rule, now: Timestamp) -> Result<()> {
-    let count = |before: Option<&Count>| Some(Count::after(before, now, rule).kept(rule));
+/// Counts an attempt under `key`, however early it came, and writes it into the ledger; gives the count.
+pub(super) async fn add(ledger: Ledger<'_>, key: &str, rule: Rule) -> Result<Count> {
+    let mut counted = Count::after(None, ledger.now, rule);
+    let count = |before: Option<&Count>| {
+        counted = Count::after(before, ledger.now, rule);
+        Some(counted.clone().kept(rule))
+    };
     // Of so many at once, one more or less makes no difference.
-    Contended::or(false, store.update(key, count).await).map(drop)
+    Contended::or(false, ledger.store.update(key, count).await)?;
+    ledger.note::<Count>(key, counted.attempts, counted.ends(rule)).await?;
+    Ok(counted)
+}
+
+/// Writes what [`take`] has counted into the ledger, because it stays.
+pub(super) async fn keep(ledger: Ledger<'_>, key: &str, rule: Rule) -> Result<()> {
+    let Some(count) = ledger.store.get::<Count>(key).await? else { return Ok(()) };
+    ledger.note::<Count>(key, count.attempts, count.ends(rule)).await
 }
 
 /// Takes back what [`take`] has counted.
-pub(super) async fn give_back(store: &Store, key: &str, rule: Rule) -> Result<()> {
+pub(super) async fn give_back(ledger: Ledger<'_>, key: &str, rule: Rule) -> Result<()> {
     let less = |count: &Count| Count { attempts: count.attempts.saturating_sub(1), ..count.clone() }.kept(rule);
-    Contended::or(false, store.update(key, |count| count.map(less)).await).map(drop)
+    Contended::or(false, ledger.store.update(key, |count| count.map(less)).await)?;
+    keep(ledger, key, rule).await
 }
 
 impl Count {
     /// The count once another attempt is added to what is not forgiven yet.
-    fn after(before: Option<&Self>, now: Timestamp, rule: Rule) -> Self {
+    pub(super) fn after(before: Option<&Self>, now: Timestamp, rule: Rule) -> Self {
         let left = before.map(|count| count.left(now, rule.forgiven)).unwrap_or_default();
         // What is left of a period goes on to count.
         let since = before.filter(|_| left > 0).map(|count| count.since() + rule.forgiven * (count.attempts - left));
@@ -80,7 +94,7 @@ impl Count {
     }
 
     /// How long the next attempt has to wait: 2 s after the last free one, then twice as long each time.
-    fn wait(&self, now: Timestamp, rule: Rule) -> Duration {
+    pub(super) fn wait(&self, now: Timestamp, rule: Rule) -> Duration {
         let left = self.left(now, rule.forgiven);
         if left < rule.free {
             return Duration::ZERO;
@@ -95,7 +109,16 @@ impl Count {
 
     /// Kept until all of it is forgiven.
     fn kept(self, rule: Rule) -> Replacement<Self> {
-        Replacement::until(self.since() + rule.forgiven * self.attempts.max(1), self)
+        Replacement::until(self.ends(rule), self)
+    }
+
+    fn ends(&self, rule: Rule) -> Timestamp {
+        self.since() + rule.forgiven * self.attempts.max(1)
+    }
+
+    /// Whichever of two counts of the same thing has more.
+    pub(super) fn greater(self, other: Self) -> Self {
+        if other.attempts > self.attempts { other } else { self }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Ledger;
 use crate::clock::Timestamp;
 use crate::store::{Contended, Record, Replacement, Store};
 
@@ -37,6 +38,15 @@ async fn earlier(store: &Store, who: &str) -> Result<u32> {
 }
 
 impl Limit {
+    /// The same as [`Limit::take`], for what strangers can count without end: it is written into the ledger.
+    pub(super) async fn take_noted(&self, ledger: Ledger<'_>, who: &str) -> Result<bool> {
+        let has = self.take(ledger.store, who, ledger.now).await?;
+        if has {
+            ledger.note::<Attempts>(who, 1, ledger.now + self.window).await?;
+        }
+        Ok(has)
+    }
+
     /// Whether `who` has an attempt left, without using one.
     pub async fn permits(&self, store: &Store, who: &str) -> Result<bool> {
         let (attempts, earlier) = tokio::try_join!(store.get::<Attempts>(who), earlier(store, who))?;

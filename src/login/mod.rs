@@ -6,10 +6,16 @@ use zeroize::Zeroizing;
 
 mod attempt_count;
 pub mod attempts;
+pub mod client_secret;
+mod ledger;
+pub mod network;
 pub mod password;
 pub mod people;
 pub mod script;
+pub mod spelling;
 pub mod throttle;
+
+pub use ledger::Ledger;
 
 /// What a person typed in, and which way led to the question.
 #[derive(Clone)]

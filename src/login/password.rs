@@ -2,13 +2,17 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::{Context, Result};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use crate::protocol::error::Unavailable;
 use crate::random::Random;
 use crate::registry::client::{ClientSecret, is_affordable};
 
@@ -16,17 +20,22 @@ use crate::registry::client::{ClientSecret, is_affordable};
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIG5vYm9keQ$Tm9ib2R5J3MgcGFzc3dvcmQgaGFzaCBub3Q/IQAAAAA";
 
-/// Verifies passwords on blocking threads, no more at once than the machine has cores.
+/// How long a client waits for a place at its gate.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Verifies passwords on blocking threads, no more at once than the machine has cores. People and clients have a gate each,
+/// so that neither waits behind a flood of the other.
 #[derive(Clone, Debug)]
 pub struct PasswordChecker {
-    gate: Arc<Semaphore>,
+    people: Arc<Semaphore>,
+    clients: Arc<Semaphore>,
 }
 
 impl PasswordChecker {
-    /// A checker with one place per core.
+    /// A checker with one place per core for people, and one for each second core for clients.
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { gate: Arc::new(Semaphore::new(cores)) }
+        Self { people: Arc::new(Semaphore::new(cores)), clients: Arc::new(Semaphore::new(cores.div_ceil(2))) }
     }
 
     /// Whether `password` belongs to `hash`. Without a hash (an unknown user) the same work is done and the answer is no.
@@ -37,24 +46,34 @@ impl PasswordChecker {
         known & self.at_the_gate(move || matches!(verify(&hash, &password), Ok(true))).await
     }
 
-    /// Whether a client presented its secret. A slow hash waits at the same gate, because strangers can ask for it.
-    pub async fn verify_secret(&self, secret: &ClientSecret, presented: String) -> bool {
-        if !secret.is_slow() {
-            return secret.verify(&presented);
-        }
-        let (secret, presented) = (secret.clone(), Zeroizing::new(presented));
-        self.at_the_gate(move || secret.verify(&presented)).await
+    /// A place at the gate of clients, for [`PasswordChecker::compare`].
+    ///
+    /// Errors: [`Unavailable`] when so many wait that it would take too long.
+    pub(super) async fn place_for_client(&self) -> Result<OwnedSemaphorePermit> {
+        let busy = "the comparison of client secrets";
+        let place = timeout(PATIENCE, Arc::clone(&self.clients).acquire_owned()).await;
+        place.context(Unavailable(busy))?.context(Unavailable(busy))
+    }
+
+    /// Whether `presented` is the slow `secret` of a client.
+    pub(super) async fn compare(&self, secret: ClientSecret, presented: String, place: OwnedSemaphorePermit) -> bool {
+        let presented = Zeroizing::new(presented);
+        computed(place, move || secret.verify(&presented)).await
     }
 
     async fn at_the_gate(&self, work: impl FnOnce() -> bool + Send + 'static) -> bool {
-        let Ok(place) = Arc::clone(&self.gate).acquire_owned().await else { return false };
-        // The permit moves along: a caller who gives up must not free it while the computation still runs.
-        let work = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            work()
-        });
-        work.await.unwrap_or(false)
+        let Ok(place) = Arc::clone(&self.people).acquire_owned().await else { return false };
+        computed(place, work).await
     }
+}
+
+/// The permit moves along: a caller who gives up must not free it while the computation still runs.
+async fn computed(place: OwnedSemaphorePermit, work: impl FnOnce() -> bool + Send + 'static) -> bool {
+    let work = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work()
+    });
+    work.await.unwrap_or(false)
 }
 
 impl Default for PasswordChecker {
@@ -120,7 +139,6 @@ fn parse(hash: &str) -> Result<PasswordHash, String> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
 

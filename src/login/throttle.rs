@@ -7,15 +7,18 @@
 //! Addresses get more attempts than names, because many people may share one; only failures count there, so that those
 //! who sign in at the same moment from one office do not contend for one record.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::attempt_count::{Count, Rule, add, give_back, take, waiting};
+use super::attempt_count::{Count, Rule, add, give_back, keep, take, waiting};
 use super::attempts::Limit;
+use super::ledger::Ledger;
+use super::network;
+use super::spelling::comparable;
 use crate::clock::Timestamp;
 use crate::session::record::everything_of;
 use crate::store::{Batch, Record, Store};
@@ -83,59 +86,70 @@ pub struct Ticket {
     name: Option<String>,
     /// The count of the name, unless the attempt was the one that everybody has at a new place.
     counted: Option<Rule>,
-    address: Option<(String, Rule)>,
+    /// The counts of the networks that the address is in.
+    networks: Vec<(String, Rule)>,
     /// The places that are to be remembered.
     places: Vec<String>,
 }
 
 impl ThrottlePolicy {
-    fn of_name(&self) -> Rule {
+    pub(super) fn of_name(&self) -> Rule {
         Rule { free: self.free_attempts.max(1), forgiven: FORGIVEN, longest_delay: self.longest_delay }
     }
 
-    fn of_address(&self) -> Rule {
-        let free = self.free_attempts_per_address.max(1);
-        Rule { free, forgiven: FORGIVEN_ADDRESS, longest_delay: self.longest_delay }
+    /// The counts of the networks that `address` is in, which begin with `what`.
+    pub(super) fn of_networks(&self, what: &str, address: IpAddr) -> Vec<(String, Rule)> {
+        let rule = |times: u32| Rule {
+            free: self.free_attempts_per_address.max(1).saturating_mul(times),
+            forgiven: FORGIVEN_ADDRESS / times,
+            longest_delay: self.longest_delay,
+        };
+        network::all(address).into_iter().map(|(network, times)| (format!("{what}\n{network}"), rule(times))).collect()
     }
 }
 
 /// Counts an attempt, unless it comes too early. One that is too early for its name does not count for its address: a
 /// program with an old password must not keep the whole office out that it stands in.
-pub async fn admit(store: &Store, policy: ThrottlePolicy, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission> {
+pub async fn admit(ledger: Ledger<'_>, policy: ThrottlePolicy, attempt: Attempt<'_>) -> Result<Admission> {
+    let Ledger { store, now, .. } = ledger;
     if !policy.enabled {
-        return Ok(Admission::Granted(Ticket { name: None, counted: None, address: None, places: Vec::new() }));
+        return Ok(Admission::Granted(Ticket { name: None, counted: None, networks: Vec::new(), places: Vec::new() }));
     }
-    let address = attempt.address.map(|address| (format!("address\n{}", network(address)), policy.of_address()));
-    let places = places(&attempt);
+    let networks = attempt.address.map(|address| policy.of_networks("address", address)).unwrap_or_default();
+    let spelled = comparable(attempt.username);
+    let places = places(&attempt, &spelled);
     // Asked for at once: each answer is a journey away.
-    let (wait, known) = tokio::try_join!(waiting_at(store, address.as_ref(), now), known(store, &places))?;
+    let (wait, known) = tokio::try_join!(waiting_at(store, &networks, now), known(store, &places))?;
     if !wait.is_zero() {
         return Ok(Admission::Wait(wait));
     }
     let name = match known.iter().position(Option::is_some) {
         Some(place) => places[place].clone(),
-        None => format!("name\n{}", spelled(attempt.username)),
+        None => format!("name\n{spelled}"),
     };
     let is_recent = |place: &KnownPlace| place.since.is_some_and(|since| now.since(since) < FRESHLY_REMEMBERED);
     let to_remember = places.into_iter().zip(known).filter(|(_, known)| !known.as_ref().is_some_and(is_recent));
     let places = to_remember.map(|(place, _)| place).collect();
     let rule = policy.of_name();
     let wait = take(store, &name, rule, now).await?;
-    if !wait.is_zero() && (wait < LONG || !is_fresh(store, &attempt, now).await?) {
+    if !wait.is_zero() && (wait < LONG || !is_fresh(ledger, &attempt, &spelled).await?) {
         return Ok(Admission::Wait(wait));
     }
     let counted = wait.is_zero().then_some(rule);
-    Ok(Admission::Granted(Ticket { name: Some(name), counted, address, places }))
+    Ok(Admission::Granted(Ticket { name: Some(name), counted, networks, places }))
 }
 
 /// Whether this is the first attempt on a name that comes from its network while the name has to wait. Without it, one
 /// stranger who goes on guessing would keep a person from every place where they have not been before. It is for a few
 /// networks only, because some strangers have many.
-async fn is_fresh(store: &Store, attempt: &Attempt<'_>, now: Timestamp) -> Result<bool> {
+async fn is_fresh(ledger: Ledger<'_>, attempt: &Attempt<'_>, spelled: &str) -> Result<bool> {
     let Some(address) = attempt.address else { return Ok(false) };
-    let name = format!("fresh\n{}", spelled(attempt.username));
-    let here = format!("{name}\n{}", network(address));
-    Ok(FRESH_HERE.take(store, &here, now).await? && FRESH.take(store, &name, now).await?)
+    let name = format!("fresh\n{spelled}");
+    let here = format!("{name}\n{}", network::of(address));
+    // Networks beyond the limit leave nothing behind.
+    Ok(FRESH.permits(ledger.store, &name).await?
+        && FRESH_HERE.take_noted(ledger, &here).await?
+        && FRESH.take_noted(ledger, &name).await?)
 }
 
 impl Ticket {
@@ -151,28 +165,28 @@ impl Ticket {
         Ok(batch.remove::<Count>(&name))
     }
 
-    /// The password was wrong: the address is held to account, too.
-    pub async fn failed(self, store: &Store, now: Timestamp) -> Result<()> {
-        match self.address {
-            Some((key, rule)) => add(store, &key, rule, now).await,
-            None => Ok(()),
+    /// The password was wrong, or nobody could say so within the time that a login may take: the address is held to
+    /// account, too.
+    pub async fn failed(self, ledger: Ledger<'_>) -> Result<()> {
+        if let Some((name, rule)) = self.name.as_ref().zip(self.counted) {
+            keep(ledger, name, rule).await?;
         }
+        try_join_all(self.networks.iter().map(|(key, rule)| add(ledger, key, *rule))).await.map(drop)
     }
 
     /// Nobody could say whether the password was right: the attempt does not count.
-    pub async fn withdrawn(self, store: &Store) -> Result<()> {
+    pub async fn withdrawn(self, ledger: Ledger<'_>) -> Result<()> {
         match self.name.zip(self.counted) {
-            Some((name, rule)) => give_back(store, &name, rule).await,
+            Some((name, rule)) => give_back(ledger, &name, rule).await,
             None => Ok(()),
         }
     }
 }
 
 /// The places of an attempt: this browser and this address, each with the name.
-fn places(attempt: &Attempt<'_>) -> Vec<String> {
-    let name = spelled(attempt.username);
+fn places(attempt: &Attempt<'_>, name: &str) -> Vec<String> {
     let browser = attempt.browser.map(|browser| format!("place\n{name}\nbrowser\n{browser}"));
-    let address = attempt.address.map(|address| format!("place\n{name}\naddress\n{}", network(address)));
+    let address = attempt.address.map(|address| format!("place\n{name}\naddress\n{}", network::of(address)));
     browser.into_iter().chain(address).collect()
 }
 
@@ -181,34 +195,8 @@ async fn known(store: &Store, places: &[String]) -> Result<Vec<Option<KnownPlace
     try_join_all(places.iter().map(|place| store.get(place))).await
 }
 
-async fn waiting_at(store: &Store, address: Option<&(String, Rule)>, now: Timestamp) -> Result<Duration> {
-    match address {
-        Some((key, rule)) => waiting(store, key, *rule, now).await,
-        None => Ok(Duration::ZERO),
-    }
-}
-
-/// Spellings that a backend may take for the same name share a count.
-fn spelled(username: &str) -> String {
-    username.trim().to_lowercase().replace('\n', " ")
-}
-
-/// The network of an address: whoever has an IPv6 address has 2^64 of them.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_whole_network_of_ipv6_is_one_address() {
-        let network = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(network("192.0.2.7"), "192.0.2.7");
-    }
+/// How long the next attempt from any of these networks has to wait.
+pub(super) async fn waiting_at(store: &Store, networks: &[(String, Rule)], now: Timestamp) -> Result<Duration> {
+    let waits = try_join_all(networks.iter().map(|(key, rule)| waiting(store, key, *rule, now))).await?;
+    Ok(waits.into_iter().max().unwrap_or_default())
 }

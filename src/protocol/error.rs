@@ -163,6 +163,14 @@ impl OAuthError {
         !is_patience && !self.code.status().is_server_error()
     }
 
+    /// The HTTP status of this error as JSON or as a page: of its code, or 429 for a client that has to wait (RFC 6585 §4).
+    pub fn status(&self) -> StatusCode {
+        match (self.code, self.retry_after) {
+            (ErrorCode::InvalidClient, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
+            (code, _) => code.status(),
+        }
+    }
+
     /// Adds the cause, which only the operator sees.
     pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());

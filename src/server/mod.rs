@@ -11,19 +11,22 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 pub mod admin;
 pub mod certificate;
+mod connection;
+mod door;
 pub mod hangup;
 pub mod known_conflicts;
 pub mod resource_status;
 
 use self::admin::CarryOut;
 use self::certificate::Certificate;
+use self::connection::Watching;
+use self::door::Door;
 use self::hangup::Hangup;
 use self::resource_status::ResourceStatus;
 use crate::app::App;
@@ -35,7 +38,7 @@ use crate::random::Random;
 use crate::registry::kubernetes::Cluster;
 use crate::registry::reload::{self, Loader};
 use crate::session::delivery::Delivery;
-use crate::settings::{Tls, Webhook};
+use crate::settings::{Connections, Tls, Webhook};
 use crate::sso::sign_out;
 
 /// Interval for applying the key policy.
@@ -56,8 +59,10 @@ const SWEEP: Duration = Duration::from_secs(60);
 const NOTICE: Duration = Duration::from_secs(5);
 /// How long pending requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(25);
-/// How long a client may take to send the head of a request.
-const HEADER_READ: Duration = Duration::from_secs(15);
+/// How often a peer that speaks HTTP/2 is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+/// Connections at once on the addresses for operators and for the API server.
+const FEW: usize = 128;
 /// The largest head of a request, in bytes: room for every parameter that a query may have.
 const MAX_HEAD: u32 = 64 * 1024;
 
@@ -92,15 +97,18 @@ pub async fn serve(
     };
     tasks.spawn(hangup.follow(app.clone(), loader, certificate.clone()));
     if let Some(hook) = &app.settings.webhook {
-        judge_resources(hook, judge, &mut tasks).await?;
+        judge_resources(hook, judge, app.clone(), &mut tasks).await?;
     }
     if let Some(address) = app.settings.metrics_listen {
-        let listener = TcpListener::bind(address)
-            .await
+        let listener = bind(address)
             .with_context(|| format!("cannot listen on {address}; set METRICS_LISTEN to another address"))?;
-        let routes = endpoint::operators_router(app.clone());
+        let limits = app.settings.connections;
+        let plain = Watching { inner: NoDelayAcceptor::new(), door: Door::with_room_for(FEW, app.clone()), limits };
+        let mut server = axum_server::from_tcp(listener)?.acceptor(plain);
+        limit(server.http_builder(), limits);
+        let routes = endpoint::operators_router(app.clone()).into_make_service();
         // Until the process ends: probes are answered while the server drains.
-        tasks.spawn(async move { drop(axum::serve(listener, routes).await) });
+        tasks.spawn(async move { drop(server.serve(routes).await) });
     }
     if let (None, Some(store)) = (&app.settings.store.redis, &app.settings.store.path) {
         take_orders(&admin::beside(store), orders, &mut tasks);
@@ -123,28 +131,40 @@ pub async fn serve(
 }
 
 async fn listen(app: &App, certificate: Option<Certificate>, handle: Handle<SocketAddr>) -> Result<()> {
-    let address = app.settings.listen;
+    let (address, limits) = (app.settings.listen, app.settings.connections);
+    let door = Door::of_the_public(app.clone());
     let routes = endpoint::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let cannot = || format!("cannot listen on {address}; set LISTEN to another address");
     match certificate {
         None => {
-            let mut server = axum_server::bind(address).acceptor(NoDelayAcceptor::new()).handle(handle);
-            limit(server.http_builder());
+            let plain = Watching { inner: NoDelayAcceptor::new(), door, limits };
+            let mut server = axum_server::bind(address).acceptor(plain).handle(handle);
+            limit(server.http_builder(), limits);
             server.serve(routes).await.with_context(cannot)
         }
         Some(certificate) => {
-            let no_delay = RustlsAcceptor::new(certificate.config()).acceptor(NoDelayAcceptor::new());
-            let mut server = axum_server::bind(address).acceptor(no_delay).handle(handle);
-            limit(server.http_builder());
+            let tls = RustlsAcceptor::new(certificate.config()).handshake_timeout(limits.first_byte);
+            let inner = tls.acceptor(NoDelayAcceptor::new());
+            let mut server = axum_server::bind(address).acceptor(Watching { inner, door, limits }).handle(handle);
+            limit(server.http_builder(), limits);
             server.serve(routes).await.with_context(cannot)
         }
     }
 }
 
 /// Limits on what a client may make us wait for and buffer before a request is complete.
-fn limit(builder: &mut Builder<TokioExecutor>) {
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ).max_buf_size(MAX_HEAD as usize);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD);
+fn limit(builder: &mut Builder<TokioExecutor>, limits: Connections) {
+    // Deadlines are those of `connection`.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD as usize);
+    let mut http2 = builder.http2();
+    http2.timer(TokioTimer::new()).max_header_list_size(MAX_HEAD);
+    http2.keep_alive_interval(PING.min(limits.idle / 2)).keep_alive_timeout(limits.first_byte);
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
@@ -154,13 +174,15 @@ async fn announce(handle: &Handle<SocketAddr>, ready: impl FnOnce(SocketAddr)) {
 }
 
 /// Serves the webhook, also while the server drains: without it the API server stores nothing.
-async fn judge_resources(hook: &Webhook, judge: Judge, tasks: &mut JoinSet<()>) -> Result<()> {
+async fn judge_resources(hook: &Webhook, judge: Judge, app: App, tasks: &mut JoinSet<()>) -> Result<()> {
     let certificate = follow_certificate(&hook.tls, tasks).await?;
-    let listener = std::net::TcpListener::bind(hook.listen)
+    let listener = bind(hook.listen)
         .with_context(|| format!("cannot listen on {}; set WEBHOOK_LISTEN to another address", hook.listen))?;
-    listener.set_nonblocking(true)?;
-    let mut server = axum_server::from_tcp(listener)?.acceptor(RustlsAcceptor::new(certificate.config()));
-    limit(server.http_builder());
+    let limits = app.settings.connections;
+    let inner = RustlsAcceptor::new(certificate.config()).handshake_timeout(limits.first_byte);
+    let acceptor = Watching { inner, door: Door::with_room_for(FEW, app), limits };
+    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+    limit(server.http_builder(), limits);
     tasks.spawn(async move { drop(server.serve(webhook::router(judge).into_make_service()).await) });
     Ok(())
 }

@@ -30,6 +30,9 @@ pub struct Session {
     /// The hosts of applications behind a proxy for which the person signed in; used by tenants without silent login.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Whether its cookie is one that only its own host can set, so that it is not believed under another name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_host_bound: bool,
 }
 
 impl Record for Session {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use url::{Host, Url};
 
-use super::resolved::Settings;
+use super::resolved::{Connections, Settings};
 use crate::key::settings::SEAL_SECRET_BYTES;
 use crate::login::script::VALIDATION_CLASS;
 use crate::protocol::duration;
@@ -41,6 +41,14 @@ impl Settings {
         }
         if !matches!(self.signing.rsa_bits, 2048 | 3072 | 4096) {
             wrong.push(format!("signing.rsa_bits is {}; write 2048, 3072 or 4096", self.signing.rsa_bits));
+        }
+        let Connections { most, per_address, first_byte, idle } = self.connections;
+        if most == Some(0) || per_address == 0 || first_byte.is_zero() || idle < Duration::from_secs(1) {
+            wrong.push(
+                "connections.most (MAX_CONNECTIONS), connections.per_address and connections.first_byte must be above 0, \
+                 and connections.idle (KEEP_ALIVE) at least 1s"
+                    .to_owned(),
+            );
         }
         if self.templates_refresh < Duration::from_secs(1) {
             wrong.push("TEMPLATES_REFRESH (templates.refresh) must be at least 1s".to_owned());
@@ -149,6 +157,13 @@ impl Settings {
                 duration::write(grace),
                 duration::write(session)
             ));
+        }
+        if self.proxies_are_unknown() {
+            notices.push(
+                "TRUSTED_PROXIES is not set: in production no X-Forwarded-* header is believed, and /interceptor answers \
+                 nobody. List the addresses of your proxies, or write none if there is none"
+                    .into(),
+            );
         }
         if self.production && !self.secure {
             notices.push("SECURE is false in production: cookies and URLs allow plain http".into());

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::written::{
-    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenLifetimes,
-    WrittenLoginProtection, WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore, WrittenTelemetry,
-    WrittenTemplates, WrittenTls,
+    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenAudit, WrittenConnections,
+    WrittenLifetimes, WrittenLoginProtection, WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore,
+    WrittenTelemetry, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
 
-/// Loopback and private ranges: RFC 1918, RFC 4193, RFC 5735.
-const PRIVATE: [&str; 6] = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
+/// Loopback and private ranges, which are trusted in development: RFC 1918, RFC 4193, RFC 5735.
+pub(super) const PRIVATE: [&str; 6] =
+    ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"];
 
 impl Default for Written {
     fn default() -> Self {
@@ -36,9 +37,11 @@ impl Default for Written {
             display_version: true,
             openapi: None,
             log: Log::default(),
+            audit: WrittenAudit::default(),
             telemetry: WrittenTelemetry::default(),
             login_protection: WrittenLoginProtection::default(),
-            trusted_proxies: PRIVATE.map(str::to_owned).to_vec(),
+            connections: WrittenConnections::default(),
+            trusted_proxies: None,
             outgoing: WrittenOutgoing::default(),
             store: WrittenStore::default(),
             signing: WrittenSigning::default(),
@@ -78,6 +81,13 @@ impl Default for WrittenLoginProtection {
             free_attempts_per_address: 50,
             longest_delay: Span(Duration::from_secs(5 * 60)),
         }
+    }
+}
+
+impl Default for WrittenConnections {
+    fn default() -> Self {
+        let seconds = |seconds| Span(Duration::from_secs(seconds));
+        Self { most: None, per_address: 512, first_byte: seconds(10), idle: seconds(120) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 
 use super::resolve::{SCRIPT_MEMORY, endpoint, network};
-use super::written::{ClaimConflicts, Environment, LogFormat, LogLevel, Written};
+use super::written::{ClaimConflicts, Environment, LogFormat, LogLevel, LoggedAs, Written};
 use crate::outgoing::reach::Listed;
 use crate::protocol::duration::{self, Span};
 use crate::protocol::jwk::Algorithm;
@@ -67,11 +67,7 @@ const VARIABLES: &[(&str, Set)] = &[
         w.script.memory = Some(megabytes.ok_or_else(|| format!("megabytes, at least {}", SCRIPT_MEMORY.start()))?);
         Ok(())
     }),
-    ("TEMPLATES_REFRESH", |w, v| {
-        duration::parse(v)
-            .map(|span| w.templates.refresh = Span(span))
-            .map_err(|_| "a span of time like 60s or 5m".into())
-    }),
+    ("TEMPLATES_REFRESH", |w, v| span(v, &mut w.templates.refresh)),
     ("ALLOW_MISSING_PROVIDERS", |w, v| flag(v).map(|on| w.allow_missing_providers = Some(on))),
     ("MAY_STAY_EVERY_MINUTES", |w, v| parsed(v, MINUTES).map(|minutes| w.may_stay.every_minutes = minutes)),
     ("MAY_STAY_STALE_MINUTES", |w, v| parsed(v, MINUTES).map(|minutes| w.may_stay.stale_minutes = minutes)),
@@ -82,17 +78,24 @@ const VARIABLES: &[(&str, Set)] = &[
     ("LOG_FORMAT", |w, v| {
         one_of(v, &[("console", LogFormat::Console), ("ndjson", LogFormat::Ndjson)], &mut w.log.format)
     }),
+    ("LOG_USER_NAMES", |w, v| {
+        one_of(v, &[("digest", LoggedAs::Digest), ("clear", LoggedAs::Clear)], &mut w.audit.user_names)
+    }),
     // The rest of OTEL_* is read by the SDK of OpenTelemetry.
     ("OTEL_EXPORTER_OTLP_ENDPOINT", |w, v| collector(v, &mut w.telemetry.endpoint)),
     ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", |w, v| collector(v, &mut w.telemetry.traces_endpoint)),
     ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", |w, v| collector(v, &mut w.telemetry.logs_endpoint)),
+    ("MAX_CONNECTIONS", |w, v| {
+        let most = parsed(v, "a number of connections above 0, like 4096")?;
+        put(&mut w.connections.most, most)
+    }),
+    ("KEEP_ALIVE", |w, v| span(v, &mut w.connections.idle)),
     ("TRUSTED_PROXIES", |w, v| {
         let ranges = if v.eq_ignore_ascii_case("none") { Vec::new() } else { words(v) };
         if ranges.iter().any(|range| network(range).is_err()) {
             return Err("ranges of addresses with commas between them, like 10.0.0.0/8,::1, or none".into());
         }
-        w.trusted_proxies = ranges;
-        Ok(())
+        put(&mut w.trusted_proxies, ranges)
     }),
     ("ALLOW_PRIVATE_ADDRESSES", |w, v| flag(v).map(|on| w.outgoing.allow_private_addresses = Some(on))),
     ("OUTGOING_PRIVATE", |w, v| {
@@ -191,6 +194,11 @@ fn collector(value: &str, place: &mut Option<String>) -> Result<(), String> {
 
 fn parsed<T: FromStr>(value: &str, expected: &str) -> Result<T, String> {
     value.parse().map_err(|_| expected.to_owned())
+}
+
+fn span(value: &str, place: &mut Span) -> Result<(), String> {
+    *place = duration::parse(value).map(Span).map_err(|_| "a span of time like 60s or 5m".to_owned())?;
+    Ok(())
 }
 
 fn number(value: &str) -> Result<f64, String> {

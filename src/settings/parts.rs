@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::resolved::Settings;
-use super::written::{Redis, Sentinel};
+use super::written::{LoggedAs, Redis, Sentinel};
+use crate::logged_name::LoggedNames;
 use crate::login::script::ScriptLimits;
 use crate::registry::resources::ResourceSettings;
+use crate::secret::Secret;
 use crate::store::StoreSettings;
 use crate::store::settings::{RedisSettings, SentinelSettings};
 
@@ -29,6 +31,21 @@ impl Settings {
             secrets_every: SECRETS,
             status_every: STATUS,
         })
+    }
+
+    /// How user names that led to no sign-in are logged; `None` if there is no secret for digests.
+    pub fn logged_names(&self) -> Option<LoggedNames> {
+        match self.user_names {
+            LoggedAs::Clear => Some(LoggedNames::Clear),
+            LoggedAs::Digest => {
+                self.digest_secrets().next().map(|secret| LoggedNames::digested(secret.expose().as_bytes()))
+            }
+        }
+    }
+
+    /// The secrets that digests are made with: the first is in use, the others were.
+    pub fn digest_secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.signing.seal_secrets.iter().chain(&self.signing.hs256_secret)
     }
 
     /// What login scripts may cost.

@@ -9,7 +9,8 @@ use ipnet::IpNet;
 use url::Url;
 use yaml_serde::Value as Yaml;
 
-use super::resolved::{Settings, Store, Tls, Webhook};
+use super::defaults::PRIVATE;
+use super::resolved::{Connections, Settings, Store, Tls, Webhook};
 use super::written::{
     Environment, KeyScope, Kubernetes, Redis, Written, WrittenLoginProtection, WrittenMayStay, WrittenSigning,
     WrittenStore, WrittenTelemetry,
@@ -114,11 +115,23 @@ impl Written {
             display_version: self.display_version,
             openapi: self.openapi.unwrap_or(!production),
             log: self.log,
+            user_names: self.audit.user_names,
             telemetry: self.telemetry.resolve()?,
             allow_private_addresses: self.outgoing.allow_private_addresses.unwrap_or(!production),
             backends,
             login_protection: self.login_protection.resolve(),
-            trusted_proxies: self.trusted_proxies.iter().map(|range| network(range)).collect::<Result<_>>()?,
+            connections: Connections {
+                most: self.connections.most,
+                per_address: self.connections.per_address,
+                first_byte: self.connections.first_byte.0,
+                idle: self.connections.idle.0,
+            },
+            proxies_are_declared: self.trusted_proxies.is_some(),
+            trusted_proxies: match self.trusted_proxies {
+                Some(declared) => declared.iter().map(|range| network(range)).collect::<Result<_>>()?,
+                None if production => Vec::new(),
+                None => PRIVATE.iter().map(|range| network(range)).collect::<Result<_>>()?,
+            },
             store: self.store.resolve()?,
             algorithm_is_named: self.signing.algorithm.as_ref().is_some_and(|name| !name.is_empty()),
             signing: self.signing.resolve()?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::written::{ClaimConflicts, Kubernetes, Log, Redis};
+use super::written::{ClaimConflicts, Kubernetes, Log, LoggedAs, Redis};
 use crate::issuer::Lifetimes;
 use crate::key::SigningSettings;
 use crate::login::people::StayPolicy;
@@ -65,6 +65,8 @@ pub struct Settings {
     pub openapi: bool,
     /// What is logged and how.
     pub log: Log,
+    /// How user names that led to no sign-in are logged.
+    pub user_names: LoggedAs,
     /// Where traces and logs are also sent.
     pub telemetry: Collectors,
     /// Whether calls to addresses that clients name may reach private ones, and be plain http.
@@ -73,14 +75,31 @@ pub struct Settings {
     pub backends: Backends,
     /// How guessing passwords is slowed down.
     pub login_protection: ThrottlePolicy,
+    /// What connections may cost.
+    pub connections: Connections,
     /// Whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether the operator said whose they are, even if it is nobody's.
+    pub proxies_are_declared: bool,
     /// Where state lives.
     pub store: Store,
     /// How tokens are signed.
     pub signing: SigningSettings,
     /// Whether the algorithm of `signing` was asked for, or follows from the secret.
     pub algorithm_is_named: bool,
+}
+
+/// How many connections there may be, and how long they may do nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// The most at once; `None`: as many as the system can bear, within reason.
+    pub most: Option<usize>,
+    /// The most at once from one address that is no trusted proxy; a /64 of IPv6 is one address.
+    pub per_address: usize,
+    /// Until the first byte, and until TLS is agreed on.
+    pub first_byte: Duration,
+    /// Between two requests.
+    pub idle: Duration,
 }
 
 /// Certificate and key, both PEM.
@@ -118,6 +137,11 @@ impl Settings {
     /// The scheme of generated URLs.
     pub fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
+    }
+
+    /// Whether a proxy may stand in front of the server of which it was not told: nothing forwarded is believed.
+    pub fn proxies_are_unknown(&self) -> bool {
+        self.production && !self.proxies_are_declared
     }
 
     /// The domain for the cookies of `host`, with its leading dot if it is for hosts below it too.

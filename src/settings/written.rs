@@ -43,10 +43,14 @@ pub struct Written {
     #[serde(deserialize_with = "or_default")]
     pub log: Log,
     #[serde(deserialize_with = "or_default")]
+    pub audit: WrittenAudit,
+    #[serde(deserialize_with = "or_default")]
     pub telemetry: WrittenTelemetry,
     #[serde(deserialize_with = "or_default")]
     pub login_protection: WrittenLoginProtection,
-    pub trusted_proxies: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub connections: WrittenConnections,
+    pub trusted_proxies: Option<Vec<String>>,
     #[serde(deserialize_with = "or_default")]
     pub outgoing: WrittenOutgoing,
     #[serde(deserialize_with = "or_default")]
@@ -151,6 +155,16 @@ pub struct WrittenLoginProtection {
     pub longest_delay: Span,
 }
 
+/// How many connections there may be, and how long they may do nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenConnections {
+    pub most: Option<usize>,
+    pub per_address: usize,
+    pub first_byte: Span,
+    pub idle: Span,
+}
+
 /// What is logged and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -158,6 +172,24 @@ pub struct WrittenLoginProtection {
 pub struct Log {
     pub level: LogLevel,
     pub format: LogFormat,
+}
+
+/// What audit lines say of people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenAudit {
+    pub user_names: LoggedAs,
+}
+
+/// How user names that led to no sign-in are logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoggedAs {
+    /// As a keyed digest.
+    #[default]
+    Digest,
+    /// As typed.
+    Clear,
 }
 
 /// Where traces and logs are also sent.

@@ -19,6 +19,8 @@ pub struct Arrival {
     pub browser: String,
     /// The host of the application behind the interceptor that they want to visit.
     pub application: Option<String>,
+    /// Whether the session's cookie is one that only this host can set.
+    pub is_host_bound: bool,
 }
 
 /// The `sid` of the new session: unchanged if the same person signs in again.
@@ -57,6 +59,7 @@ pub async fn begin(
         confirmed_at: None,
         browser: arrival.browser,
         hosts,
+        is_host_bound: arrival.is_host_bound,
     };
     let cookie = issuer.services.random.token();
     if !session.begin(&cookie, batch)?.commit().await? {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::audit;
 use crate::issuer::Issuer;
 use crate::login::Credentials;
+use crate::login::people::OutOfTime;
+use crate::login::spelling::comparable;
 use crate::login::throttle::{self, Admission, Attempt};
 use crate::protocol::error::Result;
 use crate::session::{Authentication, Identity};
@@ -31,7 +33,8 @@ pub enum SignIn<'i> {
 
 /// Signs a person in from `address` and in `browser` (the value of its own cookie).
 ///
-/// Errors: the store or the login provider is unavailable; an attempt that the provider did not answer is not counted.
+/// Errors: the store or the login provider is unavailable; an attempt that the provider did not answer is not
+/// counted, unless it used all the time that a login may take.
 pub async fn sign_in<'i>(
     issuer: &'i Issuer,
     credentials: Credentials,
@@ -41,12 +44,13 @@ pub async fn sign_in<'i>(
     let tenant = &*issuer.tenant.name;
     issuer.count(|counters| &counters.login_attempts);
     let (username, way) = (credentials.username.clone(), credentials.grant_type);
+    let logged = issuer.services.logged_names.of(&username, &comparable(&username));
     let attempt = Attempt { username: &username, address, browser };
-    let ticket = match throttle::admit(&issuer.store, issuer.services.throttle, attempt, issuer.now()).await? {
+    let ticket = match throttle::admit(issuer.ledger(), issuer.services.throttle, attempt).await? {
         Admission::Granted(ticket) => ticket,
         Admission::Wait(wait) => {
             issuer.count(|counters| &counters.login_failure);
-            audit::throttled(tenant, &username, address, wait);
+            audit::throttled(tenant, &logged, address, wait);
             return Ok(SignIn::Wait(wait));
         }
     };
@@ -64,15 +68,18 @@ pub async fn sign_in<'i>(
             Ok(SignIn::Proven { identity: Box::new(identity), authentication: Authentication::by_password(now), batch })
         }
         Ok(None) => {
-            ticket.failed(&issuer.store, issuer.now()).await?;
+            ticket.failed(issuer.ledger()).await?;
             issuer.count(|counters| &counters.login_failure);
-            audit::login_failure(tenant, &username, way);
+            audit::login_failure(tenant, &logged, way);
             Ok(SignIn::Refused)
         }
         Err(error) => {
-            ticket.withdrawn(&issuer.store).await?;
+            match error.is::<OutOfTime>() {
+                true => ticket.failed(issuer.ledger()).await?,
+                false => ticket.withdrawn(issuer.ledger()).await?,
+            }
             issuer.count(|counters| &counters.login_failure);
-            audit::login_failure(tenant, &username, way);
+            audit::login_failure(tenant, &logged, way);
             Err(error.into())
         }
     }

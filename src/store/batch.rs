@@ -68,6 +68,13 @@ impl Batch<'_> {
         self.with(Change::Remove(key))
     }
 
+    /// Removes the record whose id has this [`digest`](super::digest), whether it is there or not; of a kind that lies beside
+    /// no other.
+    pub fn remove_digest<R: Record>(self, digest: &str) -> Self {
+        let key = self.store.key_of_digest::<R>(digest);
+        self.with(Change::Remove(key))
+    }
+
     /// Removes the record under `id` if it is still as it was `loaded`.
     pub fn take<R: Record>(self, id: &str, loaded: &Loaded<R>) -> Self {
         let key = self.store.key::<R>(id);

@@ -31,6 +31,11 @@ impl Memory {
         Self { clock, tables: Mutex::default() }
     }
 
+    /// How many rows it keeps that will expire.
+    pub fn fleeting(&self) -> usize {
+        self.tables().deadlines.len()
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // No verb leaves the tables half changed in a way that a reader would trip over.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)

@@ -170,6 +170,11 @@ impl Store {
         }
     }
 
+    /// The key of a record without neighbours of whose id the digest is known.
+    pub(super) fn key_of_digest<R: Record>(&self, digest: &str) -> String {
+        self.prefixed(&format!("{}:{digest}", R::KIND))
+    }
+
     pub(super) fn grouped(&self, groups: &[String]) -> Vec<String> {
         groups.iter().map(|group| self.prefixed(group)).collect()
     }

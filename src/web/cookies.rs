@@ -13,14 +13,18 @@ use subtle::ConstantTimeEq;
 
 use crate::app::App;
 use crate::issuer::Issuer;
+use crate::key::Capability;
 use crate::origin::{Origin, covers};
 use crate::protocol::error::Result;
 use crate::session::{Session, SignedIn};
 use crate::sso::stay;
 use crate::store::digest;
 
-/// The session cookie. Operators' proxies and applications know this name.
+/// The session cookie of hosts with a cookie domain. Operators' proxies and applications know this name.
 pub const SESSION: &str = "uitsmijter-sso";
+
+/// The session cookie where no cookie domain is set, over https; see [`SECURE_BROWSER`]. A version before does not read it.
+pub const SECURE_SESSION: &str = "__Host-uitsmijter-sso";
 
 /// Binds pending steps to the browser that began them.
 pub const BROWSER: &str = "uitsmijter-browser";
@@ -36,9 +40,13 @@ const MOST: usize = 16;
 /// The cookies of a request, and how to set others for the same host.
 #[derive(Clone, Debug)]
 pub struct Cookies {
-    /// Usually one; another may remain from before the operator chose a domain, or come from a neighbour.
+    /// Those that only this host can have set.
+    own_sessions: Vec<String>,
+    /// The others: usually one; another may remain from before the operator chose a domain, or come from a neighbour.
     sessions: Vec<String>,
     browser: Option<String>,
+    /// Whether new sessions get a cookie that only this host can set.
+    is_host_bound: bool,
     secure: bool,
     host: Option<String>,
     /// The cookie domain that is configured for this host.
@@ -60,29 +68,51 @@ impl FromRequestParts<App> for Cookies {
 impl Cookies {
     /// The cookies among `headers`, and those to set for `host`.
     pub fn of(app: &App, headers: &HeaderMap, secure: bool, host: Option<&str>) -> Self {
+        let domain = host.and_then(|host| app.cookie_domain(host));
+        // A replica of the version before would not find the session.
+        let is_read = || app.services.keys.everywhere(Capability::TenantCookies);
         Self {
+            own_sessions: if secure { sent(headers, SECURE_SESSION) } else { Vec::new() },
             sessions: sent(headers, SESSION),
-            browser: sent(headers, browser_name(secure)).pop(),
+            browser: only(sent(headers, browser_name(secure))),
+            is_host_bound: secure && domain.is_none() && is_read(),
             secure,
             host: host.map(str::to_owned),
-            domain: host.and_then(|host| app.cookie_domain(host)),
+            domain,
             former_domains: host.map(|host| app.cookie_domains(host)).unwrap_or_default(),
         }
     }
 
-    /// Who is signed in in this browser at this tenant.
+    /// Who is signed in in this browser at this tenant: by the cookie that only this host can set; without one, by the
+    /// others. Where these are of several people, a neighbour planted one, and nobody can tell which: nobody is signed in.
     pub async fn signed_in(&self, issuer: &Issuer) -> Result<Option<SignedIn>> {
-        for cookie in &self.sessions {
-            let Some(session) = Session::find(&issuer.store, cookie).await? else { continue };
-            if issuer.signer().await?.has_ended(session.authentication.time) {
-                continue;
-            }
-            let signed_in = stay::as_listed(issuer, SignedIn { cookie: cookie.clone(), session }).await?;
-            if signed_in.is_some() {
-                return Ok(signed_in);
+        // One from before a domain was chosen would reach no application, and the browser would go in circles.
+        for cookie in self.own_sessions.iter().filter(|_| self.domain.is_none()) {
+            if let Some(signed_in) = living(issuer, cookie).await? {
+                return Ok(Some(signed_in));
             }
         }
-        Ok(None)
+        let mut found: Option<SignedIn> = None;
+        for cookie in &self.sessions {
+            // A session of that other cookie can only be planted here.
+            let Some(other) = living(issuer, cookie).await?.filter(|other| !other.session.is_host_bound) else {
+                continue;
+            };
+            match &found {
+                Some(first) if first.session.identity.subject != other.session.identity.subject => {
+                    tracing::info!("two session cookies of different people, so nobody is signed in");
+                    return Ok(None);
+                }
+                Some(_) => {}
+                None => found = Some(other),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a session that begins now gets a cookie that only this host can set.
+    pub fn is_host_bound(&self) -> bool {
+        self.is_host_bound
     }
 
     /// Whether a browser sends the session cookie to `host`, too.
@@ -129,25 +159,35 @@ impl Cookies {
 
     /// Extends the life of the session cookie.
     pub fn keep_session(&self, value: String, life: Duration) -> SetCookie {
-        self.build(SESSION, value, Some(life), self.domain.clone())
+        let name = if self.is_host_bound { SECURE_SESSION } else { SESSION };
+        self.build(name, value, Some(life), self.domain.clone())
     }
 
-    /// Sets the session cookie; if it is for a domain, removes the one that the host alone may still have.
+    /// Sets the session cookie, and removes those that the host may still have from before.
     pub fn begin_session(&self, value: String, life: Duration) -> SetCookies {
-        let session = self.keep_session(value, life);
-        let lingering = self.domain.is_some().then(|| self.removal(None));
-        SetCookies(lingering.into_iter().chain([session]).collect())
+        let mut cookies = Vec::new();
+        if self.domain.is_some() || self.is_host_bound {
+            cookies.push(self.removal(SESSION, None));
+        }
+        if !self.own_sessions.is_empty() && !self.is_host_bound {
+            cookies.push(self.removal(SECURE_SESSION, None));
+        }
+        cookies.push(self.keep_session(value, life));
+        SetCookies(cookies)
     }
 
     /// Removes the session cookie, on the host and on every domain it may have been set for.
     pub fn end_session(&self) -> Vec<SetCookie> {
-        let mut cookies = vec![self.removal(None)];
-        cookies.extend(self.former_domains.iter().map(|domain| self.removal(Some(domain.clone()))));
+        let mut cookies = vec![self.removal(SESSION, None)];
+        if !self.own_sessions.is_empty() {
+            cookies.push(self.removal(SECURE_SESSION, None));
+        }
+        cookies.extend(self.former_domains.iter().map(|domain| self.removal(SESSION, Some(domain.clone()))));
         cookies
     }
 
-    fn removal(&self, domain: Option<String>) -> SetCookie {
-        self.build(SESSION, String::new(), Some(Duration::ZERO), domain)
+    fn removal(&self, name: &'static str, domain: Option<String>) -> SetCookie {
+        self.build(name, String::new(), Some(Duration::ZERO), domain)
     }
 
     fn build(&self, name: &'static str, value: String, life: Option<Duration>, domain: Option<String>) -> SetCookie {
@@ -164,6 +204,22 @@ impl Cookies {
         }
         SetCookie(cookie.to_string())
     }
+}
+
+/// The session behind a cookie, if it lives.
+async fn living(issuer: &Issuer, cookie: &str) -> Result<Option<SignedIn>> {
+    let Some(session) = Session::find(&issuer.store, cookie).await? else { return Ok(None) };
+    let has_ended = issuer.signer().await?.has_ended(session.authentication.time);
+    if has_ended {
+        return Ok(None);
+    }
+    stay::as_listed(issuer, SignedIn { cookie: cookie.to_owned(), session }).await
+}
+
+/// The value, if all cookies of the name have the same.
+fn only(mut values: Vec<String>) -> Option<String> {
+    values.dedup();
+    values.pop().filter(|_| values.is_empty())
 }
 
 /// The values of all cookies of that name, the most specific first.

@@ -26,7 +26,7 @@ struct Said {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         log(&self);
-        let mut response = said(self.code.status(), self.code.as_str(), &self.description);
+        let mut response = said(self.status(), self.code.as_str(), &self.description);
         if let Some(wait) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
@@ -95,6 +95,13 @@ pub async fn use_post() -> Response {
 /// The response for a request that names no host, or several (RFC 9112 §3.2).
 pub fn bad_host() -> Response {
     said(StatusCode::BAD_REQUEST, "invalid_request", "the Host header is missing or malformed")
+}
+
+/// The response for a request whose proxy names another tenant's host than the one that it is addressed to (RFC 9110
+/// §15.5.20): a cache that goes by `Host` would serve the one tenant's documents under the name of the other.
+pub fn misdirected() -> Response {
+    let description = "Host and X-Forwarded-Host lead to different tenants; let the proxy pass the same host in both";
+    said(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", description)
 }
 
 /// The description for an unknown host.

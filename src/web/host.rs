@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::error::{UNKNOWN_HOST, bad_host, unknown_host};
+use super::error::{UNKNOWN_HOST, bad_host, misdirected, unknown_host};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::origin::{Origin, client_address};
@@ -22,13 +22,19 @@ enum Nobody {
     Named,
     /// No tenant has this host.
     Has(Arc<str>),
+    /// A proxy names the host of one tenant and addresses another.
+    Meant,
 }
 
 impl Addressee {
-    /// Finds the tenant for the host of a request from `caller`.
+    /// Finds the tenant for the host of a request. Limits per address are for `caller`.
     pub(super) fn of(parts: &Parts, app: &App, caller: Option<IpAddr>) -> Self {
         let Some(origin) = Origin::of(parts, &app.settings) else { return Self(Err(Nobody::Named)) };
         let Some(mut issuer) = app.issuer(&origin) else { return Self(Err(Nobody::Has(origin.host().into()))) };
+        let addressed = origin.behind(parts).and_then(|host| issuer.snapshot.tenant_by_host(&host));
+        if addressed.is_some_and(|addressed| addressed.name != issuer.tenant.name) {
+            return Self(Err(Nobody::Meant));
+        }
         issuer.caller = caller;
         Self(Ok(issuer))
     }
@@ -47,6 +53,7 @@ impl FromRequestParts<App> for Issuer {
         let addressee = kept.unwrap_or_else(|| Addressee::of(parts, app, client_address(parts, &app.settings)));
         addressee.0.map_err(|nobody| match nobody {
             Nobody::Named => bad_host(),
+            Nobody::Meant => misdirected(),
             Nobody::Has(host) => {
                 app.turned_away.tell(app.services.clock.now(), UNKNOWN_HOST, &host);
                 unknown_host()

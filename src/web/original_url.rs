@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use url::Url;
 
-use crate::origin::{is_trusted, peer};
+use crate::origin::{is_trusted, last, peer};
 use crate::settings::Settings;
 
 /// The original request to an application, as its proxy describes it.
@@ -108,11 +108,10 @@ fn host(parts: &Parts) -> Option<String> {
     own.or_else(|| one(&parts.headers, header::HOST.as_str()))
 }
 
-/// The value of a header that occurs once; of a list the first, which the outermost proxy wrote.
+/// The value of a header that occurs once; of a list the last, which the proxy wrote that asks.
 fn one(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
     let lists = name.starts_with("x-forwarded-") && name != "x-forwarded-uri";
-    let value = if lists { value.split(',').next().unwrap_or_default() } else { value };
+    let value = if lists { last(headers, name)? } else { headers.get_all(name).iter().next_back()?.to_str().ok()? };
     Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 

@@ -9,7 +9,7 @@ use super::cookies::SetCookie;
 use super::visit::Visit;
 use crate::issuer::Issuer;
 use crate::key::Capability;
-use crate::login::throttle::network;
+use crate::login::network;
 use crate::protocol::error::{ErrorCode, OAuthError, Result};
 use crate::session::interaction::{Interaction, Proofs, Resume};
 use crate::session::long_step::{Asker, LONGEST, LongStep};
@@ -83,7 +83,7 @@ async fn keep(issuer: &Issuer, sealed: String, step: &PendingStep) -> Result<Str
     let mut begin = [0; 4];
     random.fill(&mut begin);
     // Where the address is not known, it is as if everybody came from one of their own.
-    let address = issuer.caller.map_or_else(|| random.identifier(), |address| network(address).to_string());
+    let address = issuer.caller.map_or_else(|| random.identifier(), |address| network::of(address).to_string());
     let asker = Asker {
         who: sealing.digest(b"address", &[tenant, &[0], address.as_bytes()].concat()).await?,
         tenant: sealing.digest(b"tenant", tenant).await?,

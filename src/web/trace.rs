@@ -13,7 +13,7 @@ use super::request_id::{REQUEST_ID, RequestId};
 use crate::app::App;
 use crate::issuer::Issuer;
 use crate::metrics::{Metrics, Route, Timed};
-use crate::origin::client_address;
+use crate::origin::{client_address, undeclared_proxy};
 use crate::telemetry;
 
 /// What is logged and counted of every request.
@@ -28,7 +28,10 @@ pub async fn trace(State(app): State<App>, request: Request, next: Next) -> Resp
     let traced = Traced::of(&request, &app);
     let (mut parts, body) = request.into_parts();
     let address = client_address(&parts, &app.settings);
-    let addressee = Addressee::of(&parts, &app, address);
+    // The address of a proxy of which we were not told stands for all the people behind it.
+    let undeclared = undeclared_proxy(&parts, &app.settings);
+    undeclared.into_iter().for_each(|peer| app.undeclared_proxies.note(peer));
+    let addressee = Addressee::of(&parts, &app, address.filter(|_| undeclared.is_none()));
     let span = tracing::info_span!(
         "request",
         request_id = &*traced.id.0,

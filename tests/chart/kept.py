@@ -155,6 +155,8 @@ def mistakes_are_refused(chart):
         (["--set", "redis.enabled=false"], "redis.external names no other"),
         (["--set", "redis.enabled=false,redis.external.sentinelHosts={a}"], "sentinelMaster is missing"),
         (["--set", "gateway.enabled=true"], "gateway.parentRefs is empty"),
+        (["--set", "domains[0].domain=login.example.com"], "config.trustedProxies is empty"),
+        (["--set", "traefik.middlewares=true"], "config.trustedProxies is empty"),
         (["--set", "config.loglevel=info"], "loglevel"),
         (["--set", "redis.replicas=2"], "redis"),
         (["--set", "domains[0].domain=login..example.com"], "domain"),

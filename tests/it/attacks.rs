@@ -91,7 +91,7 @@ async fn a_session_cannot_borrow_the_credentials_of_another_one() {
     let interaction = page.hidden("interaction");
     let fields = [("username", "bob"), ("password", PASSWORD), ("interaction", interaction.as_str())];
     let answer = thief.post("/login", &fields).await;
-    thief.cookies.insert("uitsmijter-sso".into(), stolen);
+    thief.take_session(stolen);
     let answer = thief.get(answer.location()).await;
     assert!(answer.location().starts_with("/login"), "ada's password is asked for: {answer:#?}");
 }
@@ -107,7 +107,7 @@ async fn a_session_cannot_borrow_the_consent_of_another_one() {
     let answer = browser.post("/consent", &[("interaction", &interaction), ("decision", "allow")]).await;
     let mut ada = Browser::new(&server);
     RelyingParty::new(&server, "spa").obtain_code_in(&mut ada, &[]).await;
-    browser.cookies.insert("uitsmijter-sso".into(), ada.session().expect("a session").clone());
+    browser.take_session(ada.session().expect("a session").clone());
     let answer = browser.get(answer.location()).await;
     assert!(answer.location().starts_with("/consent"), "ada is asked herself: {answer:#?}");
 }

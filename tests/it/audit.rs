@@ -12,8 +12,9 @@ use axum::http::{HeaderValue, Request};
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use uitsmijter::logged_name::LoggedNames;
 
-use crate::harness::fixtures::{PASSWORD, SECRET};
+use crate::harness::fixtures::{self, PASSWORD, SECRET};
 use crate::harness::relying_party::VERIFIER;
 use crate::harness::server::form;
 use crate::harness::{Answer, Browser, RelyingParty, TestServer};
@@ -52,14 +53,27 @@ fn text() -> String {
     String::from_utf8(LINES.take().expect("listen comes first")).expect("UTF-8")
 }
 
+const SEALING: &str = "a sealing secret of at least thirty-two bytes";
+
+#[tokio::test]
+async fn an_operator_may_want_names_as_they_were_typed() {
+    listen();
+    let server = TestServer::start_with(&fixtures::documents(), &[("LOG_USER_NAMES", "clear")]).await;
+    let fields =
+        [("grant_type", "password"), ("client_id", "legacy"), ("username", "e\u{202e}ve"), ("password", "wrong")];
+    server.post("/token", &fields).await.expect_error(400, "invalid_grant");
+    assert_eq!(events()[0]["username"], "e\\u{202e}ve", "and still escaped");
+}
+
 #[tokio::test]
 async fn the_life_of_a_sign_in_is_written_down_without_a_secret() {
     listen();
-    let server = TestServer::start().await;
+    let sealing = [("SIGNING_KEY_SECRET", SEALING)];
+    let server = TestServer::start_with(&fixtures::documents(), &sealing).await;
     let spa = RelyingParty::new(&server, "spa");
     let mut browser = Browser::new(&server);
     let page = browser.visit(&spa.authorize_path(&[])).await;
-    browser.sign_in_as(&page, "eve\u{202e} \"event\"", "a wrong password").await.expect_page(403);
+    browser.sign_in_as(&page, "mallory\u{202e} \"event\"", "a wrong password").await.expect_page(403);
     let code = spa.code_of(&browser.sign_in(&page).await);
     let tokens = spa.redeem(&code).await.expect(200);
     let (access, refresh) = (tokens.member("access_token"), tokens.member("refresh_token"));
@@ -78,7 +92,10 @@ async fn the_life_of_a_sign_in_is_written_down_without_a_secret() {
         assert_eq!(event["tenant"], "acme", "{event}");
         assert!(event["span"]["request_id"].is_string(), "{event}");
     }
-    assert_eq!(events[0]["username"], "eve\\u{202e} \\\"event\\\"");
+    // Spelled otherwise it is the same name.
+    let digest = LoggedNames::digested(SEALING.as_bytes()).of("", "mallory \"event\"");
+    assert_eq!(events[0]["username"], digest);
+    assert!(!text.contains("mallory"), "people type passwords as user names");
     assert_eq!((&events[1]["subject"], &events[1]["way"]), (&"acme-ada".into(), &"authorization_code".into()));
     assert_eq!((&events[2]["client"], &events[2]["subject"]), (&"spa".into(), &"acme-ada".into()));
     assert_eq!(events[3]["client"], "service");

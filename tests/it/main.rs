@@ -49,6 +49,8 @@ mod sealing;
 #[cfg(test)]
 mod secrets_in_logs;
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sso;

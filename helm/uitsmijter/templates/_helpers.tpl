@@ -176,6 +176,10 @@ capabilities:
 {{- if and .Values.gateway.enabled (not .Values.domains) -}}
 {{- fail "gateway.enabled is true, but domains is empty: an HTTPRoute without a host would take every host of the Gateway" -}}
 {{- end -}}
+{{- $proxied := or (and .Values.ingress.enabled .Values.domains) .Values.gateway.enabled (eq (.Values.traefik.middlewares | toString) "true") -}}
+{{- if and $proxied (not .Values.config.trustedProxies) (eq .Values.config.environment "production") -}}
+{{- fail "config.trustedProxies is empty, and an Ingress, Gateway or Traefik stands in front of the server: list the addresses of its pods, like 10.42.0.0/16 (kubectl get pods -A -o wide shows them), or write none if no X-Forwarded-* header may be believed" -}}
+{{- end -}}
 {{- end }}
 
 {{/* Where the server finds Redis, without the secret parts. */}}

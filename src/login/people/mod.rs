@@ -21,6 +21,7 @@ use listed::Listed;
 use questions::Questions;
 use scripted::Scripted;
 pub use scripted::script_of;
+pub use source::OutOfTime;
 use source::{Confirmed, People, Reply};
 pub use stay_policy::StayPolicy;
 

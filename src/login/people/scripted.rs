@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::inquiry::Inquiry;
 use super::questions::{Heard, Questions, Said};
-use super::source::{Confirmed, People, Reply};
+use super::source::{Confirmed, OutOfTime, People, Reply};
 use super::stay_policy::StayPolicy;
 use crate::login::Credentials;
 use crate::login::script::{Script, ScriptError, ScriptPool, Update};
@@ -90,5 +90,7 @@ pub fn script_of(tenant: &Tenant) -> Option<Script<'_>> {
 }
 
 fn unavailable(tenant: &Tenant, error: &ScriptError) -> anyhow::Error {
-    anyhow!("tenant {}: {error}", tenant.name).context(Unavailable("the login provider"))
+    let cause = anyhow!("tenant {}: {error}", tenant.name);
+    let cause = if error.is_out_of_time() { cause.context(OutOfTime) } else { cause };
+    cause.context(Unavailable("the login provider"))
 }

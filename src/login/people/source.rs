@@ -1,5 +1,7 @@
 //! What every source of people answers: a script, a list, later a directory or a provider.
 
+use std::fmt;
+
 use anyhow::Result;
 use async_trait::async_trait;
 
@@ -31,4 +33,15 @@ pub(super) trait People: Send + Sync {
 
     /// Whether somebody who signed in before may stay, and who they are now.
     async fn may_stay(&self, tenant: &Tenant, inquiry: Inquiry<'_>) -> Result<Reply<Confirmed>>;
+}
+
+/// A source was asked and gave no answer within the time that a login may take. What that costs is why it counts as an
+/// attempt. Attached as context to the error.
+#[derive(Clone, Copy, Debug)]
+pub struct OutOfTime;
+
+impl fmt::Display for OutOfTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no answer within the time of a login")
+    }
 }

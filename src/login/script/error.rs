@@ -84,6 +84,13 @@ impl ScriptError {
     }
 }
 
+impl ScriptError {
+    /// Whether the script used up the time that it may take.
+    pub fn is_out_of_time(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Busy(_))
+    }
+}
+
 /// Turns what the engine answered, and the exception that it may hold, into the error to report.
 pub(super) fn caught(ctx: &Ctx<'_>, error: &Error, redactor: &Redactor) -> ScriptError {
     match error {

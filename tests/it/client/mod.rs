@@ -1,3 +1,4 @@
 //! Client authentication, as in `src/client`.
 
 mod assertion;
+mod secret;

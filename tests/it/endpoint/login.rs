@@ -33,7 +33,7 @@ async fn every_sign_in_gets_a_fresh_cookie_and_the_old_one_dies() {
     spa.obtain_code_in(&mut browser, &[("prompt", "login")]).await;
     assert_ne!(*browser.session().expect("a session"), first);
     let mut thief = Browser::new(&server);
-    thief.cookies.insert("uitsmijter-sso".into(), first);
+    thief.take_session(first);
     thief.get(&spa.authorize_path(&[("prompt", "none")])).await.expect_error_redirect("login_required");
 }
 

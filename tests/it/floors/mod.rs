@@ -14,7 +14,7 @@ use imports::{first_segments, imports, without_comments};
 
 /// On which floor a module lives. The tens are the floors; within one, a higher number stands above. Modules with the same
 /// number are siblings, and siblings do not know each other.
-const FLOORS: [(&str, u8); 33] = [
+const FLOORS: [(&str, u8); 35] = [
     // 0: words
     ("protocol", 0),
     ("clock", 0),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u8); 33] = [
     ("secret", 0),
     ("metrics", 0),
     ("audit", 0),
+    ("logged_name", 0),
     ("telemetry", 0),
     // 1: memory
     ("store", 10),
@@ -44,6 +45,7 @@ const FLOORS: [(&str, u8); 33] = [
     ("log", 41),
     ("origin", 41),
     ("turned_away", 41),
+    ("undeclared_proxies", 41),
     ("page", 41),
     ("document", 41),
     ("app", 42),

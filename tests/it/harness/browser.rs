@@ -76,7 +76,12 @@ impl<'s> Browser<'s> {
 
     /// The value of the session's cookie.
     pub(crate) fn session(&self) -> Option<&String> {
-        self.cookies.get("uitsmijter-sso")
+        ["__Host-uitsmijter-sso", "uitsmijter-sso"].into_iter().find_map(|name| self.cookies.get(name))
+    }
+
+    /// Takes over the value of another browser's session cookie, where no cookie domain is set.
+    pub(crate) fn take_session(&mut self, value: String) {
+        self.cookies.insert("__Host-uitsmijter-sso".into(), value);
     }
 
     async fn send(&mut self, mut request: Request<Body>) -> Answer {

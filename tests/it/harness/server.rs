@@ -97,6 +97,15 @@ impl TestServer {
         Self { router: endpoint::router(app.clone()), app, clock, _redis: None }
     }
 
+    /// Another replica over the same store, by the same clock.
+    pub(crate) async fn beside(&self) -> Self {
+        let (settings, clock) = (self.app.settings.as_ref().clone(), self.clock.clone());
+        let registry = self.app.registry.clone();
+        let app = App::open(settings, registry, Arc::new(clock.clone()), Arc::new(SystemRandom)).await.expect("an app");
+        let app = app.over(self.app.store.clone());
+        Self { router: endpoint::router(app.clone()), app, clock, _redis: None }
+    }
+
     /// A replica of the version before appears beside this server, and lives for two minutes of the clock. From here on
     /// this server writes the old forms, as in a rolling upgrade.
     pub(crate) async fn meet_an_older_replica(&self) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uitsmijter::outgoing::backends::Backends;
 use uitsmijter::outgoing::reach::Listed;
 use uitsmijter::protocol::jwk::Algorithm;
-use uitsmijter::settings::{ClaimConflicts, LogFormat, LogLevel, Settings, variables};
+use uitsmijter::settings::{ClaimConflicts, LogFormat, LogLevel, LoggedAs, Settings, variables};
 
 use super::{SECRET, defaults, environment};
 
@@ -57,6 +57,7 @@ const EFFECTS: &[Effect] = &[
     ("OPENAPI", "false", |s| !s.openapi),
     ("LOG_LEVEL", "CRITICAL", |s| s.log.level == LogLevel::Critical && s.log.level.tracing() == tracing::Level::ERROR),
     ("LOGIN_PROTECTION", "no", |s| !s.login_protection.enabled),
+    ("LOG_USER_NAMES", "Clear", |s| s.user_names == LoggedAs::Clear),
     ("LOG_FORMAT", "ndjson", |s| s.log.format == LogFormat::Ndjson),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/base/", |s| {
         let urls = [&s.telemetry.traces, &s.telemetry.logs].map(|url| url.as_ref().map(|url| url.as_str()));
@@ -70,6 +71,8 @@ const EFFECTS: &[Effect] = &[
         let traces = s.telemetry.traces.as_ref();
         traces.is_some_and(|url| url.as_str() == "https://traces.example/in") && s.telemetry.logs.is_none()
     }),
+    ("MAX_CONNECTIONS", "100", |s| s.connections.most == Some(100)),
+    ("KEEP_ALIVE", "620s", |s| s.connections.idle == Duration::from_secs(620)),
     ("TRUSTED_PROXIES", "192.0.2.0/24, ::1", |s| s.trusted_proxies.len() == 2),
     ("OUTGOING_PRIVATE", "10.1.0.0/16, users.internal", |s| {
         let listed = ["10.1.0.0/16", "users.internal"].map(|entry| Listed::parse(entry).unwrap());
@@ -159,9 +162,12 @@ fn a_bad_value_is_an_error_that_names_variable_and_expectation_but_never_the_val
         ("TEMPLATES_REFRESH", "often", "a span of time like 60s or 5m"),
         ("LOG_LEVEL", "loud", "trace, debug, info, notice, warning, warn, error, critical"),
         ("LOG_FORMAT", "xml", "console, ndjson"),
+        ("LOG_USER_NAMES", "hidden", "digest, clear"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "a URL without name and password"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://me:hidden@traces.example", "a URL without name and password"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://logs.example", "a URL without name and password"),
+        ("MAX_CONNECTIONS", "many", "a number of connections"),
+        ("KEEP_ALIVE", "always", "a span of time"),
         ("TRUSTED_PROXIES", "10.0.0.0/40", "ranges of addresses"),
         ("OUTGOING_PRIVATE", "10.0.0.0/40", "networks and hosts with commas"),
         ("REDIS_URL", "http://x", "begins with redis:// or rediss://"),

@@ -1,12 +1,19 @@
 //! Password guessing: growing delays, shared by all replicas, and never a lock that strangers can put on an account.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use uitsmijter::clock::Clock;
+use uitsmijter::login::Ledger;
+use uitsmijter::login::throttle::{self, Admission, Attempt};
+use uitsmijter::store::Store;
+use uitsmijter::store::memory::Memory;
 
+use crate::harness::fakes::ManualClock;
 use crate::harness::fixtures::{self, PASSWORD};
 use crate::harness::server::form;
 use crate::harness::{Answer, Browser, TestServer};
@@ -56,6 +63,71 @@ async fn an_unknown_name_is_treated_alike() {
         guess(&server, elsewhere(number), "nobody", "wrong").await.expect_page(403);
     }
     guess(&server, elsewhere(6), " NOBODY ", "wrong").await.expect_page(429);
+}
+
+#[tokio::test]
+async fn spellings_that_a_backend_takes_for_one_name_share_its_count() {
+    let server = TestServer::start().await;
+    let spellings = ["a da", "A  DA", "\u{ff41} \u{ff44}a", "a\u{a0}d\u{200b}a", "\u{feff}a\u{3000}d\u{ad}a "];
+    for (number, spelling) in (0..).zip(spellings) {
+        guess(&server, elsewhere(number), spelling, "wrong").await.expect_page(403);
+    }
+    guess(&server, elsewhere(9), "a\u{2003}da", "wrong").await.expect_page(429);
+}
+
+#[tokio::test]
+async fn a_site_of_ipv6_is_held_to_account_as_a_whole() {
+    let few = |settings: &mut uitsmijter::settings::Settings| settings.login_protection.free_attempts_per_address = 3;
+    let server = TestServer::start_changed(&fixtures::documents(), &[], few).await;
+    let mut held = 0;
+    for network in 0..8_u16 {
+        let name = format!("name{network}");
+        let fields = [("grant_type", "password"), ("client_id", "legacy"), ("username", &*name), ("password", "wrong")];
+        let mut request: Request<Body> = form("/token", &fields);
+        let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0x77, network, 1, 2, 3, 4);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 4711))));
+        held += usize::from(!server.send(request).await.header("retry-after").is_empty());
+    }
+    assert_eq!(held, 2, "twice as many as one address may");
+}
+
+#[tokio::test]
+async fn what_invented_names_leave_in_the_store_has_a_bound_and_none_of_it_helps_a_guesser() {
+    let (policy, clock) = (fixtures::settings(&[]).login_protection, ManualClock::default());
+    let memory = Arc::new(Memory::new(Arc::new(clock.clone())));
+    let store = Store::new(memory.clone(), Arc::new(clock.clone()));
+    let attempt = async |name: &str| {
+        let ledger = Ledger { store: &store, tenants: 1000, now: clock.now() };
+        let attempt = Attempt { username: name, address: None, browser: None };
+        match throttle::admit(ledger, policy, attempt).await.expect("a store") {
+            Admission::Granted(ticket) => ticket.failed(ledger).await.map(|()| true).expect("a store"),
+            Admission::Wait(_) => false,
+        }
+    };
+    for _ in 0..5 {
+        assert!(attempt("ada").await);
+    }
+    for number in 0..2000 {
+        assert!(attempt(&format!("invented {number}")).await);
+    }
+    // Sixteen pages with eight counts each, and the pages themselves.
+    let rows = memory.fleeting();
+    assert!(rows <= 16 * 8 + 16, "{rows} rows");
+    assert!(!attempt("ada").await, "the name that somebody guesses at is not forgotten");
+}
+
+#[tokio::test]
+async fn a_login_that_uses_all_its_time_counts_as_an_attempt() {
+    let endless = "class UserLoginProvider { constructor(credentials) { while (true) {} } }";
+    let documents = format!(
+        "name: acme\nconfig:\n  hosts: [login.acme.example]\n  providers:\n    - \"{endless}\"\n---\n{}",
+        fixtures::clients("acme", "")
+    );
+    let server = TestServer::start_with(&documents, &[("SCRIPT_TIMEOUT", "1")]).await;
+    for number in 0..5 {
+        guess(&server, elsewhere(number), "ada", "wrong").await.expect_page(503);
+    }
+    guess(&server, elsewhere(9), "ada", "wrong").await.expect_page(429);
 }
 
 #[tokio::test]

@@ -351,7 +351,7 @@ impl World {
         let Some(set) = self.stored.clone() else {
             let key = self.make(now, policy.grace.as_secs(), true);
             let new = KeySet { keys: vec![key], ..KeySet::default() };
-            self.replicas[who].pending = Some(Pending::Write { expected: None, new, tell: false });
+            self.replicas[who].pending = Some(Pending::Write { expected: None, new: Box::new(new), tell: false });
             return;
         };
         let expected = Some(set.clone());
@@ -359,16 +359,16 @@ impl World {
         let raised = replica.latest.iter().fold(false, |raised, (kid, at)| new.raise_last_expiry(kid, *at) || raised);
         let step = policy.step(&new, &[ALGORITHM], &self.living(who), now);
         let pending = match &step {
-            _ if raised => Some(Pending::Write { expected, new, tell: false }),
+            _ if raised => Some(Pending::Write { expected, new: Box::new(new), tell: false }),
             Step::Keep => None,
             Step::Generate(_) => {
                 new.keys.push(self.make(now, policy.grace.as_secs(), false));
-                Some(Pending::Write { expected, new, tell: false })
+                Some(Pending::Write { expected, new: Box::new(new), tell: false })
             }
             Step::Publish(kid) => Some(Pending::Publish { kid: kid.clone() }),
             step => {
                 new.apply(step, policy.grace.as_secs(), now);
-                Some(Pending::Write { expected, new, tell: true })
+                Some(Pending::Write { expected, new: Box::new(new), tell: true })
             }
         };
         self.replicas[who].pending = pending;
@@ -380,7 +380,7 @@ impl World {
         }
         self.replicas[who].pending = match self.replicas[who].pending.take() {
             Some(Pending::Write { expected, new, tell }) => {
-                let written = self.write(expected.as_ref(), new);
+                let written = self.write(expected.as_ref(), *new);
                 self.read(who);
                 (written && tell).then_some(Pending::Tell)
             }
