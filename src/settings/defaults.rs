@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::written::{
-    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenAudit, WrittenConnections,
-    WrittenLifetimes, WrittenLoginProtection, WrittenMayStay, WrittenOutgoing, WrittenSigning, WrittenStore,
-    WrittenTelemetry, WrittenTemplates, WrittenTls,
+    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, Redis, Script, Sentinel, Written, WrittenAudit,
+    WrittenConnections, WrittenLifetimes, WrittenLoginProtection, WrittenMayStay, WrittenOutgoing, WrittenSigning,
+    WrittenStore, WrittenTelemetry, WrittenTemplates, WrittenTls,
 };
 use crate::protocol::duration::Span;
 

@@ -14,4 +14,6 @@ mod written;
 pub use environment::variables;
 pub use load::Flags;
 pub use resolved::{Connections, Settings, Store, Tls, Webhook};
-pub use written::{ClaimConflicts, Environment, KeyScope, Kubernetes, Log, LogFormat, LogLevel, LoggedAs, Redis, Sentinel, Written};
+pub use written::{
+    ClaimConflicts, Environment, KeyScope, Kubernetes, Log, LogFormat, LogLevel, LoggedAs, Redis, Sentinel, Written,
+};

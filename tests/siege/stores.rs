@@ -15,8 +15,9 @@ use crate::redis::RedisServer;
 use crate::replica::Replica;
 use crate::world::World;
 
-/// What strangers can fill, in the store of one tenant. `docs/operations.md` tells operators.
-const STORED: usize = 16 << 20;
+/// What strangers can fill in the store of one tenant: long requests (6 MB), devices (12 MB) and counts, and as much again
+/// for what each store needs around its rows. `docs/operations.md` has the rows.
+const STORED: usize = 40 << 20;
 /// Memory of a server that has rested; the sieges follow each other faster than it gives memory back.
 const REST: usize = 48 << 20;
 /// How long a siege lasts at least, and how long others are watched before it.
