@@ -77,14 +77,6 @@ impl ScriptError {
         matches!(self, Self::PoolExhausted | Self::Paused(_) | Self::Timeout(_) | Self::Busy(_) | Self::Unavailable(_))
     }
 
-    /// Whether the attempt cost as much as a script may cost: whoever tries is held to account for it, as for a wrong
-    /// password.
-    pub fn is_costly(&self) -> bool {
-        matches!(self, Self::Timeout(_) | Self::Busy(_) | Self::OutOfMemory)
-    }
-}
-
-impl ScriptError {
     /// Whether the script used up the time that it may take.
     pub fn is_out_of_time(&self) -> bool {
         matches!(self, Self::Timeout(_) | Self::Busy(_))

@@ -150,7 +150,7 @@ impl Run {
                 let limits = &self.limits;
                 let started = process::start(&limits.program, &self.floor, grant.desk, limits.patience);
                 let process = started.map_err(|error| {
-                    tracing::error!(%error, "no process for login scripts");
+                    tracing::error!(cause = %error, "no process for login scripts");
                     ScriptError::PoolExhausted
                 })?;
                 self.floor.started(grant.desk, process.clone());
