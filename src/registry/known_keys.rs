@@ -125,7 +125,7 @@ mod tests {
             "mfa",
             "requireMFA",
             "mfa_required",
-            "amf",
+            "maf",
         ] {
             assert!(protects(key), "{key}");
         }
