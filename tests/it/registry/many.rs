@@ -157,11 +157,8 @@ fn a_hostile_document_delays_nobody_and_is_read_once() {
         ("Tenants/x.yaml", format!("name: x\nconfig: {{hosts: {}}}", "a".repeat(3 << 20)), "larger than 2 MiB"),
         ("Tenants/x.yaml", tenant("x", &format!("[{}]", "a.test, ".repeat(2_000))), "more than 1000 hosts"),
         ("Tenants/x.yaml", tenant("x", &format!("['*.{}']", "ü".repeat(100_000))), "a host has more than 512"),
-        (
-            "Clients/x.yaml",
-            client("").replace("Uitsmijter", &"Uitsmijte".repeat(50_000)),
-            "is not the name of a tenant",
-        ),
+        // What is wrong stands behind the name, which is cut.
+        ("Clients/x.yaml", client("").replace("Uitsmijter", &"Uitsmijte".repeat(50_000)), "client app: tenantname"),
         ("Clients/x.yaml", client(&format!("  {}: 1", "secret".repeat(50_000))), "is not known"),
     ] {
         let files = [("Tenants/a.yaml", TENANT), (path, &*hostile)];

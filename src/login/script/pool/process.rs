@@ -51,6 +51,7 @@ pub(super) fn start(program: &Path, floor: &Arc<Floor>, desk: u64, patience: Dur
         patience,
         computed: Duration::ZERO,
         is_slow: false,
+        is_computing: false,
     };
     let (jobs, to_do) = mpsc::unbounded_channel();
     let stop = Arc::new(Notify::new());
@@ -61,7 +62,8 @@ pub(super) fn start(program: &Path, floor: &Arc<Floor>, desk: u64, patience: Dur
 async fn attend(mut attendant: Attendant, mut child: Child, to_do: mpsc::UnboundedReceiver<Job>, stop: Arc<Notify>) {
     let was_bad = tokio::select! {
         end = attendant.serve(to_do) => end.is_err(),
-        () = stop.notified() => attendant.is_slow,
+        // A process that was slow once and only rests is ended for its memory, which nobody is to blame for.
+        () = stop.notified() => attendant.is_slow && attendant.is_computing,
     };
     if let Some(floor) = attendant.floor.upgrade() {
         floor.gone(attendant.desk, was_bad);
@@ -81,6 +83,8 @@ struct Attendant {
     /// What the process has computed, as it said last.
     computed: Duration,
     is_slow: bool,
+    /// Whether a turn is under way.
+    is_computing: bool,
 }
 
 /// Why a process cannot go on.
@@ -112,6 +116,7 @@ impl Attendant {
         if turn.is_heavy {
             self.slow();
         }
+        self.is_computing = true;
         let until = Instant::now() + turn.time.left + GRACE;
         let outcome = match timeout_at(until, self.orders.write_all(&turn.order)).await {
             Ok(Ok(())) => self.listen(&turn, until).await,
@@ -157,6 +162,7 @@ impl Attendant {
                     continue;
                 }
                 Word::Over(over) => {
+                    self.is_computing = false;
                     self.computed = over.computed;
                     if let Some(floor) = self.floor.upgrade() {
                         floor.turn_over(self.desk, &over);
