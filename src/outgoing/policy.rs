@@ -31,7 +31,7 @@ impl Policy {
         if allow_private { Self::Tenant(Arc::new(Reach::Anywhere)) } else { Self::Stranger }
     }
 
-    /// Checks scheme and address. Names are checked when they are resolved, by [`Names`].
+    /// Checks scheme and address. Names are checked when they are resolved, by `Names`.
     pub fn admit(&self, url: &Url) -> Result<()> {
         match url.scheme() {
             "https" => {}

@@ -14,7 +14,7 @@ const OF_A_TENANT: u32 = 256;
 /// How many of those one address may have.
 const OF_AN_ADDRESS: u32 = 16;
 
-/// The longest sealed step that is stored, in bytes: with [`PLACES`], the bound of what strangers can fill.
+/// The longest sealed step that is stored, in bytes: with `PLACES`, the bound of what strangers can fill.
 pub const LONGEST: usize = 24 * 1024;
 
 /// What the reference of a stored step begins with; no name of a key has this length.
