@@ -56,6 +56,7 @@ pub(crate) fn production(redis: &RedisServer) -> World {
         .with("SECURE", "false")
         .with("SIGNING_KEY_SECRET", "a secret of at least thirty-two bytes")
         .with("ALLOW_MISSING_PROVIDERS", "true")
+        .with("TRUSTED_PROXIES", "127.0.0.1")
 }
 
 impl Traffic {
