@@ -186,7 +186,7 @@ impl KeyCommands {
 
     pub(super) async fn meet(&self) -> Result<Vec<Heartbeat>> {
         let living = Heartbeat::all(&self.keys.store).await?;
-        self.keys.understood.learn(&living);
+        self.keys.understood.learn(&living, true);
         Ok(living)
     }
 

@@ -12,7 +12,7 @@ import yaml
 
 from release import CHART, ROOT, known_variables
 
-SECRET = "a secret for the tests, long enough"
+SECRET = "a secret of at least thirty-two bytes for these documents"
 
 
 def blocks(file, language):

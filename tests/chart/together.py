@@ -47,7 +47,7 @@ class Server:
         self.port = free_port()
         environment = {key: value for key, value in rendered.environment().items() if isinstance(value, str)} | {
             "LISTEN": f"127.0.0.1:{self.port}", "METRICS_LISTEN": "", "DIRECTORY": folder,
-            "SUPPORT_KUBERNETES_CRD": "false", "SIGNING_KEY_SECRET": "seals the keys of this test alone",
+            "SUPPORT_KUBERNETES_CRD": "false", "SIGNING_KEY_SECRET": "this secret seals the keys of this test alone",
             "REDIS_PASSWORD": PASSWORD, "PATH": os.environ["PATH"],
             "REDIS_SENTINEL_HOSTS": ",".join(f"127.77.0.{n}:{port}" for n, port in enumerate(ports, 1)),
         }

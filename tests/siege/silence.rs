@@ -18,7 +18,7 @@ const WORDS: [&[u8]; 4] = [
 ];
 
 /// When the last of them must be gone: the longest deadline of the server, twice.
-const GONE_WITHIN: Duration = Duration::from_secs(40);
+const GONE_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Descriptors that come and go: the store, and the probes themselves.
 const SLACK: usize = 16;

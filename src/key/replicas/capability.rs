@@ -23,6 +23,11 @@ impl Capability {
     /// Those of this version.
     pub const ALL: [Self; 3] = [Self::SealedSteps, Self::TenantCookies, Self::KeyMac];
 
+    /// Whether a replica lacks a form that this version has.
+    pub fn is_lacked_by(beat: &Heartbeat) -> bool {
+        Self::ALL.iter().any(|form| !beat.understands.contains(form.as_str()))
+    }
+
     /// Its name in heartbeats.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +35,10 @@ impl Capability {
             Self::TenantCookies => "tenant-cookies",
             Self::KeyMac => "key-mac",
         }
+    }
+
+    fn is_carried_by_browsers(self) -> bool {
+        matches!(self, Self::SealedSteps | Self::TenantCookies)
     }
 
     fn bit(self) -> u32 {
@@ -47,9 +56,13 @@ impl Understood {
         self.0.load(Ordering::Relaxed) & form.bit() != 0
     }
 
-    /// Takes over what the replicas that live beside this one understand. Answers whether something changed.
-    pub fn learn(&self, living: &[Heartbeat]) -> bool {
-        let listed = |form: &Capability| living.iter().all(|beat| beat.understands.contains(form.as_str()));
+    /// Takes over what the replicas that live beside this one understand. What browsers carry waits until the upgrade
+    /// `is_settled`, because a page that is open outlives the way back. Answers whether something changed.
+    pub fn learn(&self, living: &[Heartbeat], is_settled: bool) -> bool {
+        let listed = |form: &Capability| {
+            (is_settled || !form.is_carried_by_browsers())
+                && living.iter().all(|beat| beat.understands.contains(form.as_str()))
+        };
         let now = Capability::ALL.into_iter().filter(listed).fold(0, |bits, form| bits | form.bit());
         self.0.swap(now, Ordering::Relaxed) != now
     }

@@ -35,6 +35,9 @@ pub struct Heartbeat {
     /// [`Capability`]: crate::key::replicas::capability::Capability
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub understands: BTreeSet<String>,
+    /// When a replica of an older version was last seen, by this one or by those that it met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_older: Option<Timestamp>,
 }
 
 impl Record for Heartbeat {

@@ -30,6 +30,7 @@ pub struct Presence {
     written_at: AtomicI64,
     followed_at: AtomicI64,
     met_at: AtomicI64,
+    met_older_at: AtomicI64,
     /// The latest reading of its clock.
     latest: AtomicI64,
 }
@@ -38,6 +39,9 @@ pub struct Presence {
 const BEAT_AFTER: i64 = 30;
 /// After how many seconds this replica looks again who else lives: an older one that appears has to be noticed soon.
 const MEET_AFTER: i64 = 5;
+/// How long after the last older replica an upgrade may still be undone. Until then nothing that only this version reads
+/// is given to browsers.
+pub const SETTLED: Duration = Duration::from_secs(10 * 60);
 
 impl Presence {
     /// A replica that has not announced itself yet. `opens` names the secrets that it has.
@@ -51,6 +55,7 @@ impl Presence {
             opens: Some(opens.clone()),
             policy: String::new(),
             understands: Capability::ALL.map(|form| form.as_str().into()).into(),
+            met_older: None,
         };
         Self {
             name,
@@ -61,6 +66,7 @@ impl Presence {
             written_at: never(),
             followed_at: never(),
             met_at: never(),
+            met_older_at: never(),
             latest: never(),
         }
     }
@@ -94,13 +100,24 @@ impl Presence {
 
     /// Takes over what the `living` replicas understand, as of `now`.
     pub fn meet(&self, living: &[Heartbeat], now: Timestamp) {
-        if self.understood.learn(living) {
+        if self.understood.learn(living, self.is_settled(living, now)) {
             info!(forms = self.understood.names().join(", "), "all living replicas understand these newer forms");
         }
         let has = |beat: &Heartbeat, name: &String| beat.opens.as_ref().is_some_and(|names| names.contains(name));
         let everywhere = |name: &&String| living.iter().all(|beat| has(beat, name));
         self.opened_everywhere.store(Arc::new(self.opens.iter().filter(everywhere).cloned().collect()));
         self.met_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether an upgrade has been over for so long that nobody goes back from it.
+    fn is_settled(&self, living: &[Heartbeat], now: Timestamp) -> bool {
+        let heard = living
+            .iter()
+            .filter_map(|beat| if Capability::is_lacked_by(beat) { Some(now) } else { beat.met_older })
+            .max();
+        let latest = heard.map_or(i64::MIN, |at| at.0).max(self.met_older_at.load(Ordering::Relaxed));
+        self.met_older_at.store(latest, Ordering::Relaxed);
+        latest == i64::MIN || now.since(Timestamp(latest)) >= SETTLED
     }
 
     /// Names of the secrets that every living replica has.
@@ -121,7 +138,8 @@ impl Presence {
 
     /// Writes `heartbeat`, which is that of this replica.
     pub async fn beat(&self, heartbeat: &Heartbeat, store: &Store, now: Timestamp) -> Result<()> {
-        heartbeat.beat(store, now).await?;
+        let met_older = Some(self.met_older_at.load(Ordering::Relaxed)).filter(|at| *at != i64::MIN).map(Timestamp);
+        Heartbeat { met_older, ..heartbeat.clone() }.beat(store, now).await?;
         self.written_at.store(now.0, Ordering::Relaxed);
         Ok(())
     }

@@ -10,6 +10,7 @@ use uitsmijter::app::App;
 use uitsmijter::clock::Clock;
 use uitsmijter::endpoint;
 use uitsmijter::key::replicas::heartbeat::Heartbeat;
+use uitsmijter::key::replicas::presence::SETTLED;
 use uitsmijter::random::SystemRandom;
 use uitsmijter::registry::document::{Document, Kind};
 use uitsmijter::registry::snapshot::Snapshot;
@@ -115,9 +116,10 @@ impl TestServer {
         self.app.services.keys.meet_replicas().await.expect("a look at the replicas");
     }
 
-    /// That replica stops: from here on this server writes the new forms.
+    /// That replica stops, and nobody goes back to its version: from here on this server writes the new forms.
     pub(crate) async fn lose_the_older_replica(&self) {
         self.app.store.remove::<Heartbeat>("older").await.expect("a store");
+        self.clock.advance(SETTLED);
         self.app.services.keys.meet_replicas().await.expect("a look at the replicas");
     }
 

@@ -71,6 +71,29 @@ async fn an_older_replica_that_appears_brings_the_old_forms_back() {
 }
 
 #[tokio::test]
+async fn what_browsers_carry_keeps_its_old_form_until_nobody_goes_back_from_an_upgrade() {
+    let world = World::new();
+    older().beat(&world.store(), world.now()).await.unwrap();
+    let first = world.replica(settings(Algorithm::ES256)).await;
+    first.follow_news().await.unwrap();
+    older().stop(&world.store()).await.unwrap();
+    let second = world.replica(settings(Algorithm::ES256)).await;
+    for seconds in [5, 590] {
+        world.clock.advance(Duration::from_secs(seconds));
+        for replica in [&first, &second] {
+            replica.follow_news().await.unwrap();
+            assert!(replica.everywhere(Capability::KeyMac));
+            assert!(!replica.everywhere(Capability::SealedSteps), "{seconds} s: the upgrade may be undone");
+        }
+    }
+    world.clock.advance(Duration::from_secs(5));
+    for replica in [&first, &second] {
+        replica.follow_news().await.unwrap();
+        assert!(replica.everywhere(Capability::SealedSteps), "it stays");
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_lost_all_heartbeats_does_not_make_a_replica_believe_that_it_is_alone() {
     let world = World::new();
     older().beat(&world.store(), world.now()).await.unwrap();
