@@ -33,8 +33,8 @@ async fn silent_connections_leave_descriptors_for_probes_and_end() {
         sleep(LOOK_EVERY).await;
     }
     let rest = descriptors(&replica);
-    for from in [From::One, From::Many] {
-        for words in WORDS {
+    for (from, all) in [(From::One, &WORDS[..1]), (From::Many, &WORDS[..])] {
+        for words in all {
             let held = silent(replica.port, from, 1_100, words).await;
             assert!(answers(probes).await, "no probe is answered beside {} connections of {words:?}", held.len());
             let begun = Instant::now();
@@ -43,6 +43,7 @@ async fn silent_connections_leave_descriptors_for_probes_and_end() {
                 assert!(answers(probes).await, "no probe is answered beside connections of {words:?}");
                 sleep(LOOK_EVERY).await;
             }
+            let words = String::from_utf8_lossy(words);
             println!("from {from:?}, {words:?}: {} connections, gone after {:.1?}", held.len(), begun.elapsed());
         }
     }
