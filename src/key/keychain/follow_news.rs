@@ -81,12 +81,12 @@ impl Keychain {
         self.reload_all(rings, &mut heartbeat.unreadable).await?;
         heartbeat.seen = seen;
         self.presence.note_followed(begun);
-        let is_due = self.presence.is_beat_due(self.keys.clock.now());
-        if changed || is_due {
-            self.presence.beat(&heartbeat, &self.keys.store, self.keys.clock.now()).await?;
-        }
         if self.presence.is_meeting_due(self.keys.clock.now()) {
             self.meet_replicas().await?;
+        }
+        let is_due = self.presence.is_beat_due(self.keys.clock.now());
+        if changed || is_due || self.presence.has_met_older_anew() {
+            self.presence.beat(&heartbeat, &self.keys.store, self.keys.clock.now()).await?;
         }
         if is_due {
             self.compare_policies(&Heartbeat::all(&self.keys.store).await?);

@@ -31,6 +31,8 @@ pub struct Presence {
     followed_at: AtomicI64,
     met_at: AtomicI64,
     met_older_at: AtomicI64,
+    /// What the others know of that.
+    told_older_at: AtomicI64,
     /// The latest reading of its clock.
     latest: AtomicI64,
 }
@@ -67,6 +69,7 @@ impl Presence {
             followed_at: never(),
             met_at: never(),
             met_older_at: never(),
+            told_older_at: never(),
             latest: never(),
         }
     }
@@ -120,6 +123,11 @@ impl Presence {
         latest == i64::MIN || now.since(Timestamp(latest)) >= SETTLED
     }
 
+    /// Whether it has met a replica of an older version and the others cannot know: those that start later may not meet it.
+    pub fn has_met_older_anew(&self) -> bool {
+        self.met_older_at.load(Ordering::Relaxed) != i64::MIN && self.told_older_at.load(Ordering::Relaxed) == i64::MIN
+    }
+
     /// Names of the secrets that every living replica has.
     pub fn opened_everywhere(&self) -> Arc<BTreeSet<String>> {
         self.opened_everywhere.load_full()
@@ -138,8 +146,10 @@ impl Presence {
 
     /// Writes `heartbeat`, which is that of this replica.
     pub async fn beat(&self, heartbeat: &Heartbeat, store: &Store, now: Timestamp) -> Result<()> {
-        let met_older = Some(self.met_older_at.load(Ordering::Relaxed)).filter(|at| *at != i64::MIN).map(Timestamp);
+        let latest = self.met_older_at.load(Ordering::Relaxed);
+        let met_older = Some(latest).filter(|at| *at != i64::MIN).map(Timestamp);
         Heartbeat { met_older, ..heartbeat.clone() }.beat(store, now).await?;
+        self.told_older_at.store(latest, Ordering::Relaxed);
         self.written_at.store(now.0, Ordering::Relaxed);
         Ok(())
     }

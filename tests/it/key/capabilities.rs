@@ -77,6 +77,7 @@ async fn what_browsers_carry_keeps_its_old_form_until_nobody_goes_back_from_an_u
     let first = world.replica(settings(Algorithm::ES256)).await;
     first.follow_news().await.unwrap();
     older().stop(&world.store()).await.unwrap();
+    // It starts when no older one is left, and hears of it.
     let second = world.replica(settings(Algorithm::ES256)).await;
     for seconds in [5, 590] {
         world.clock.advance(Duration::from_secs(seconds));
