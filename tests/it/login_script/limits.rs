@@ -159,18 +159,22 @@ async fn a_tenant_with_many_questions_does_not_keep_a_small_one_waiting() {
     // count and look at no clock, so that threads which get less of the processor also get less done.
     let timed = |body: &str| provider(&format!("const began = Date.now(); {body} commit({{ subject: began }})"));
     let pool = ScriptPool::new(patient());
-    let computing = timed("for (let i = 0; i < 1e5; i++);");
+    let computing = timed("for (let i = 0; i < 1e6; i++);");
     let busy = Script { tenant: "busy", ..script(&computing) };
     let small = script(&timed(""));
     let began = async |script: &Script<'_>| -> u64 {
         let identity = pool.login(script, credentials()).await.expect("an answer").expect("may log in");
         identity.subject.parse().expect("milliseconds")
     };
+    // Both have a process already: how long one takes to start does not matter here.
+    for script in [&busy, &small] {
+        began(script).await;
+    }
     // In this order: the small question is the last in the queue.
     let many = futures_util::future::join_all((0..16).map(|_| began(&busy)));
     let (many, one) = futures_util::future::join(many, began(&small)).await;
     let before = many.into_iter().filter(|&busy| busy < one).count();
-    assert!(before <= 6, "{before} of 16 earlier questions got a thread first");
+    assert!(before <= 8, "{before} of 16 earlier questions got a thread first");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -159,7 +159,7 @@ fn a_hostile_document_delays_nobody_and_is_read_once() {
         ("Tenants/x.yaml", tenant("x", &format!("['*.{}']", "ü".repeat(100_000))), "a host has more than 512"),
         // What is wrong stands behind the name, which is cut.
         ("Clients/x.yaml", client("").replace("Uitsmijter", &"Uitsmijte".repeat(50_000)), "client app: tenantname"),
-        ("Clients/x.yaml", client(&format!("  {}: 1", "secret".repeat(50_000))), "is not known"),
+        ("Clients/x.yaml", client(&format!("  {}: 1", "secret".repeat(50_000))), "could not find expected"),
     ] {
         let files = [("Tenants/a.yaml", TENANT), (path, &*hostile)];
         let started = tokio::time::Instant::now();
