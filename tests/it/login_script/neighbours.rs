@@ -188,14 +188,20 @@ async fn responses_that_wait_hold_no_more_memory_than_all_scripts_may_have() {
              const refused = all.filter((one) => one.status === 'rejected');
              this.userProfile = {{ refused: refused.length, why: String(refused[0]?.reason.message) }}; commit(true); }})"
     ));
-    let identity = pool.login(&of("egg", &source), credentials()).await.expect("an answer").expect("a person");
-    let refused = identity.profile["refused"].as_u64().expect("a number");
-    assert!(refused > 5 && refused < 40, "{:?}", identity.profile);
-    assert!(
-        identity.profile["why"].as_str().is_some_and(|why| why.contains("too many responses")),
-        "{:?}",
-        identity.profile
-    );
+    let mut profiles = Vec::new();
+    // On a busy machine responses may come so slowly that few of them wait at a time.
+    for _ in 0..10 {
+        let identity = pool.login(&of("egg", &source), credentials()).await.expect("an answer").expect("a person");
+        let refused = identity.profile["refused"].as_u64().expect("a number");
+        assert!(refused < 40, "{:?}", identity.profile);
+        profiles.push(identity.profile);
+        if refused > 5 {
+            break;
+        }
+    }
+    let last = profiles.last().expect("a login");
+    assert!(last["refused"].as_u64() > Some(5), "{profiles:?}");
+    assert!(last["why"].as_str().is_some_and(|why| why.contains("too many responses")), "{profiles:?}");
     // What was held is free again.
     let one = provider(&format!("fetch('{backend}/large').then(() => commit(true))"));
     assert!(pool.login(&of("egg", &one), credentials()).await.is_ok_and(|identity| identity.is_some()));
