@@ -1,5 +1,6 @@
 //! The newer forms that replicas understand. A replica writes a newer form only once every living replica reads it, so
 //! that a rolling upgrade, and the way back from it, never meets a row, a cookie or a URL that some replica cannot read.
+//! What browsers carry waits until nobody goes back any more.
 //!
 //! To add one: a variant here, a name for it, and `everywhere` asked where the form is written. Both forms are read for as
 //! long as the version before may run beside this one. A variant goes when that version does.
