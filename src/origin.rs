@@ -6,6 +6,7 @@ use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
 
+use crate::protocol::loopback::is_loopback;
 use crate::settings::Settings;
 
 /// Scheme, host and port of a request, as the browser saw them.
@@ -40,7 +41,8 @@ impl Origin {
     }
 
     /// Host and port for URLs: a port counts if one of `domains` declares it, or whoever asks could have any written into
-    /// documents that caches keep. A domain with this very host decides for it. On the machine itself ports come and go.
+    /// documents that caches keep. A domain with this very host decides for it. On the machine itself ports come and go, and
+    /// no shared cache keeps anything.
     pub fn declared<'a>(&'a self, domains: &[&'a str]) -> &'a str {
         let host = self.host();
         if is_loopback(host) {
@@ -124,12 +126,6 @@ fn is_canonical(authority: &str) -> bool {
 /// The peer address of the request, if it came over a socket.
 pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
-}
-
-/// Whether this is the host of the machine itself, which no other machine asks for and no shared cache keeps.
-pub fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.ends_with(".localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Whether forwarding headers from this address are trusted.

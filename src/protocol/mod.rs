@@ -7,6 +7,7 @@ pub mod depth;
 pub mod duration;
 pub mod error;
 pub mod jwk;
+pub mod loopback;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;

@@ -2,6 +2,7 @@
 
 use url::{Host, Url};
 
+use super::loopback::is_loopback;
 use super::uri_pattern::UriPattern;
 
 /// Characters that make a registration a pattern. A dot alone does not: every host has one.
@@ -40,7 +41,7 @@ impl RedirectUri {
             Ok(url) if FORBIDDEN_SCHEMES.contains(&url.scheme()) => return Err(forbidden_scheme(&url)),
             Ok(url) if !is_pattern(&registered, &url) => {
                 acceptable(&url)?;
-                if is_loopback(&url) { Rule::Loopback(url) } else { Rule::Exact }
+                if is_loopback_address(&url) { Rule::Loopback(url) } else { Rule::Exact }
             }
             Err(error) if !registered.contains(PATTERN_CHARACTERS) && !registered.contains(['?', '$']) => {
                 return Err(format!("redirect URI {registered:?} is not an absolute URI: {error}"));
@@ -135,7 +136,8 @@ fn acceptable(url: &Url) -> Result<(), String> {
     Ok(())
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// RFC 8252 §7.3 and §8.3: an address and no name, which a resolver may lead elsewhere.
+fn is_loopback_address(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -159,12 +161,10 @@ fn answers_already(url: &Url) -> bool {
 /// Whether the response goes to a program on the person's own machine: by loopback or by a scheme of its own (RFC 8252
 /// §7.1 and §7.3), where any other program may listen.
 pub fn is_native(redirect_uri: &str) -> bool {
-    let Ok(url) = url::Url::parse(redirect_uri) else { return false };
-    match (url.scheme(), url.host()) {
+    let Ok(url) = Url::parse(redirect_uri) else { return false };
+    match (url.scheme(), url.host_str()) {
         ("https", _) => false,
-        ("http", Some(url::Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(url::Host::Ipv6(address))) => address.is_loopback(),
-        ("http", Some(url::Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),
+        ("http", Some(host)) => is_loopback(host),
         _ => true,
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use url::{Host, Url};
 
 use super::resolved::{Connections, Settings};
 use crate::key::settings::SEAL_SECRET_BYTES;
 use crate::login::script::VALIDATION_CLASS;
 use crate::protocol::duration;
 use crate::protocol::jwk::Algorithm;
+use crate::protocol::loopback::is_loopback;
 use crate::registry::tenant::Tenant;
 use crate::registry::{Problem, Severity, Snapshot};
 
@@ -116,7 +116,7 @@ impl Settings {
     /// Whether the tenant's name begins as all URLs do (OIDC Discovery §3).
     fn refuse_issuer(&self, tenant: &Tenant) -> Result<()> {
         let plain = tenant.issuer.as_ref().filter(|issuer| self.secure && issuer.scheme() == "http");
-        if let Some(issuer) = plain.filter(|issuer| !is_loopback(issuer)) {
+        if let Some(issuer) = plain.filter(|issuer| !issuer.host_str().is_some_and(is_loopback)) {
             bail!("issuer {issuer} is plain http, but SECURE says that all URLs are https; write https://");
         }
         Ok(())
@@ -179,16 +179,6 @@ fn weak_seal(length: usize) -> String {
          make one with `openssl rand -base64 48`; if keys are encrypted with the present one, write both, the new one \
          first: SIGNING_KEY_SECRET=new,present"
     )
-}
-
-/// Whether only programs of the same machine can be meant.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Whether this program can read what the tenant's templates name.
