@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import journey
 from declared import CALLBACK, declare, get, person, post
-from programs import AHEAD, LOAD, Redis, Server
+from programs import AHEAD, LOAD, Server, stores
 
 PEOPLE = 100
 RATE = 50
@@ -47,10 +47,8 @@ def sign_ins(server):
 def besieged(figures, folder, rounds):
     figures.part(f"A siege: sign-ins at {RATE}/s beside {FLOOD} requests/s of strangers, 15 KB each")
     declare(folder, [("es256", "ES256", "scripted")])
-    backends = {"memory": {}, "redb": {"STORE_PATH": f"{folder}/store.redb"}}
     with ExitStack() as stack:
-        redis = stack.enter_context(Redis(folder, AHEAD))
-        backends["Redis"] = {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        backends = stores(stack, folder, AHEAD)
         for name, own in backends.items():
             server = stack.enter_context(Server(folder, AHEAD, **own))
             sign_ins(server)

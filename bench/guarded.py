@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import journey
 from declared import declare, get, person
-from programs import AHEAD, ONE_CORE, Redis, Server, bare_signature
+from programs import AHEAD, ONE_CORE, Server, bare_signature, stores
 
 HOST = "guarded.example.com"
 PEOPLE = 200
@@ -25,10 +25,8 @@ def passes(server):
 def proxies(figures, folder, rounds):
     figures.part("Forward-auth with a live session, over kept connections, with the usual log")
     declare(folder, [("guarded", "RS256", "guarded")])
-    backends = {"memory": {}, "redb": {"STORE_PATH": f"{folder}/store.redb"}}
     with ExitStack() as stack:
-        redis = stack.enter_context(Redis(folder, AHEAD))
-        backends["Redis"] = {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        backends = stores(stack, folder, AHEAD)
         # One core for the server, and the other ones for whoever asks it.
         settings = {"LOGIN_PROTECTION": "false"}
         servers = {name: stack.enter_context(Server(folder, ONE_CORE, **settings, **own)) for name, own in backends.items()}

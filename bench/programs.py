@@ -185,6 +185,13 @@ class Redis(Program):
         self.wait_for(self.accepts)
 
 
+def stores(stack, folder, before=()):
+    """The settings of a server on each kind of store; the Redis runs as long as `stack` does."""
+    redis = stack.enter_context(Redis(folder, before))
+    embedded = {"STORE_PATH": f"{folder}/store.redb"}
+    return {"memory": {}, "redb": embedded, "Redis": {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}}
+
+
 def bare_signature(kind="rsa2048", seconds=1):
     """CPU seconds of one signature, as `openssl speed` measures them on all cores at once, which is how the server signs:
     a core that shares its units with a busy neighbour takes longer for the same work."""
