@@ -103,7 +103,8 @@ impl Sealing {
         }
     }
 
-    /// The secrets of the store if one may be called `name`. A stranger who makes names up causes a look now and then.
+    /// The secrets of the store if one may be called `name`. A stranger who makes names up causes a look now and then;
+    /// where the store keeps none, a look each time, as a step that is stored would.
     async fn kept_named(&self, name: &str) -> Result<Option<Arc<Kept>>> {
         let known = self.kept.load_full();
         let now = self.clock.now();

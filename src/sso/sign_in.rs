@@ -74,9 +74,10 @@ pub async fn sign_in<'i>(
             Ok(SignIn::Refused)
         }
         Err(error) => {
-            match error.is::<OutOfTime>() {
-                true => ticket.failed(issuer.ledger()).await?,
-                false => ticket.withdrawn(issuer.ledger()).await?,
+            if error.is::<OutOfTime>() {
+                ticket.failed(issuer.ledger()).await?;
+            } else {
+                ticket.withdrawn(issuer.ledger()).await?;
             }
             issuer.count(|counters| &counters.login_failure);
             audit::login_failure(tenant, &logged, way);

@@ -61,9 +61,10 @@ impl Node {
     fn change(&mut self, labels: &[&str], claim: &Claim, is_new: bool) {
         let Some((label, rest)) = labels.split_first() else {
             let list = if claim.purpose == Purpose::Cookie { &mut self.cookies } else { &mut self.names };
-            match is_new {
-                true => list.push(claim.clone()),
-                false => list.retain(|other| other != claim),
+            if is_new {
+                list.push(claim.clone());
+            } else {
+                list.retain(|other| other != claim);
             }
             return;
         };
